@@ -1,0 +1,29 @@
+/* Command lines: one table drives parsing and --help. Level 2. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <stddef.h>
+
+#include "error.h"
+
+struct cli_option {
+	const char *name; /* long name */
+	char letter;	  /* short one, or 0 */
+	const char *arg;  /* what its argument is called, or NULL: it takes none */
+	const char *help; /* one line of at most 52 characters; NULL: not shown */
+};
+
+/*
+ * Parse argv[1…] with getopt_long, GNU-style. For each option `apply(ctx, index into options,
+ * argument or NULL, err)` is called in order; what it fails with ends the parsing, prefixed with
+ * the option's name. Returns the index in argv of the first operand (argv is permuted), or -EINVAL
+ * with a message that says what to do.
+ */
+NODISCARD int cli_parse(const struct cli_option *options, size_t count, int argc, char **argv,
+			int (*apply)(void *ctx, size_t option, const char *arg, struct error *err),
+			void *ctx, struct error *err);
+
+/* The options' part of --help, on standard output, at most 80 columns. */
+void cli_help(const struct cli_option *options, size_t count);
+
+#endif

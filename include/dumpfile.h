@@ -1,0 +1,66 @@
+/*
+ * A dump file while it is being written: PATH.part, which becomes PATH only when it is complete.
+ * Level 3.
+ *
+ * While the file is PATH.part, its kdump header (if what arrives is a kdump file) carries the
+ * incomplete bit, from the first byte on: what is left by a crash, a kill or a full disk says what
+ * it is. Runs of zeros become holes where they are long. Used by vmrecv, and by vmsend for
+ * DUMPFILE, so that both make the same file.
+ */
+#ifndef DUMPFILE_H
+#define DUMPFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct dumpfile;
+
+/*
+ * Create `path`.part, mode 0600. Refused (-EEXIST) if `path` or `path`.part exists, unless
+ * `replace`: then a .part is replaced now, and `path` itself by the final rename. What isn't a
+ * regular file is refused either way, and so is a .part that another process is writing (-EBUSY).
+ * *df_ret is the caller's to free.
+ */
+NODISCARD int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret,
+			      struct error *err);
+
+/*
+ * Close; what is there stays as PATH.part, unless it was published or nothing was ever written to
+ * it (then it is removed). NULL is fine.
+ */
+void dumpfile_free(struct dumpfile *df);
+DEFINE_AUTO(struct dumpfile, dumpfile_free)
+
+/* Write at a file offset; off + size_bytes < 2^63 was checked by the caller. The error names the
+ * file. */
+NODISCARD int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes,
+			     size_t size_bytes, struct error *err);
+
+/* Read back what was written, without our incomplete bit: exactly size_bytes, zeros beyond the end.
+ */
+NODISCARD int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_bytes,
+			    struct error *err);
+
+/* Bytes from 0 to the end of what was written. */
+uint64_t dumpfile_size(const struct dumpfile *df);
+
+/* "PATH.part"; borrowed until dumpfile_free(). */
+const char *dumpfile_part_path(const struct dumpfile *df);
+
+/*
+ * Give the file its final length, the header its final status, fsync, rename, fsync the directory.
+ * On failure PATH.part stays and says that it is incomplete; but for a failure of the last step,
+ * after which PATH is there, only not certain to survive a power cut.
+ */
+NODISCARD int dumpfile_publish(struct dumpfile *df, struct error *err);
+
+/*
+ * Make what was cut short as long as `size_bytes` at least (a hole), sync it, and leave it as
+ * PATH.part. Does nothing after dumpfile_publish().
+ */
+NODISCARD int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err);
+
+#endif

@@ -1,0 +1,35 @@
+/* Whole reads and writes of file descriptors: EINTR and short counts end here. Level 2. */
+#ifndef IO_H
+#define IO_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "compiler.h"
+
+struct iovec;
+
+/*
+ * Read until `size_bytes` are there or the file ends. Returns the bytes read (fewer only at the end
+ * of the file) or -errno; what was read before an error is lost to the caller.
+ */
+NODISCARD ssize_t io_read_full(int fd, void *buf, size_t size_bytes);
+
+/* The same at a file offset. */
+NODISCARD ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t off);
+
+/* Write all of it. Returns 0 or -errno. */
+NODISCARD int io_write_full(int fd, const void *buf, size_t size_bytes);
+
+/* The same at a file offset. */
+NODISCARD int io_pwrite_full(int fd, const void *buf, size_t size_bytes, uint64_t off);
+
+/* Write all of the `count` buffers in as few calls as it takes; uses up `iov`. Returns 0 or -errno.
+ */
+NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
+
+/* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
+NODISCARD int io_fsync_parent(const char *path);
+
+#endif

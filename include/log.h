@@ -1,0 +1,35 @@
+/*
+ * What a program says on standard error: one line each, "NAME: text". Used by main.c and by what
+ * talks to the operator; all else returns errors. Level 2.
+ */
+#ifndef LOG_H
+#define LOG_H
+
+#include <stdbool.h>
+
+#include "compiler.h"
+
+enum log_level {
+	LOG_ERROR,
+	LOG_WARNING,
+	LOG_NOTE, /* summary, where things went */
+	LOG_DETAIL,
+};
+
+/* Set the program's name (borrowed for ever) and what is shown: that level and the ones above it.
+ */
+void log_init(const char *name, enum log_level shown);
+
+/* One line; a progress line on the terminal is cleared first. Control characters are shown as '?'.
+ */
+void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
+
+#define log_error(...)	 log_say(LOG_ERROR, __VA_ARGS__)
+#define log_warning(...) log_say(LOG_WARNING, __VA_ARGS__)
+#define log_note(...)	 log_say(LOG_NOTE, __VA_ARGS__)
+#define log_detail(...)	 log_say(LOG_DETAIL, __VA_ARGS__)
+
+/* Tell log_say() that an unfinished line stands on the terminal, or no longer does. */
+void log_line_open(bool open);
+
+#endif

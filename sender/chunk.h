@@ -1,0 +1,34 @@
+/*
+ * What a worker makes of a chunk's pages and the writer takes: a list of page_flags in pfn order,
+ * and the bytes of the pages that need any, one behind the other, in page_data. A zero or lost page
+ * has a page_flag only.
+ */
+#ifndef CHUNK_H
+#define CHUNK_H
+
+#include <stdint.h>
+
+#include "plan.h"
+
+enum page_kind {
+	PAGE_STORED,	 /* compressed, or raw where that is smaller */
+	PAGE_ZERO,	 /* all zero, and the dump level leaves such pages out */
+	PAGE_UNREADABLE, /* lost */
+};
+
+struct page_flag {
+	uint64_t pfn;
+	uint32_t size_bytes; /* of its bytes in page_data; they begin where the page's before end */
+	uint8_t kind;	     /* enum page_kind */
+	uint8_t kdump_flags; /* how the bytes are compressed: 0 (raw) or a codec's kdump flag */
+};
+
+struct chunk {
+	uint64_t first_rank; /* the index of the first page's descriptor */
+	uint32_t pages;
+	struct page_flag page_flag[CHUNK_PAGES_MAX];
+	uint32_t data_bytes; /* of page_data that are used */
+	uint8_t *page_data;  /* room for as many bytes as struct pipeline says */
+};
+
+#endif

@@ -1,0 +1,192 @@
+/* One dump from beginning to end.
+ * Doesn't know the command line, nor where the sink leads. */
+#include "dump.h"
+
+#include <errno.h>
+
+#include "filter.h"
+#include "flat.h"
+#include "pageset.h"
+#include "pipeline.h"
+#include "plan.h"
+#include "progress.h"
+#include "prologue.h"
+#include "sink.h"
+#include "vmcore.h"
+#include "worker.h"
+
+enum {
+	/* What a thread's codec takes, rounded up: libdeflate 205 KiB, zlib 268 KiB, zstd level 1
+	   600 KiB. */
+	CODEC_MEMORY_BYTES = 1 << 20,
+	/* Code, libraries, stacks and the C library's own. Measured: docs/PERFORMANCE.md. */
+	BASE_MEMORY_BYTES = 9 << 20,
+};
+
+struct dump {
+	const struct dump_setup *setup;
+	struct dump_result *result;
+	struct pageset *pages;
+	struct plan *plan;
+	struct writer *writer;
+	void **workers; /* struct worker */
+	unsigned worker_count;
+};
+
+static void dump_deinit(struct dump *d)
+{
+	for (unsigned i = 0; d->workers && i < d->worker_count; i++)
+		worker_free(d->workers[i]);
+	free(d->workers);
+	writer_free(d->writer);
+	plan_free(d->plan);
+	pageset_free(d->pages);
+}
+
+/* A mostly constant sum: only the bitmap grows with memory. docs/ARCHITECTURE.md, "Memory". */
+uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads)
+{
+	const uint64_t slot = CHUNK_BYTES + 2 * core->page_bytes;
+	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_SLOTS_PER_WORKER : 1;
+	const uint64_t worker = PAGE_RUN_BYTES + (codec == CODEC_NONE ? 0 : CODEC_MEMORY_BYTES);
+
+	return BASE_MEMORY_BYTES + FLAT_DATA_RUN_BYTES + FLAT_DESC_RUN_BYTES +
+	       core->map.max_mapnr / 8 + core->elf.notes_bytes + slots * slot +
+	       MAX(threads, 1U) * worker;
+}
+
+/* As many threads as were asked for and fit the budget; in line if need be. */
+static unsigned affordable_threads(const struct dump_setup *s)
+{
+	unsigned threads = s->threads;
+
+	while (s->memory_bytes && threads &&
+	       dump_memory_bytes(s->core, s->codec, threads) > s->memory_bytes)
+		threads--;
+	return threads;
+}
+
+static int make_workers(struct dump *d, unsigned count, struct error *err)
+{
+	const struct dump_setup *s = d->setup;
+	const struct worker_setup setup = {
+		.core = s->core,
+		.pages = d->pages,
+		.plan = d->plan,
+		.codec = s->codec,
+		.codec_level = s->codec_level,
+		.exclude_zero = s->level & LEVEL_ZERO,
+	};
+	int r = 0;
+
+	d->workers = calloc(count, sizeof(*d->workers));
+	if (!d->workers)
+		return error_set(err, -ENOMEM, "out of memory for %u workers", count);
+	while (d->worker_count < count) {
+		struct worker *w;
+
+		r = worker_new(&setup, &w, err);
+		if (r < 0)
+			break;
+		d->workers[d->worker_count++] = w;
+	}
+	/* Memory for fewer of them is a reason to be slower, not to fail. */
+	return r == -ENOMEM && d->worker_count ? 0 : r;
+}
+
+static struct progress_state state_of(const struct dump *d)
+{
+	const struct writer_counts *c = writer_counts(d->writer);
+	const uint64_t done = c->zero + c->compressed + c->raw + c->unreadable;
+
+	return (struct progress_state){
+		.done = done,
+		.total = d->result->pages,
+		.bytes_in = done * d->setup->core->page_bytes,
+		.bytes_out = writer_stream_bytes(d->writer),
+	};
+}
+
+static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err)
+{
+	const struct dump *d = ctx;
+	const struct progress_state state = state_of(d);
+
+	progress_update(d->setup->progress, &state);
+	if (d->setup->cancelled && d->setup->cancelled())
+		return error_set(err, -ECANCELED, "stopped by a signal");
+	return 0;
+}
+
+/* All that is needed before the first byte goes out. */
+static int prepare(struct dump *d, struct error *err)
+{
+	const struct dump_setup *s = d->setup;
+	const struct pfn_range all = {0, s->core->map.max_mapnr};
+	struct writer_setup w = {
+		.sink = s->sink,
+		.exclude_zero = s->level & LEVEL_ZERO,
+		.chunk_end = chunk_end,
+		.ctx = d,
+	};
+	int r = filter_run(s->core, s->level, &d->pages, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < s->core->map.ram_count; i++)
+		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
+	w.pages = d->result->pages = pageset_count(d->pages);
+	r = plan_new(d->pages, &all, 1, chunk_pages(s->core->page_bytes), &d->plan, err);
+	if (r == 0)
+		r = prologue_header(s->core, s->level, codec_kdump_flag(s->codec), &w.header,
+				    &d->result->uname_known, err);
+	if (r == 0)
+		r = writer_new(&w, &d->writer, err);
+	if (r < 0)
+		return r;
+	d->result->table_end = writer_table_end(d->writer);
+	return 0;
+}
+
+static int page_pass(struct dump *d, unsigned threads, struct error *err)
+{
+	const struct pipeline pipeline = {
+		.workers = threads,
+		.end_chunk = plan_chunk_count(d->plan),
+		.page_data_bytes = worker_page_data_bytes(d->workers[0]),
+		.fill = worker_fill,
+		.worker = d->workers,
+		.write = writer_chunk,
+		.writer = d->writer,
+	};
+
+	return pipeline_run(&pipeline, &d->result->threads, err);
+}
+
+int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, struct error *err)
+{
+	struct dump d = {.setup = setup, .result = result_ret};
+	const unsigned threads = affordable_threads(setup);
+	int r;
+
+	*result_ret = (struct dump_result){0};
+	r = prepare(&d, err);
+	if (r == 0)
+		r = make_workers(&d, MAX(threads, 1U), err);
+	if (r == 0)
+		r = writer_prologue(d.writer, setup->core, d.pages, err);
+	if (r == 0)
+		r = page_pass(&d, MIN(threads, d.worker_count), err);
+	if (r == 0)
+		r = writer_finish(d.writer, err);
+	if (d.writer) {
+		const struct progress_state state = state_of(&d);
+
+		progress_end(setup->progress, &state);
+		result_ret->counts = *writer_counts(d.writer);
+		result_ret->bytes_in = state.bytes_in;
+		result_ret->bytes_out = state.bytes_out;
+	}
+	dump_deinit(&d);
+	return r;
+}

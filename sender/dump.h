@@ -1,0 +1,49 @@
+/* One dump from beginning to end: filter, plan, prologue, page pass. */
+#ifndef DUMP_H
+#define DUMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec.h"
+#include "error.h"
+#include "writer.h"
+
+struct progress;
+struct sink;
+struct vmcore;
+
+struct dump_setup {
+	const struct vmcore *core;
+	unsigned level; /* one that is served: within LEVEL_SERVED */
+	enum codec_id codec;
+	int codec_level;
+	unsigned threads;      /* 0: in line */
+	uint64_t memory_bytes; /* fewer threads rather than more memory; 0: no limit */
+	struct sink *sink;
+	struct progress *progress;
+
+	/* Asked after each chunk: true ends the dump with -ECANCELED. May be NULL. */
+	bool (*cancelled)(void);
+};
+
+struct dump_result {
+	uint64_t ram_pages; /* that exist */
+	uint64_t pages;	    /* in the dump */
+	struct writer_counts counts;
+	uint64_t bytes_in, bytes_out; /* of the pages; of the stream */
+	uint64_t table_end; /* the least length of a file that holds the dump; 0: not known yet */
+	unsigned threads;   /* that there were */
+	bool uname_known;
+};
+
+/* Make the dump. *result_ret is filled as far as it came, whatever comes back. Fails with the first
+ * failure. */
+NODISCARD int dump_run(const struct dump_setup *setup, struct dump_result *result_ret,
+		       struct error *err);
+
+/* The most memory that a dump takes with that many threads (0: in line), bitmap and libraries
+ * included. */
+uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads);
+
+#endif

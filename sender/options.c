@@ -1,0 +1,292 @@
+/* vmsend's command line: arguments to struct options.
+ * Doesn't open anything. */
+#include "options.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "filter.h"
+#include "parse.h"
+#include "pipeline.h"
+
+enum {
+	/* makedumpfile's --message-level bits. Source: makedumpfile(8). */
+	MESSAGE_PROGRESS = 1,
+	MESSAGE_COMMON = 2,
+	MESSAGE_ERROR = 4,
+	MESSAGE_DEBUG = 8,
+	MESSAGE_REPORT = 16,
+	MESSAGE_MAX = 31,
+};
+
+/* Sorted as --help shows them. */
+enum option_id {
+	OPT_ACCESS,
+	OPT_COMPRESS,
+	OPT_DUMP_LEVEL,
+	OPT_FLATTENED,
+	OPT_FORCE,
+	OPT_HELP,
+	OPT_LZO,
+	OPT_MEMORY,
+	OPT_MESSAGE_LEVEL,
+	OPT_NUM_THREADS,
+	OPT_PROGRESS,
+	OPT_QUIET,
+	OPT_SNAPPY,
+	OPT_STRICT,
+	OPT_VERBOSE,
+	OPT_VERSION,
+	OPT_ZLIB,
+	OPT_ZSTD,
+	OPT_COUNT,
+};
+
+static const struct cli_option table[OPT_COUNT] = {
+	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
+	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
+	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N…]",
+			    "pages to leave out, 0 to 31 (default 31)"},
+	[OPT_FLATTENED] = {"flattened", 'F', NULL, "the flattened stream on standard output"},
+	[OPT_FORCE] = {"force", 'f', NULL, "replace DUMPFILE if it exists"},
+	[OPT_HELP] = {"help", 'h', NULL, "show this"},
+	[OPT_LZO] = {"lzo", 'l', NULL, "compress with LZO"},
+	[OPT_MEMORY] = {"memory", 0, "SIZE", "take no more memory; fewer threads if need be"},
+	[OPT_MESSAGE_LEVEL] = {"message-level", 0, "N",
+			       "makedumpfile's: 1 progress, 2 common, 4 errors"},
+	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "workers; 0: in line (default: the CPUs)"},
+	[OPT_PROGRESS] = {"progress", 0, "HOW", "auto, tty, json or none, on standard error"},
+	[OPT_QUIET] = {"quiet", 'q', NULL, "errors and warnings only"},
+	[OPT_SNAPPY] = {"snappy", 'p', NULL, "compress with snappy"},
+	[OPT_STRICT] = {"strict", 0, NULL, "exit 4 where a warning would do"},
+	[OPT_VERBOSE] = {"verbose", 'v', NULL, "say more"},
+	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
+	[OPT_ZLIB] = {"zlib", 'c', NULL, "compress with zlib"},
+	[OPT_ZSTD] = {"zstd", 'z', NULL, "compress with zstd"},
+};
+
+static int set_codec(struct options *o, enum codec_id id, struct error *err)
+{
+	int min, max;
+
+	if (!codec_is_built(id))
+		return error_set(err, -ENOTSUP, "%s is not part of this build", codec_name(id));
+	o->codec = id;
+	codec_levels(id, &min, &max, &o->codec_level);
+	return 0;
+}
+
+/* CODEC or CODEC:LEVEL. */
+static int parse_compress(struct options *o, const char *arg, struct error *err)
+{
+	char name[16];
+	const size_t len = strcspn(arg, ":");
+	enum codec_id id;
+	int min, max, unused, r;
+	long long level;
+
+	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), arg);
+	if (!codec_by_name(name, &id))
+		return error_set(err, -EINVAL, "\"%s\" is none of none, zlib, lzo, snappy, zstd",
+				 arg);
+	r = set_codec(o, id, err);
+	if (r < 0 || !arg[len])
+		return r;
+	codec_levels(id, &min, &max, &unused);
+	r = parse_number(arg + len + 1, min, max, &level, err);
+	if (r == 0)
+		o->codec_level = (int)level;
+	return r;
+}
+
+/* A list of levels, each tried where the one before can't be served. */
+static int parse_levels(struct options *o, const char *arg, struct error *err)
+{
+	AUTO_FREE char *copy = strdup(arg);
+	char *rest = NULL;
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "out of memory");
+	o->level_count = 0;
+	for (char *word = strtok_r(copy, ",", &rest); word; word = strtok_r(NULL, ",", &rest)) {
+		long long level;
+		const int r = parse_number(word, 0, LEVEL_MAX, &level, err);
+
+		if (r < 0)
+			return r;
+		if (o->level_count == LEVELS_MAX)
+			return error_set(err, -EINVAL, "\"%s\" has more than %d levels", arg,
+					 LEVELS_MAX);
+		o->levels[o->level_count++] = (unsigned)level;
+	}
+	if (o->level_count == 0)
+		return error_set(err, -EINVAL, "\"%s\" isn't a number from 0 to %d", arg,
+				 LEVEL_MAX);
+	return 0;
+}
+
+static int parse_access(struct options *o, const char *arg, struct error *err)
+{
+	static const char *const names[] = {
+		[VMCORE_ACCESS_AUTO] = "auto",
+		[VMCORE_ACCESS_MMAP] = "mmap",
+		[VMCORE_ACCESS_READ] = "read",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (strcmp(arg, names[i]) == 0) {
+			o->access = (enum vmcore_access)i;
+			return 0;
+		}
+	}
+	return error_set(err, -EINVAL, "\"%s\" is none of auto, mmap, read", arg);
+}
+
+static int parse_message_level(struct options *o, const char *arg, struct error *err)
+{
+	long long bits;
+	const int r = parse_number(arg, 0, MESSAGE_MAX, &bits, err);
+
+	if (r < 0)
+		return r;
+	if (!(bits & MESSAGE_PROGRESS))
+		o->progress = PROGRESS_NONE;
+	if (bits & MESSAGE_DEBUG)
+		o->log_level = LOG_DETAIL;
+	else if (bits & (MESSAGE_COMMON | MESSAGE_REPORT))
+		o->log_level = LOG_NOTE;
+	else
+		o->log_level = bits & MESSAGE_ERROR ? LOG_WARNING : LOG_ERROR;
+	return 0;
+}
+
+static int parse_threads(struct options *o, const char *arg, struct error *err)
+{
+	long long n;
+	const int r = parse_number(arg, 0, PIPELINE_WORKERS_MAX, &n, err);
+
+	if (r == 0)
+		o->threads = (unsigned)n;
+	return r;
+}
+
+static int apply(void *ctx, size_t option, const char *arg, struct error *err)
+{
+	struct options *o = ctx;
+
+	switch ((enum option_id)option) {
+	case OPT_ACCESS:
+		return parse_access(o, arg, err);
+	case OPT_COMPRESS:
+		return parse_compress(o, arg, err);
+	case OPT_DUMP_LEVEL:
+		return parse_levels(o, arg, err);
+	case OPT_LZO:
+		return set_codec(o, CODEC_LZO, err);
+	case OPT_MEMORY:
+		return parse_size(arg, &o->memory_bytes, err);
+	case OPT_MESSAGE_LEVEL:
+		return parse_message_level(o, arg, err);
+	case OPT_NUM_THREADS:
+		return parse_threads(o, arg, err);
+	case OPT_PROGRESS:
+		return progress_mode_by_name(arg, &o->progress, err);
+	case OPT_SNAPPY:
+		return set_codec(o, CODEC_SNAPPY, err);
+	case OPT_ZLIB:
+		return set_codec(o, CODEC_ZLIB, err);
+	case OPT_ZSTD:
+		return set_codec(o, CODEC_ZSTD, err);
+	case OPT_FLATTENED:
+		o->flattened = true;
+		return 0;
+	case OPT_FORCE:
+		o->force = true;
+		return 0;
+	case OPT_HELP:
+		o->help = true;
+		return 0;
+	case OPT_QUIET:
+		o->log_level = LOG_WARNING;
+		o->progress = PROGRESS_NONE;
+		return 0;
+	case OPT_STRICT:
+		o->strict = true;
+		return 0;
+	case OPT_VERBOSE:
+		o->log_level = LOG_DETAIL;
+		return 0;
+	case OPT_VERSION:
+		o->version = true;
+		return 0;
+	case OPT_COUNT:
+		break;
+	}
+	return error_set(err, -EINVAL, "not handled");
+}
+
+/* A worker for each CPU at hand; in line where there is one. */
+static unsigned default_threads(void)
+{
+	cpu_set_t cpus;
+	unsigned n = 1;
+
+	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
+		n = (unsigned)CPU_COUNT(&cpus);
+	return n <= 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct error *err)
+{
+	const enum codec_id preferred = codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
+	int i, r;
+
+	*o = (struct options){
+		.vmcore = "/proc/vmcore",
+		.levels = {LEVEL_MAX},
+		.level_count = 1,
+		.threads = default_threads(),
+		.log_level = LOG_NOTE,
+	};
+	r = set_codec(o, preferred, err);
+	if (r < 0)
+		return r;
+	i = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+	if (i < 0)
+		return i;
+	if (i < argc)
+		o->vmcore = argv[i++];
+	if (i < argc)
+		o->dumpfile = argv[i++];
+	if (i < argc)
+		return error_set(err, -EINVAL, "\"%s\" is one argument too many; try --help",
+				 argv[i]);
+	if (o->flattened && o->dumpfile)
+		return error_set(err, -EINVAL,
+				 "--flattened writes to standard output: leave out \"%s\"",
+				 o->dumpfile);
+	return 0;
+}
+
+void options_print_help(void)
+{
+	puts("Usage: vmsend [OPTIONS] [VMCORE [DUMPFILE]]\n"
+	     "Write the crash dump VMCORE (default /proc/vmcore) as kdump-compressed DUMPFILE,\n"
+	     "or as a flattened stream on standard output: vmsend | ssh HOST vmrecv FILE\n");
+	cli_help(table, OPT_COUNT);
+	puts("\nDump levels add up: 1 zero pages, 2 cache, 4 cache with private data, 8 user,\n"
+	     "16 free pages. Exit status: 0 complete, 1 failed, 2 usage, 3 transport failed,\n"
+	     "4 delivered in part, 5 refused or no space. See vmsend(8).");
+}
+
+void options_print_version(void)
+{
+	printf("vmsend %s\ncodecs:", VERSION);
+	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++)
+		printf(" %s%s", codec_is_built(id) ? "" : "no-", codec_name(id));
+	printf("\nzlib by: %s\njson: %s\n", WITH_LIBDEFLATE ? "libdeflate" : "zlib",
+	       WITH_JANSSON ? "yes" : "no");
+}

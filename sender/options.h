@@ -1,0 +1,41 @@
+/* vmsend's command line. */
+#ifndef OPTIONS_H
+#define OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec.h"
+#include "error.h"
+#include "log.h"
+#include "progress.h"
+#include "vmcore.h"
+
+enum { LEVELS_MAX = 8 };
+
+struct options {
+	const char *vmcore;   /* borrowed from argv */
+	const char *dumpfile; /* NULL: the flattened stream on standard output */
+
+	unsigned levels[LEVELS_MAX]; /* the first that can be served */
+	size_t level_count;
+	enum codec_id codec;
+	int codec_level;
+	unsigned threads; /* 0: in line */
+	enum vmcore_access access;
+	uint64_t memory_bytes; /* 0: not limited */
+
+	bool flattened, force, strict;
+	bool help, version;
+	enum progress_mode progress;
+	enum log_level log_level;
+};
+
+/* Parse. Fails -EINVAL or -ENOTSUP (something that isn't part of this build). */
+NODISCARD int options_parse(struct options *o, int argc, char **argv, struct error *err);
+
+/* --help and --version, on standard output. */
+void options_print_help(void);
+void options_print_version(void);
+
+#endif

@@ -1,0 +1,51 @@
+/*
+ * A set of pfns as a bitmap that can be counted and searched: the 2nd bitmap of the dump, and what
+ * follows from it (a page's descriptor has the index that is the page's rank in the set).
+ *
+ * Memory: a bit for each pfn below `mapnr`, taken only where bits were set (a hole in the address
+ * space costs nothing), and 8 bytes for each 32,768 pfns.
+ */
+#ifndef PAGESET_H
+#define PAGESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+
+struct pageset;
+
+/* An empty set of pfns below `mapnr`. Fails -ENOMEM. */
+NODISCARD int pageset_new(uint64_t mapnr, struct pageset **set_ret, struct error *err);
+void pageset_free(struct pageset *set);
+DEFINE_AUTO(struct pageset, pageset_free)
+
+/* Add, remove [first, end), end <= mapnr. What was counted is out of date then: see
+ * pageset_index(). */
+void pageset_add(struct pageset *set, uint64_t first, uint64_t end);
+void pageset_remove(struct pageset *set, uint64_t first, uint64_t end);
+
+bool pageset_has(const struct pageset *set, uint64_t pfn);
+
+/* The first pfn >= pfn that is in the set (pageset_next) or isn't (pageset_next_gap); mapnr if
+ * there is none. */
+uint64_t pageset_next(const struct pageset *set, uint64_t pfn);
+uint64_t pageset_next_gap(const struct pageset *set, uint64_t pfn);
+
+/* The bitmap, (mapnr + 7) / 8 bytes: pfn n is bit n % 8 of byte n / 8. Borrowed. */
+const uint8_t *pageset_bytes(const struct pageset *set);
+uint64_t pageset_mapnr(const struct pageset *set);
+
+/* Count; the three below need it after the last change. */
+void pageset_index(struct pageset *set);
+
+uint64_t pageset_count(const struct pageset *set);
+
+/* How many pfns below `pfn` are in the set. */
+uint64_t pageset_rank(const struct pageset *set, uint64_t pfn);
+
+/* The pfn of rank n: n < pageset_count(). */
+uint64_t pageset_select(const struct pageset *set, uint64_t n);
+
+#endif

@@ -1,0 +1,137 @@
+/* One worker: pages to page_flags and page_data.
+ * Doesn't know of other workers, nor of the file that the pages go to. */
+#include "worker.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "pageset.h"
+#include "vmcore.h"
+#include "zero.h"
+
+struct worker {
+	struct worker_setup setup;
+	size_t page_bytes;
+	struct page_source *source;
+	struct compressor *compressor;
+	size_t bound; /* room that a page may need while it is compressed */
+
+	/* The payload of a page of zeros, made once: at level 0 half of memory is such pages. */
+	uint8_t *zero_payload;
+	uint32_t zero_payload_bytes;
+	uint8_t zero_kdump_flags;
+};
+
+/* Append a page's payload to the chunk: its size and kdump flags. */
+static uint32_t store(struct worker *w, const uint8_t *page, uint8_t *out, uint8_t *kdump_flags_ret)
+{
+	const size_t size = compressor_run(w->compressor, page, out);
+
+	if (size) {
+		*kdump_flags_ret = (uint8_t)codec_kdump_flag(w->setup.codec);
+		return (uint32_t)size;
+	}
+	memcpy(out, page, w->page_bytes);
+	*kdump_flags_ret = 0;
+	return (uint32_t)w->page_bytes;
+}
+
+static int make_zero_payload(struct worker *w, struct error *err)
+{
+	AUTO_FREE uint8_t *page = calloc(1, w->page_bytes);
+
+	w->zero_payload = malloc(w->bound);
+	if (!page || !w->zero_payload)
+		return error_set(err, -ENOMEM, "out of memory for a worker");
+	w->zero_payload_bytes = store(w, page, w->zero_payload, &w->zero_kdump_flags);
+	return 0;
+}
+
+int worker_new(const struct worker_setup *setup, struct worker **w_ret, struct error *err)
+{
+	AUTO(worker_free) struct worker *w = calloc(1, sizeof(*w));
+	int r;
+
+	if (!w)
+		return error_set(err, -ENOMEM, "out of memory for a worker");
+	w->setup = *setup;
+	w->page_bytes = (size_t)setup->core->page_bytes;
+	r = page_source_new(setup->core, &w->source, err);
+	if (r == 0)
+		r = compressor_new(setup->codec, setup->codec_level, w->page_bytes, &w->compressor,
+				   err);
+	if (r < 0)
+		return r;
+	w->bound = MAX(w->page_bytes, compressor_bound(w->compressor));
+	r = make_zero_payload(w, err);
+	if (r < 0)
+		return r;
+	*w_ret = TAKE_PTR(w);
+	return 0;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	page_source_free(w->source);
+	compressor_free(w->compressor);
+	free(w->zero_payload);
+	free(w);
+}
+
+size_t worker_page_data_bytes(const struct worker *w)
+{
+	/* Every page but the last may be raw; the last needs what compressing takes. */
+	return (chunk_pages(w->page_bytes) - 1) * w->page_bytes + w->bound;
+}
+
+static void add_zero_page(struct worker *w, struct chunk *chunk, struct page_flag *flag)
+{
+	if (w->setup.exclude_zero) {
+		flag->kind = PAGE_ZERO;
+		return;
+	}
+	flag->size_bytes = w->zero_payload_bytes;
+	flag->kdump_flags = w->zero_kdump_flags;
+	memcpy(chunk->page_data + chunk->data_bytes, w->zero_payload, w->zero_payload_bytes);
+}
+
+static void add_page(struct worker *w, struct chunk *chunk, uint64_t pfn, const uint8_t *page)
+{
+	struct page_flag *flag = &chunk->page_flag[chunk->pages++];
+
+	*flag = (struct page_flag){.pfn = pfn, .kind = PAGE_STORED};
+	if (!page)
+		flag->kind = PAGE_UNREADABLE;
+	else if (is_zero(page, w->page_bytes))
+		add_zero_page(w, chunk, flag);
+	else
+		flag->size_bytes =
+			store(w, page, chunk->page_data + chunk->data_bytes, &flag->kdump_flags);
+	chunk->data_bytes += flag->size_bytes;
+}
+
+int worker_fill(void *worker, uint64_t k, struct chunk *chunk, struct error *err UNUSED)
+{
+	struct worker *w = worker;
+	const struct plan_chunk todo = plan_chunk(w->setup.plan, k);
+	uint64_t pfn = todo.first_pfn;
+
+	chunk->first_rank = todo.first_rank;
+	chunk->pages = 0;
+	chunk->data_bytes = 0;
+	while (chunk->pages < todo.pages) {
+		/* One read for each run of neighbours. */
+		const uint64_t gap = pageset_next_gap(w->setup.pages, pfn);
+		const size_t n = (size_t)MIN(gap - pfn, (uint64_t)(todo.pages - chunk->pages));
+		uint64_t lost;
+		const uint8_t *pages = page_source_get(w->source, pfn, n, &lost);
+
+		for (size_t i = 0; i < n; i++)
+			add_page(w, chunk, pfn + i,
+				 lost >> i & 1 ? NULL : pages + i * w->page_bytes);
+		pfn = pageset_next(w->setup.pages, pfn + n);
+	}
+	return 0;
+}

@@ -1,0 +1,42 @@
+/* One worker: reads, tests for zero and compresses the pages of a chunk. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+
+#include "chunk.h"
+#include "codec.h"
+#include "error.h"
+
+struct vmcore;
+struct pageset;
+struct plan;
+struct worker;
+
+/* What all workers share; it outlives them. */
+struct worker_setup {
+	const struct vmcore *core;
+	const struct pageset *pages; /* the pages to dump */
+	const struct plan *plan;     /* their order */
+	enum codec_id codec;
+	int codec_level;
+	bool exclude_zero; /* level bit 1 */
+};
+
+/* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */
+NODISCARD int worker_new(const struct worker_setup *setup, struct worker **w_ret,
+			 struct error *err);
+void worker_free(struct worker *w);
+DEFINE_AUTO(struct worker, worker_free)
+
+/* Room that a chunk's page_data needs. */
+size_t worker_page_data_bytes(const struct worker *w);
+
+/*
+ * Fill `chunk` with chunk k of the plan: what it holds then depends on the vmcore, k and the setup
+ * alone. The `worker` is a struct worker. Never fails: a page that can't be read becomes
+ * PAGE_UNREADABLE.
+ */
+int worker_fill(void *worker, uint64_t k, struct chunk *chunk, struct error *err);
+
+#endif

@@ -1,0 +1,213 @@
+/* Chunks to records of a kdump-compressed file.
+ * Doesn't know threads, nor where the records go. */
+#include "writer.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "flat.h"
+#include "prologue.h"
+#include "sink.h"
+
+/* Bytes on their way to one record. */
+struct run {
+	uint8_t *bytes;
+	size_t used, room;
+	uint64_t off; /* of bytes[0] in the file */
+};
+
+struct writer {
+	struct writer_setup setup;
+	struct kdump_layout layout;
+	struct run data, descs;
+	struct writer_cursor cursor; /* chunk, segment, unreadable are kept up to date; the rest at
+					a segment's end */
+	uint64_t segment_start;	     /* stream bytes where the segment began */
+	uint64_t zero_off;	     /* the shared page of zeros */
+	struct writer_counts counts;
+};
+
+int writer_new(const struct writer_setup *setup, struct writer **w_ret, struct error *err)
+{
+	AUTO(writer_free) struct writer *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return error_set(err, -ENOMEM, "out of memory for the output");
+	w->setup = *setup;
+	w->layout = kdump_layout(&setup->header);
+	w->data.room = FLAT_DATA_RUN_BYTES;
+	w->descs.room = FLAT_DESC_RUN_BYTES - FLAT_DESC_RUN_BYTES % KDUMP_DESC_BYTES;
+	w->data.bytes = malloc(w->data.room);
+	w->descs.bytes = malloc(w->descs.room);
+	if (!w->data.bytes || !w->descs.bytes)
+		return error_set(err, -ENOMEM, "out of memory for the output");
+	w->zero_off = writer_table_end(w);
+	w->data.off = w->zero_off + (setup->exclude_zero ? setup->header.block_size : 0);
+	*w_ret = TAKE_PTR(w);
+	return 0;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	free(w->data.bytes);
+	free(w->descs.bytes);
+	free(w);
+}
+
+/* Write a run as one record; what comes next follows it in the file. */
+static int flush(struct writer *w, struct run *run, struct error *err)
+{
+	int r;
+
+	if (run->used == 0)
+		return 0;
+	r = sink_write(w->setup.sink, run->off, run->bytes, run->used, err);
+	run->off += run->used;
+	run->used = 0;
+	return r;
+}
+
+/* Both runs, data first: a cut stream never has a descriptor without its data. */
+static int flush_both(struct writer *w, struct error *err)
+{
+	const int r = flush(w, &w->data, err);
+
+	return r < 0 ? r : flush(w, &w->descs, err);
+}
+
+static int end_segment(struct writer *w, struct error *err)
+{
+	const int r = flush_both(w, err);
+
+	if (r < 0)
+		return r;
+	w->segment_start = sink_stream_bytes(w->setup.sink);
+	w->cursor.segment++;
+	w->cursor.data_off = w->data.off;
+	w->cursor.stream_bytes = w->segment_start;
+	if (!w->setup.segment_end)
+		return 0;
+	return w->setup.segment_end(w->setup.ctx, &w->cursor, err);
+}
+
+int writer_prologue(struct writer *w, const struct vmcore *core, const struct pageset *pages,
+		    struct error *err)
+{
+	int r = prologue_write(w->setup.sink, &w->setup.header, core, pages, err);
+
+	if (r == 0 && w->setup.exclude_zero) {
+		AUTO_FREE uint8_t *zeros = calloc(1, w->setup.header.block_size);
+
+		if (!zeros)
+			return error_set(err, -ENOMEM, "out of memory for the output");
+		r = sink_write(w->setup.sink, w->zero_off, zeros, w->setup.header.block_size, err);
+	}
+	return r < 0 ? r : end_segment(w, err);
+}
+
+void writer_resume(struct writer *w, const struct writer_cursor *cursor)
+{
+	w->cursor = *cursor;
+	w->data.off = cursor->data_off;
+	w->segment_start = sink_stream_bytes(w->setup.sink);
+}
+
+/* The descriptor of a page whose payload, if it has one, comes next in the data run. */
+static struct kdump_desc describe(struct writer *w, const struct page_flag *flag, uint64_t off)
+{
+	switch ((enum page_kind)flag->kind) {
+	case PAGE_ZERO:
+		w->counts.zero++;
+		return (struct kdump_desc){.off = w->zero_off,
+					   .size_bytes = w->setup.header.block_size};
+	case PAGE_UNREADABLE:
+		w->counts.unreadable++;
+		w->cursor.unreadable++;
+		return (struct kdump_desc){0};
+	case PAGE_STORED:
+		break;
+	}
+	if (flag->kdump_flags)
+		w->counts.compressed++;
+	else
+		w->counts.raw++;
+	return (struct kdump_desc){
+		.off = off, .size_bytes = flag->size_bytes, .flags = flag->kdump_flags};
+}
+
+/* Make room for the chunk in both runs, and let the descriptors go on where its first one belongs.
+ */
+static int make_room(struct writer *w, const struct chunk *chunk, struct error *err)
+{
+	const uint64_t desc_off = w->layout.desc_off + chunk->first_rank * KDUMP_DESC_BYTES;
+	const size_t desc_bytes = (size_t)chunk->pages * KDUMP_DESC_BYTES;
+	int r = 0;
+
+	if (w->descs.off + w->descs.used != desc_off || w->descs.used + desc_bytes > w->descs.room)
+		r = flush_both(w, err);
+	else if (w->data.used + chunk->data_bytes > w->data.room)
+		r = flush(w, &w->data, err);
+	if (w->descs.used == 0)
+		w->descs.off = desc_off;
+	return r;
+}
+
+int writer_chunk(void *writer, const struct chunk *chunk, struct error *err)
+{
+	struct writer *w = writer;
+	int r = make_room(w, chunk, err);
+	uint64_t off;
+
+	if (r < 0)
+		return r;
+	off = w->data.off + w->data.used;
+	memcpy(w->data.bytes + w->data.used, chunk->page_data, chunk->data_bytes);
+	w->data.used += chunk->data_bytes;
+	for (uint32_t i = 0; i < chunk->pages; i++) {
+		const struct kdump_desc desc = describe(w, &chunk->page_flag[i], off);
+
+		kdump_put_desc(w->descs.bytes + w->descs.used, &desc);
+		w->descs.used += KDUMP_DESC_BYTES;
+		off += chunk->page_flag[i].size_bytes;
+	}
+	w->cursor.chunk++;
+	if (writer_stream_bytes(w) - w->segment_start >= SEGMENT_BYTES)
+		r = end_segment(w, err);
+	if (r == 0 && w->setup.chunk_end)
+		r = w->setup.chunk_end(w->setup.ctx, w, err);
+	return r;
+}
+
+int writer_finish(struct writer *w, struct error *err)
+{
+	uint8_t main_header[KDUMP_HEADER_BYTES];
+	int r = flush_both(w, err);
+
+	if (r < 0)
+		return r;
+	if (w->cursor.unreadable && !(w->setup.header.status & KDUMP_INCOMPLETE)) {
+		w->setup.header.status |= KDUMP_INCOMPLETE;
+		kdump_put_header(main_header, &w->setup.header);
+		r = sink_write(w->setup.sink, 0, main_header, sizeof(main_header), err);
+		if (r < 0)
+			return r;
+	}
+	return sink_finish(w->setup.sink, err);
+}
+
+const struct writer_counts *writer_counts(const struct writer *w)
+{
+	return &w->counts;
+}
+
+uint64_t writer_stream_bytes(const struct writer *w)
+{
+	return sink_stream_bytes(w->setup.sink) + w->data.used + w->descs.used;
+}
+
+uint64_t writer_table_end(const struct writer *w)
+{
+	return w->layout.desc_off + w->setup.pages * KDUMP_DESC_BYTES;
+}

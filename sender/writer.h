@@ -1,0 +1,86 @@
+/*
+ * Pages to a kdump-compressed file: the prologue (headers, notes, bitmaps), then descriptors and
+ * data of chunk after chunk, as records of the stream.
+ *
+ * Data goes out in runs of up to 1 MiB, descriptors in runs of up to 256 KiB, never a descriptor
+ * before its data. Both runs end at each segment's end, a chunk boundary at least SEGMENT_BYTES of
+ * stream behind the last: the page pass can be stopped there and begun again from the cursor, and
+ * the bytes are the same.
+ */
+#ifndef WRITER_H
+#define WRITER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chunk.h"
+#include "error.h"
+#include "kdump.h"
+
+struct pageset;
+struct sink;
+struct vmcore;
+struct writer;
+
+enum { SEGMENT_BYTES = 16 << 20 };
+
+/* Where a segment ends: all that the rest of the dump depends on but for vmcore and options. */
+struct writer_cursor {
+	uint64_t segment;      /* the next one; 0: the prologue */
+	uint64_t chunk;	       /* the next one of the plan */
+	uint64_t data_off;     /* of the next payload in the file */
+	uint64_t stream_bytes; /* so far */
+	uint64_t unreadable;   /* pages so far */
+};
+
+/* What was written, by kind. */
+struct writer_counts {
+	uint64_t zero, compressed, raw, unreadable; /* pages */
+};
+
+struct writer_setup {
+	struct sink *sink;
+	struct kdump_header
+		header;	   /* final, but for the incomplete bit of pages that turn out unreadable */
+	uint64_t pages;	   /* in the dump: the length of the descriptor table */
+	bool exclude_zero; /* one shared payload for all zero pages */
+
+	/*
+	 * Called at each segment's end, the prologue's included, behind its last record. Returns 0
+	 * to go on, 1 to end the page pass here, or fails with *err set. May be NULL.
+	 */
+	int (*segment_end)(void *ctx, const struct writer_cursor *cursor, struct error *err);
+	/* Called after each chunk; the same returns. May be NULL. */
+	int (*chunk_end)(void *ctx, const struct writer *w, struct error *err);
+	void *ctx;
+};
+
+NODISCARD int writer_new(const struct writer_setup *setup, struct writer **w_ret,
+			 struct error *err);
+void writer_free(struct writer *w);
+DEFINE_AUTO(struct writer, writer_free)
+
+/* Segment 0. Returns as segment_end does. */
+NODISCARD int writer_prologue(struct writer *w, const struct vmcore *core,
+			      const struct pageset *pages, struct error *err);
+
+/* Begin at a cursor that segment_end was given by another writer of the same dump, in place of the
+ * prologue. */
+void writer_resume(struct writer *w, const struct writer_cursor *cursor);
+
+/* The next chunk. `writer` is a struct writer. For struct pipeline. */
+int writer_chunk(void *writer, const struct chunk *chunk, struct error *err);
+
+/* All chunks are written: the last runs, a second main header if pages were unreadable, the end
+ * marker. */
+NODISCARD int writer_finish(struct writer *w, struct error *err);
+
+const struct writer_counts *writer_counts(const struct writer *w);
+
+/* Bytes of the stream so far, with those that wait in the runs. */
+uint64_t writer_stream_bytes(const struct writer *w);
+
+/* The least length of a file that holds this dump: to the end of the descriptor table. */
+uint64_t writer_table_end(const struct writer *w);
+
+#endif
