@@ -6,6 +6,7 @@
 #ifndef CHUNK_H
 #define CHUNK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "plan.h"
@@ -28,7 +29,11 @@ struct chunk {
 	uint32_t pages;
 	struct page_flag page_flag[CHUNK_PAGES_MAX];
 	uint32_t data_bytes; /* of page_data that are used */
-	uint8_t *page_data;  /* room for as many bytes as struct pipeline says */
+	uint8_t *page_data;  /* room for as many bytes as chunk_new() was given */
 };
+
+/* A chunk with room for page_data_bytes, or NULL when memory is out. */
+struct chunk *chunk_new(size_t page_data_bytes);
+void chunk_free(struct chunk *chunk);
 
 #endif

@@ -31,6 +31,8 @@ struct dump {
 	struct writer *writer;
 	void **workers; /* struct worker */
 	unsigned worker_count;
+	void **chunks; /* struct chunk: what the workers fill */
+	size_t chunk_count;
 };
 
 static void dump_deinit(struct dump *d)
@@ -38,6 +40,9 @@ static void dump_deinit(struct dump *d)
 	for (unsigned i = 0; d->workers && i < d->worker_count; i++)
 		worker_free(d->workers[i]);
 	free(d->workers);
+	for (size_t i = 0; d->chunks && i < d->chunk_count; i++)
+		chunk_free(d->chunks[i]);
+	free(d->chunks);
 	writer_free(d->writer);
 	plan_free(d->plan);
 	pageset_free(d->pages);
@@ -47,7 +52,7 @@ static void dump_deinit(struct dump *d)
 uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads)
 {
 	const uint64_t slot = CHUNK_BYTES + 2 * core->page_bytes;
-	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_SLOTS_PER_WORKER : 1;
+	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_ITEMS_PER_WORKER : 1;
 	const uint64_t worker = PAGE_RUN_BYTES + (codec == CODEC_NONE ? 0 : CODEC_MEMORY_BYTES);
 
 	return BASE_MEMORY_BYTES + FLAT_DATA_RUN_BYTES + FLAT_DESC_RUN_BYTES +
@@ -92,6 +97,22 @@ static int make_workers(struct dump *d, unsigned count, struct error *err)
 	}
 	/* Memory for fewer of them is a reason to be slower, not to fail. */
 	return r == -ENOMEM && d->worker_count ? 0 : r;
+}
+
+/* Memory for fewer chunks than that is a reason to be slower, too. */
+static int make_chunks(struct dump *d, size_t count, struct error *err)
+{
+	d->chunks = calloc(count, sizeof(*d->chunks));
+	while (d->chunks && d->chunk_count < count) {
+		struct chunk *chunk = chunk_new(worker_page_data_bytes(d->workers[0]));
+
+		if (!chunk)
+			break;
+		d->chunks[d->chunk_count++] = chunk;
+	}
+	if (d->chunk_count == 0)
+		return error_set(err, -ENOMEM, "out of memory for page_data");
+	return 0;
 }
 
 static struct progress_state state_of(const struct dump *d)
@@ -153,7 +174,8 @@ static int page_pass(struct dump *d, unsigned threads, struct error *err)
 	const struct pipeline pipeline = {
 		.workers = threads,
 		.end_chunk = plan_chunk_count(d->plan),
-		.page_data_bytes = worker_page_data_bytes(d->workers[0]),
+		.items = d->chunks,
+		.item_count = d->chunk_count,
 		.fill = worker_fill,
 		.worker = d->workers,
 		.write = writer_chunk,
@@ -173,6 +195,8 @@ int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, str
 	r = prepare(&d, err);
 	if (r == 0)
 		r = make_workers(&d, MAX(threads, 1U), err);
+	if (r == 0)
+		r = make_chunks(&d, threads ? d.worker_count * PIPELINE_ITEMS_PER_WORKER : 1, err);
 	if (r == 0)
 		r = writer_prologue(d.writer, setup->core, d.pages, err);
 	if (r == 0)

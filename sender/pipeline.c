@@ -1,5 +1,5 @@
 /* The ordered pipeline: everything that two threads share about pages, and every atomic of the
- * sender. Doesn't know what a page is, nor where the bytes go.
+ * sender. Doesn't know what a chunk is, nor where it goes.
  *
  *   FREE(g) ──publish──► READY(g) ──retire──► FREE(g+1)      model: tests/model/pipeline.pml
  *         worker of chunk         role's holder
@@ -30,7 +30,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 enum {
@@ -46,13 +45,12 @@ _Static_assert(sizeof(atomic_uint) == 4, "a futex is four bytes");
 struct slot {
 	/* A cache line of its own: neighbours are published by other workers. */
 	_Alignas(64) atomic_uint word;
-	struct chunk chunk;
+	void *item; /* the caller's */
 };
 
 struct ring {
 	const struct pipeline *p;
 	struct slot *slots;
-	uint64_t slot_count; /* R */
 
 	_Alignas(64) atomic_uint_fast64_t next; /* the next chunk to claim */
 	_Alignas(64) atomic_bool role;		/* taken */
@@ -84,12 +82,12 @@ static void futex_wake_all(atomic_uint *word)
 
 static struct slot *slot_of(const struct ring *ring, uint64_t k)
 {
-	return &ring->slots[(k - ring->p->first_chunk) % ring->slot_count];
+	return &ring->slots[(k - ring->p->first_chunk) % ring->p->item_count];
 }
 
 static unsigned word_free(const struct ring *ring, uint64_t k)
 {
-	return (unsigned)((k - ring->p->first_chunk) / ring->slot_count) * 2 * STEP;
+	return (unsigned)((k - ring->p->first_chunk) / ring->p->item_count) * 2 * STEP;
 }
 
 static unsigned word_ready(const struct ring *ring, uint64_t k)
@@ -159,7 +157,7 @@ static void ring_end(struct ring *ring, int result, const struct error *err)
 		if (result < 0)
 			*ring->err = *err;
 	}
-	for (uint64_t i = 0; i < ring->slot_count; i++) {
+	for (uint64_t i = 0; i < ring->p->item_count; i++) {
 		/* Relaxed: nothing is read on the strength of STOP. */
 		atomic_fetch_or_explicit(&ring->slots[i].word, STOP, memory_order_relaxed);
 		futex_wake_all(&ring->slots[i].word);
@@ -184,7 +182,7 @@ static bool ring_drain(struct ring *ring)
 			return true;
 		for (head = ring->head; head < p->end_chunk && slot_is_ready(ring, head); head++) {
 			struct error err = {0};
-			const int r = p->write(p->writer, &slot_of(ring, head)->chunk, &err);
+			const int r = p->write(p->writer, slot_of(ring, head)->item, &err);
 
 			if (r != 0) {
 				/* The role is kept: nobody writes behind a failure. */
@@ -213,7 +211,7 @@ static void ring_work(struct ring *ring, void *worker)
 
 		if (k >= p->end_chunk || !slot_await_free(ring, k))
 			return;
-		r = p->fill(worker, k, &slot_of(ring, k)->chunk, &err);
+		r = p->fill(worker, k, slot_of(ring, k)->item, &err);
 		if (r < 0) {
 			ring_end(ring, r, &err);
 			return;
@@ -235,50 +233,27 @@ static void *thread_main(void *arg)
 /* --- running
  * ------------------------------------------------------------------------------------------ */
 
-static void ring_deinit(struct ring *ring)
-{
-	for (uint64_t i = 0; ring->slots && i < ring->slot_count; i++)
-		free(ring->slots[i].chunk.page_data);
-	free(ring->slots);
-}
-
-/* Smaller where memory is short, but never without a slot. */
 static int ring_init(struct ring *ring, const struct pipeline *p, struct error *err)
 {
-	const uint64_t want = (uint64_t)p->workers * PIPELINE_SLOTS_PER_WORKER;
-
 	*ring = (struct ring){.p = p, .head = p->first_chunk, .err = err};
 	atomic_init(&ring->next, p->first_chunk);
-	if (posix_memalign((void **)&ring->slots, 64, (size_t)want * sizeof(*ring->slots)) != 0) {
-		ring->slots = NULL;
-		return error_set(err, -ENOMEM, "out of memory for page_data");
+	if (posix_memalign((void **)&ring->slots, 64, p->item_count * sizeof(*ring->slots)) != 0)
+		return error_set(err, -ENOMEM, "out of memory for %zu slots", p->item_count);
+	for (size_t i = 0; i < p->item_count; i++) {
+		atomic_init(&ring->slots[i].word, 0);
+		ring->slots[i].item = p->items[i];
 	}
-	memset(ring->slots, 0, (size_t)want * sizeof(*ring->slots));
-	for (; ring->slot_count < want; ring->slot_count++) {
-		struct slot *slot = &ring->slots[ring->slot_count];
-
-		atomic_init(&slot->word, 0);
-		slot->chunk.page_data = malloc(p->page_data_bytes);
-		if (!slot->chunk.page_data)
-			break;
-	}
-	if (ring->slot_count == 0)
-		return error_set(err, -ENOMEM, "out of memory for page_data");
 	return 0;
 }
 
 static int run_in_line(const struct pipeline *p, struct error *err)
 {
-	AUTO_FREE uint8_t *page_data = malloc(p->page_data_bytes);
-	struct chunk chunk = {.page_data = page_data};
 	int r = 0;
 
-	if (!page_data)
-		return error_set(err, -ENOMEM, "out of memory for page_data");
 	for (uint64_t k = p->first_chunk; k < p->end_chunk && r == 0; k++) {
-		r = p->fill(p->worker[0], k, &chunk, err);
+		r = p->fill(p->worker[0], k, p->items[0], err);
 		if (r == 0)
-			r = p->write(p->writer, &chunk, err);
+			r = p->write(p->writer, p->items[0], err);
 	}
 	return r;
 }
@@ -298,7 +273,7 @@ int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *
 		return error_set(err, -ENOMEM, "out of memory for %u threads", p->workers);
 	r = ring_init(&ring, p, err);
 	if (r < 0)
-		goto out;
+		return r;
 	for (; started < p->workers; started++) { /* the calling thread is worker 0 */
 		struct worker_thread *t = &threads[started];
 
@@ -310,8 +285,6 @@ int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *
 	for (unsigned i = 1; i < started; i++)
 		pthread_join(threads[i].id, NULL);
 	*started_ret = started;
-	r = ring.result;
-out:
-	ring_deinit(&ring);
-	return r;
+	free(ring.slots);
+	return ring.result;
 }

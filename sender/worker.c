@@ -112,9 +112,10 @@ static void add_page(struct worker *w, struct chunk *chunk, uint64_t pfn, const 
 	chunk->data_bytes += flag->size_bytes;
 }
 
-int worker_fill(void *worker, uint64_t k, struct chunk *chunk, struct error *err UNUSED)
+int worker_fill(void *worker, uint64_t k, void *item, struct error *err UNUSED)
 {
 	struct worker *w = worker;
+	struct chunk *chunk = item;
 	const struct plan_chunk todo = plan_chunk(w->setup.plan, k);
 	uint64_t pfn = todo.first_pfn;
 

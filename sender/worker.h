@@ -33,10 +33,10 @@ DEFINE_AUTO(struct worker, worker_free)
 size_t worker_page_data_bytes(const struct worker *w);
 
 /*
- * Fill `chunk` with chunk k of the plan: what it holds then depends on the vmcore, k and the setup
- * alone. The `worker` is a struct worker. Never fails: a page that can't be read becomes
- * PAGE_UNREADABLE.
+ * Fill `chunk`, a struct chunk, with chunk k of the plan: what it holds then depends on the vmcore,
+ * k and the setup alone. The `worker` is a struct worker. Never fails: a page that can't be read
+ * becomes PAGE_UNREADABLE.
  */
-int worker_fill(void *worker, uint64_t k, struct chunk *chunk, struct error *err);
+int worker_fill(void *worker, uint64_t k, void *chunk, struct error *err);
 
 #endif

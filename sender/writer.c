@@ -154,9 +154,10 @@ static int make_room(struct writer *w, const struct chunk *chunk, struct error *
 	return r;
 }
 
-int writer_chunk(void *writer, const struct chunk *chunk, struct error *err)
+int writer_chunk(void *writer, const void *item, struct error *err)
 {
 	struct writer *w = writer;
+	const struct chunk *chunk = item;
 	int r = make_room(w, chunk, err);
 	uint64_t off;
 

@@ -68,8 +68,8 @@ NODISCARD int writer_prologue(struct writer *w, const struct vmcore *core,
  * prologue. */
 void writer_resume(struct writer *w, const struct writer_cursor *cursor);
 
-/* The next chunk. `writer` is a struct writer. For struct pipeline. */
-int writer_chunk(void *writer, const struct chunk *chunk, struct error *err);
+/* The next chunk. `writer` is a struct writer, `chunk` a struct chunk. For struct pipeline. */
+int writer_chunk(void *writer, const void *chunk, struct error *err);
 
 /* All chunks are written: the last runs, a second main header if pages were unreadable, the end
  * marker. */
