@@ -1,0 +1,51 @@
+/* vmrecv: arguments to exit status.
+ * Doesn't do any of the work. */
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "check.h"
+#include "info.h"
+#include "log.h"
+#include "options.h"
+#include "receive.h"
+
+/* Who starts us with a standard stream closed must not get a dump file as standard error. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = {0};
+	struct error err;
+
+	fill_standard_streams();
+	log_init("vmrecv", LOG_NOTE);
+	if (options_parse(argc, argv, &options, &err) < 0) {
+		log_error("%s", err.msg);
+		return EXIT_USAGE;
+	}
+	log_init("vmrecv", options.shown);
+	switch (options.mode) {
+	case MODE_RECEIVE:
+		return receive_file(&options);
+	case MODE_CHECK:
+		return check_files(&options);
+	case MODE_INFO:
+		return info_files(&options);
+	case MODE_VERSION:
+		puts("vmrecv " VERSION);
+		return EXIT_COMPLETE;
+	case MODE_HELP:
+		options_print_help();
+		return EXIT_COMPLETE;
+	}
+	return EXIT_USAGE;
+}
