@@ -1,8 +1,107 @@
-/* Placeholder. */
+/* `vmrecv --check`: verifies each file and tells what came of it.
+ * Knows of dumps only what verify.h says. */
 #include "check.h"
 
-enum exit_status check_files(const struct options *options)
+#include <inttypes.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+
+#include "dump.h"
+#include "escape.h"
+#include "options.h"
+#include "progress.h"
+#include "verify.h"
+
+static void show_progress(void *context, uint64_t done, uint64_t pages, uint64_t bytes_read)
 {
-	(void)options;
-	return EXIT_FAILED;
+	progress_update(context, &(struct progress_state){
+					 .done = done, .total = pages, .bytes_in = bytes_read});
+}
+
+static int cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
+}
+
+static int verify_file(const struct options *o, const struct dump *d, struct verify_result *result,
+		       struct error *err)
+{
+	AUTO(progress_free) struct progress *progress = NULL;
+	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, err);
+
+	if (r == 0)
+		r = verify_dump(d, o->threads ? o->threads : cpus(), show_progress, progress,
+				result, err);
+	if (progress)
+		progress_end(progress, &(struct progress_state){.done = result->pages});
+	return r;
+}
+
+static enum exit_status tell(const struct options *o, const char *path, const struct dump *d,
+			     const struct verify_result *res)
+{
+	const bool marked = dump_header(d)->status & KDUMP_INCOMPLETE;
+	char name[PATH_MAX];
+
+	escape_text(name, sizeof(name), path);
+	for (size_t i = 0; i < res->kept; i++)
+		log_error("%s: %s", name, res->problems[i].text);
+	if (res->problem_count > res->kept)
+		log_error("%s: and %" PRIu64 " more", name, res->problem_count - res->kept);
+	if (res->problem_count > 0) {
+		printf("%s: corrupt: %" PRIu64 " problems in %" PRIu64 " pages, %" PRIu64
+		       " more are missing\n",
+		       name, res->problem_count, res->pages, res->missing);
+		return EXIT_FAILED;
+	}
+	if (res->missing > 0 || marked) {
+		printf("%s: incomplete: %" PRIu64 " of %" PRIu64
+		       " pages are missing%s, the rest is right\n",
+		       name, res->missing, res->pages,
+		       marked ? "" : " (though the header doesn't say so)");
+		return EXIT_INCOMPLETE;
+	}
+	if (o->shown >= LOG_NOTE)
+		printf("%s: complete: %" PRIu64 " pages, all right\n", name, res->pages);
+	return EXIT_COMPLETE;
+}
+
+static enum exit_status check_file(const struct options *o, const char *path)
+{
+	AUTO(dump_free) struct dump *d = NULL;
+	struct verify_result result = {0};
+	struct error err;
+	int r = dump_open(path, &d, &err);
+
+	if (r == 0)
+		r = verify_file(o, d, &result, &err);
+	if (r < 0) {
+		log_error("%s: %s", path, err.msg);
+		return EXIT_FAILED;
+	}
+	return tell(o, path, d, &result);
+}
+
+/* A corrupt dump is worse than an incomplete one, and that worse than none of both. */
+static enum exit_status worse(enum exit_status a, enum exit_status b)
+{
+	if (a == EXIT_FAILED || b == EXIT_FAILED)
+		return EXIT_FAILED;
+	return MAX(a, b);
+}
+
+enum exit_status check_files(const struct options *o)
+{
+	enum exit_status status = EXIT_COMPLETE;
+
+	for (int i = 0; i < o->file_count; i++)
+		status = worse(status, check_file(o, o->files[i]));
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		log_error("standard output: can't be written");
+		return EXIT_FAILED;
+	}
+	return status;
 }
