@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-#include "filter.h"
 #include "flat.h"
 #include "pageset.h"
 #include "pipeline.h"
@@ -150,7 +149,13 @@ static int prepare(struct dump *d, struct error *err)
 		.chunk_end = chunk_end,
 		.ctx = d,
 	};
-	int r = filter_run(s->core, s->level, &d->pages, err);
+	const struct filter_setup filter = {
+		.km = s->km,
+		.exclude = page_classes_of_level(s->level),
+		.threads = affordable_threads(s),
+		.chunk_bits = FILTER_CHUNK_BITS,
+	};
+	int r = filter_run(&filter, &d->pages, &d->result->filter, s->remarks, err);
 
 	if (r < 0)
 		return r;

@@ -7,21 +7,26 @@
 
 #include "codec.h"
 #include "error.h"
+#include "filter.h"
 #include "writer.h"
 
+struct kmodel;
 struct progress;
+struct remarks;
 struct sink;
 struct vmcore;
 
 struct dump_setup {
 	const struct vmcore *core;
-	unsigned level; /* one that is served: within LEVEL_SERVED */
+	const struct kmodel *km;
+	unsigned level; /* one that the model serves */
 	enum codec_id codec;
 	int codec_level;
 	unsigned threads;      /* 0: in line */
 	uint64_t memory_bytes; /* fewer threads rather than more memory; 0: no limit */
 	struct sink *sink;
 	struct progress *progress;
+	struct remarks *remarks;
 
 	/* Asked after each chunk: true ends the dump with -ECANCELED. May be NULL. */
 	bool (*cancelled)(void);
@@ -30,6 +35,7 @@ struct dump_setup {
 struct dump_result {
 	uint64_t ram_pages; /* that exist */
 	uint64_t pages;	    /* in the dump */
+	struct filter_result filter;
 	struct writer_counts counts;
 	uint64_t bytes_in, bytes_out; /* of the pages; of the stream */
 	uint64_t table_end; /* the least length of a file that holds the dump; 0: not known yet */

@@ -1,31 +1,56 @@
-/* Which pages go into the dump. */
+/*
+ * The filter pass: which pages go into the dump. In parallel over chunks of pfns, with the same
+ * result for any number of workers and any chunk size: a chunk never looks back, and a block that
+ * reaches beyond its chunk's end is an overhang that the ordered step lays over the chunks behind.
+ */
 #ifndef FILTER_H
 #define FILTER_H
 
-#include "error.h"
+#include <stdint.h>
 
+#include "error.h"
+#include "pageclass.h"
+
+struct kmodel;
 struct pageset;
-struct vmcore;
+struct remarks;
 
 /* Dump level bits: what is left out. Source: makedumpfile(8), -d. */
 enum {
-	LEVEL_ZERO = 1,
+	LEVEL_ZERO = 1, /* found when pages are read: such pages stay in the set */
 	LEVEL_CACHE = 2,
 	LEVEL_CACHE_PRIVATE = 4,
 	LEVEL_USER = 8,
 	LEVEL_FREE = 16,
 	LEVEL_MAX = 31,
+};
 
-	/* What this version can tell apart. Zero pages are found when they are read: they stay in
-	   the set. */
-	LEVEL_SERVED = LEVEL_ZERO,
+enum {
+	FILTER_CHUNK_BITS = 13, /* 8192 pages: 512 KiB of struct pages in one read */
+	FILTER_CHUNK_BITS_MIN = 6,
+	FILTER_CHUNK_BITS_MAX = 15,
+};
+
+struct filter_setup {
+	const struct kmodel *km; /* with the core */
+	unsigned exclude;	 /* classes to leave out, as a mask; those that aren't known stay */
+	unsigned threads;	 /* 0: in line */
+	unsigned chunk_bits;	 /* log2 of the pfns in a chunk */
+};
+
+struct filter_result {
+	uint64_t classes[CLASS_COUNT]; /* pages of each class; those of classes not known count as
+					  kernel */
+	uint64_t odd;		       /* free blocks of impossible orders: kept */
 };
 
 /*
- * The set of pages that `level` leaves in (indexed), the caller's to free: all pages that have
- * data. Bits beyond LEVEL_SERVED are not served. Fails -ENOMEM.
+ * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
+ * of is never in it. Where the kernel's counters disagree badly with what was found, `remarks` says
+ * so. Fails -ENOMEM.
  */
-NODISCARD int filter_run(const struct vmcore *core, unsigned level, struct pageset **pages_ret,
+NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
+			 struct filter_result *result_ret, struct remarks *remarks,
 			 struct error *err);
 
 #endif

@@ -9,10 +9,6 @@
 #include "vmcore.h"
 #include "vmcoreinfo.h"
 
-/* Where x86_64 maps the kernel image. Source: Linux arch/x86/include/asm/page_64_types.h,
- * __START_KERNEL_map. */
-#define X86_64_IMAGE_BASE UINT64_C(0xffffffff80000000)
-
 /* The load that has the kernel image by its virtual address: /proc/vmcore's does, QEMU's cores have
  * none. */
 static const struct elf_load *image_load(const struct vmcore *core, uint64_t vaddr)

@@ -10,6 +10,10 @@
 
 struct vmcore;
 
+/* Where x86_64 maps the kernel image. Source: Linux arch/x86/include/asm/page_64_types.h,
+ * __START_KERNEL_map. */
+#define X86_64_IMAGE_BASE UINT64_C(0xffffffff80000000)
+
 /* The physical address of an address in the kernel image (code, data): true and *paddr_ret set. */
 bool kernel_image_paddr(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret);
 

@@ -9,10 +9,11 @@
 
 #include "dump.h"
 #include "dumpfile.h"
-#include "filter.h"
+#include "kmodel.h"
 #include "log.h"
 #include "options.h"
 #include "parse.h"
+#include "remarks.h"
 #include "sink.h"
 
 static volatile sig_atomic_t stop_signal;
@@ -40,30 +41,57 @@ static void set_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
-/* The first level that can be served as it was asked for; else what can be served of the first. */
-static unsigned choose_level(const struct options *o, bool *lower_ret)
+/* What is to be dumped, and what came of it. */
+struct job {
+	const struct options *o;
+	struct vmcore *core;
+	struct kmodel km;
+	unsigned level;
+	bool lower_level; /* than was asked for */
+	struct remarks remarks;
+	size_t said; /* of the remarks */
+	struct dump_result res;
+};
+
+/* Say the remarks that came since the last call. */
+static void say_remarks(struct job *job)
 {
-	*lower_ret = false;
-	for (size_t i = 0; i < o->level_count; i++)
-		if ((o->levels[i] & ~(unsigned)LEVEL_SERVED) == 0)
-			return o->levels[i];
-	*lower_ret = true;
-	log_warning("dump level %u: this version can leave out zero pages only; level %u is served",
-		    o->levels[0], o->levels[0] & LEVEL_SERVED);
-	return o->levels[0] & LEVEL_SERVED;
+	for (; job->said < job->remarks.count; job->said++)
+		log_warning("%s", job->remarks.line[job->said]);
 }
 
-static void warn_of_input(const struct vmcore *core)
+/*
+ * Make the kernel model and take the first level that it serves; where it serves none of them, what
+ * it can of the first.
+ */
+static void choose_level(struct job *job)
 {
+	const struct options *o = job->o;
+	unsigned wanted = 0;
+
+	for (size_t i = 0; i < o->level_count; i++)
+		wanted |= page_classes_of_level(o->levels[i]);
+	kmodel_init(&job->km, job->core, wanted, &job->remarks);
+	for (size_t i = 0; i < o->level_count; i++) {
+		job->level = o->levels[i];
+		if (kmodel_served_level(&job->km, job->level) == job->level)
+			return;
+	}
+	job->lower_level = true;
+	job->level = kmodel_served_level(&job->km, o->levels[0]);
+	remark(&job->remarks, "dump level %u can't be served for this vmcore: level %u is",
+	       o->levels[0], job->level);
+}
+
+static void warn_of_input(const struct job *job)
+{
+	const struct vmcore *core = job->core;
 	char size[16];
 
 	if (core->map.lost_bytes)
 		log_warning("%s of memory are missing: the vmcore is cut short at byte %" PRIu64,
 			    format_size(size, sizeof(size), core->map.lost_bytes),
 			    core->file_bytes);
-	if (!core->info)
-		log_warning(
-			"no usable VMCOREINFO in the vmcore: crash may need help to open the dump");
 }
 
 static void say_summary(const struct dump_result *res, double seconds)
@@ -83,36 +111,39 @@ static void say_summary(const struct dump_result *res, double seconds)
 }
 
 /* Warnings about what was delivered; the exit status that they make. */
-static enum exit_status judge(const struct options *o, const struct vmcore *core,
-			      const struct dump_result *res, bool lower_level)
+static enum exit_status judge(const struct job *job)
 {
-	if (res->counts.unreadable)
+	const uint64_t unreadable = job->res.counts.unreadable;
+
+	if (unreadable)
 		log_warning("%" PRIu64 " pages could not be read: the dump is marked incomplete",
-			    res->counts.unreadable);
-	if (!res->uname_known)
+			    unreadable);
+	if (!job->res.uname_known)
 		log_warning("the kernel's name wasn't found in its memory: the dump has what "
 			    "VMCOREINFO says");
 	/* A cut vmcore is bad input; a bad page in a good one is what crashed machines have. */
-	if (core->map.lost_bytes)
+	if (job->core->map.lost_bytes)
 		return EXIT_INCOMPLETE;
-	if (o->strict && (res->counts.unreadable || lower_level))
+	if (job->o->strict && (unreadable || job->lower_level))
 		return EXIT_INCOMPLETE;
 	return EXIT_COMPLETE;
 }
 
 /* Run the dump into `sink`, and tell of it. */
-static int dump_into(const struct options *o, const struct vmcore *core, unsigned level,
-		     struct sink *sink, struct dump_result *res, struct error *err)
+static int dump_into(struct job *job, struct sink *sink, struct error *err)
 {
 	AUTO(progress_free) struct progress *progress = NULL;
+	const struct options *o = job->o;
 	struct dump_setup setup = {
-		.core = core,
-		.level = level,
+		.core = job->core,
+		.km = &job->km,
+		.level = job->level,
 		.codec = o->codec,
 		.codec_level = o->codec_level,
 		.threads = o->threads,
 		.memory_bytes = o->memory_bytes,
 		.sink = sink,
+		.remarks = &job->remarks,
 		.cancelled = cancelled,
 	};
 	char size[16];
@@ -122,15 +153,16 @@ static int dump_into(const struct options *o, const struct vmcore *core, unsigne
 		return r;
 	setup.progress = progress;
 	log_detail("%u workers, at most %s of memory", o->threads,
-		   format_size(size, sizeof(size), dump_memory_bytes(core, o->codec, o->threads)));
-	r = dump_run(&setup, res, err);
+		   format_size(size, sizeof(size),
+			       dump_memory_bytes(job->core, o->codec, o->threads)));
+	r = dump_run(&setup, &job->res, err);
+	say_remarks(job);
 	if (r == 0)
-		say_summary(res, progress_seconds(progress));
+		say_summary(&job->res, progress_seconds(progress));
 	return r;
 }
 
-static int dump_to_stream(const struct options *o, const struct vmcore *core, unsigned level,
-			  struct dump_result *res, struct error *err)
+static int dump_to_stream(struct job *job, struct error *err)
 {
 	AUTO(sink_free) struct sink *sink = NULL;
 	int r;
@@ -140,53 +172,44 @@ static int dump_to_stream(const struct options *o, const struct vmcore *core, un
 				 "standard output is a terminal: name a DUMPFILE, or use a pipe");
 	r = sink_new_flat(STDOUT_FILENO, &sink, err);
 	if (r == 0)
-		r = dump_into(o, core, level, sink, res, err);
+		r = dump_into(job, sink, err);
 	/* A full disk may say so only now. */
 	if (r == 0 && close(STDOUT_FILENO) < 0)
 		r = error_sys(err, "writing the stream");
 	return r;
 }
 
-static int dump_to_file(const struct options *o, const struct vmcore *core, unsigned level,
-			struct dump_result *res, struct error *err)
+static int dump_to_file(struct job *job, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(sink_free) struct sink *sink = NULL;
 	struct error unused;
-	int r = dumpfile_create(o->dumpfile, o->force, &df, err);
+	int r = dumpfile_create(job->o->dumpfile, job->o->force, &df, err);
 
 	if (r == 0)
 		r = sink_new_file(df, &sink, err);
 	if (r == 0)
-		r = dump_into(o, core, level, sink, res, err);
+		r = dump_into(job, sink, err);
 	if (r == 0)
 		return dumpfile_publish(df, err);
 	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
-	if (df && dumpfile_size(df)) {
-		if (dumpfile_keep_part(df, res->table_end, &unused) == 0)
-			log_note("what was written is in %s", dumpfile_part_path(df));
-	}
+	if (df && dumpfile_size(df) && dumpfile_keep_part(df, job->res.table_end, &unused) == 0)
+		log_note("what was written is in %s", dumpfile_part_path(df));
 	return r;
 }
 
-static int run(const struct options *o, enum exit_status *status_ret, struct error *err)
+static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 {
-	AUTO(vmcore_free) struct vmcore *core = NULL;
-	struct dump_result res = {0};
-	bool lower_level;
-	unsigned level;
-	int r = vmcore_open(o->vmcore, o->access, &core, err);
+	int r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
 
 	if (r < 0)
 		return r;
-	level = choose_level(o, &lower_level);
-	warn_of_input(core);
-	if (o->dumpfile)
-		r = dump_to_file(o, core, level, &res, err);
-	else
-		r = dump_to_stream(o, core, level, &res, err);
+	warn_of_input(job);
+	choose_level(job);
+	say_remarks(job);
+	r = job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
 	if (r == 0)
-		*status_ret = judge(o, core, &res, lower_level);
+		*status_ret = judge(job);
 	return r;
 }
 
@@ -194,7 +217,9 @@ int main(int argc, char **argv)
 {
 	enum exit_status status = EXIT_FAILED;
 	struct options o;
+	struct job job = {.o = &o};
 	struct error err;
+	int r;
 
 	log_init("vmsend", LOG_NOTE);
 	if (options_parse(&o, argc, argv, &err) < 0) {
@@ -210,9 +235,10 @@ int main(int argc, char **argv)
 	}
 	log_init("vmsend", o.log_level);
 	set_signals();
-	if (run(&o, &status, &err) < 0) {
+	r = run(&job, &status, &err);
+	if (r < 0)
 		log_error("%s", err.msg);
-		return (int)error_exit_status(err.code);
-	}
-	return (int)status;
+	kmodel_deinit(&job.km);
+	vmcore_free(job.core);
+	return r < 0 ? (int)error_exit_status(r) : (int)status;
 }

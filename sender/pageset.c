@@ -87,6 +87,15 @@ void pageset_remove(struct pageset *set, uint64_t first, uint64_t end)
 	change(set, first, end, false);
 }
 
+void pageset_remove_bits(struct pageset *set, uint64_t first, const uint64_t *words, size_t count)
+{
+	uint64_t *to = &set->words[first / WORD_BITS];
+
+	for (size_t i = 0; i < count; i++)
+		if (words[i])
+			to[i] &= ~words[i];
+}
+
 bool pageset_has(const struct pageset *set, uint64_t pfn)
 {
 	return pfn < set->mapnr && (set->words[pfn / WORD_BITS] >> (pfn % WORD_BITS) & 1);

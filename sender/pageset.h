@@ -26,6 +26,10 @@ DEFINE_AUTO(struct pageset, pageset_free)
 void pageset_add(struct pageset *set, uint64_t first, uint64_t end);
 void pageset_remove(struct pageset *set, uint64_t first, uint64_t end);
 
+/* Remove the pfns whose bits are set in `words`, `count` of them: bit b is pfn first + b, and first
+ * a multiple of 64. */
+void pageset_remove_bits(struct pageset *set, uint64_t first, const uint64_t *words, size_t count);
+
 bool pageset_has(const struct pageset *set, uint64_t pfn);
 
 /* The first pfn >= pfn that is in the set (pageset_next) or isn't (pageset_next_gap); mapnr if

@@ -1,0 +1,84 @@
+/*
+ * What a page is for, by its struct page. The rules come from the kernel's own keys in VMCOREINFO,
+ * never from its version; docs/FILTERING.md has each with its source and the kernels it holds for.
+ */
+#ifndef PAGECLASS_H
+#define PAGECLASS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct remarks;
+struct vmcoreinfo;
+
+enum page_class {
+	CLASS_KERNEL,	     /* and all that isn't known: always stays */
+	CLASS_CACHE,	     /* page cache and swap cache without private data */
+	CLASS_CACHE_PRIVATE, /* with private data (buffers) */
+	CLASS_USER,	     /* anonymous memory, huge pages of every kind */
+	CLASS_FREE,	     /* buddy blocks, unaccepted memory */
+	CLASS_OFFLINE,	     /* balloon, hot-unplugged: has no content. Never dumped */
+	CLASS_HWPOISON,	     /* broken memory: reading it may be a machine check. Never dumped */
+	CLASS_COUNT,
+};
+
+/* "kernel", "cache", … */
+const char *page_class_name(enum page_class class);
+
+/* The classes that a dump level leaves out, as a mask of 1 << class. Source: makedumpfile(8), -d.
+ */
+unsigned page_classes_of_level(unsigned level);
+
+/* How to tell classes on one kernel. All offsets are checked to lie within a struct page. */
+struct page_rules {
+	size_t struct_page_bytes;
+	unsigned known; /* classes that can be told, as a mask */
+
+	size_t flags_off, mapping_off, private_off, mapcount_off;
+	size_t compound_off; /* of compound_head, compound_info: bit 0 is a tail */
+	uint64_t head_mask;
+
+	/* Single bits of flags; 0: not known. */
+	uint64_t lru, private, swapcache, swapbacked, slab, hwpoison;
+
+	/* Values of _mapcount for typed pages, with the bits of it that count; a mask of 0: not
+	 * known. */
+	struct page_type {
+		uint32_t value, mask;
+	} type_buddy, type_offline, type_slab, type_hugetlb, type_unaccepted;
+
+	/* What the first tail page says of its compound page. */
+	enum { ORDER_UNKNOWN, ORDER_BYTE, ORDER_IN_FLAGS } order_kind;
+	size_t order_off;      /* ORDER_BYTE */
+	uint64_t hugetlb_flag; /* bit of the tail's flags, or 0 */
+	size_t dtor_off;       /* byte that is `hugetlb_dtor` for hugetlb pages */
+	uint64_t hugetlb_dtor; /* 0: not known */
+	unsigned free_orders;  /* length of zone.free_area: one past the highest order */
+};
+
+/*
+ * Make the rules. A class that can't be told on this kernel isn't in `known`, and why is said in
+ * `remarks`, for the classes in `wanted`. With no usable struct page at all `known` is 0.
+ */
+void page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
+		     size_t struct_page_bytes, unsigned wanted, struct remarks *remarks);
+
+/* What page_classify() says: pages [pfn, pfn + pages) are of that class. */
+struct page_verdict {
+	enum page_class class;
+	uint64_t pages; /* 1, or a power of two to which pfn is aligned */
+	bool odd;	/* a free block of an impossible order: kept */
+};
+
+/*
+ * Judge the page `pfn` by its struct page and the one behind it (`next`, NULL if it can't be had).
+ * Any bytes are safe. A tail page is CLASS_KERNEL: its head decides for it.
+ */
+struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, const uint8_t *page,
+				  const uint8_t *next);
+
+/* Whether this page, head or tail, has broken memory. */
+bool page_is_hwpoison(const struct page_rules *rules, const uint8_t *page);
+
+#endif

@@ -1,0 +1,161 @@
+/* The array of struct page.
+ * Doesn't know what is in a struct page. */
+#include "pagemap.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "bytes.h"
+#include "checked.h"
+#include "paging.h"
+#include "vmcore.h"
+#include "vmcoreinfo.h"
+
+/* Flags in the low bits of mem_section.section_mem_map. Source: Linux include/linux/mmzone.h. */
+enum {
+	SECTION_HAS_MEM_MAP = 1 << 1,
+	SECTION_IS_ONLINE = 1 << 2,
+
+	/*
+	 * The address is page-aligned by construction, so all low bits are flags, those of kernels
+	 * to come included (6.15 added one at bit 5; who masks five bits reads a shifted array
+	 * there).
+	 */
+	SECTION_FLAGS = 0xfff,
+};
+
+/* What VMCOREINFO says of the sections. */
+struct section_keys {
+	uint64_t roots_vaddr; /* mem_section: the array of roots, or of sections */
+	uint64_t root_count;  /* its length; 0: not known */
+	uint64_t entry_bytes; /* of a struct mem_section */
+	uint64_t word_off;    /* of section_mem_map in it */
+	uint64_t size_bits, max_physmem_bits;
+};
+
+static int get_keys(struct section_keys *k, const struct vmcore *core, struct error *err)
+{
+	const struct vmcoreinfo *info = core->info;
+	uint64_t five_levels = 0;
+
+	*k = (struct section_keys){0};
+	if (!vmcoreinfo_symbol(info, "mem_section", &k->roots_vaddr) ||
+	    !vmcoreinfo_size(info, "mem_section", &k->entry_bytes) ||
+	    !vmcoreinfo_offset(info, "mem_section.section_mem_map", &k->word_off))
+		return error_set(err, -ENODATA, "VMCOREINFO has no memory sections (SPARSEMEM)");
+	vmcoreinfo_length(info, "mem_section", &k->root_count);
+	/* Both numbers are x86_64's where kernels before 5.13 and 5.9 don't say. */
+	if (!vmcoreinfo_number(info, "SECTION_SIZE_BITS", &k->size_bits))
+		k->size_bits = 27;
+	vmcoreinfo_number(info, "pgtable_l5_enabled", &five_levels);
+	if (!vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &k->max_physmem_bits))
+		k->max_physmem_bits = five_levels ? 52 : 46;
+	if (k->entry_bytes < 8 || k->entry_bytes > 256 || k->word_off > k->entry_bytes - 8)
+		return error_set(err, -EBADMSG,
+				 "struct mem_section of %" PRIu64 " bytes is impossible",
+				 k->entry_bytes);
+	if (k->size_bits < 20 || k->size_bits > 40 || k->max_physmem_bits <= k->size_bits ||
+	    k->max_physmem_bits > 52)
+		return error_set(err, -EBADMSG,
+				 "sections of 2^%" PRIu64 " bytes in 2^%" PRIu64 " are impossible",
+				 k->size_bits, k->max_physmem_bits);
+	return 0;
+}
+
+/* EXTREME: an array of pointers to pages full of sections. Else it is the sections themselves. */
+static bool is_extreme(const struct section_keys *k, uint64_t per_root)
+{
+	const uint64_t sections = UINT64_C(1) << (k->max_physmem_bits - k->size_bits);
+
+	return k->root_count == 0 || k->root_count == div_round_up(sections, per_root);
+}
+
+/* The section's word: where its struct pages are, with flags; 0 if there is no section. */
+static uint64_t section_word(const struct paging *paging, const struct section_keys *k,
+			     uint64_t section, uint64_t per_root, bool extreme)
+{
+	uint64_t entry = k->roots_vaddr + section * k->entry_bytes;
+	uint8_t raw[8];
+
+	if (extreme) {
+		if (!paging_read(paging, k->roots_vaddr + section / per_root * 8, raw, sizeof(raw)))
+			return 0;
+		entry = le64_get(raw);
+		if (entry == 0)
+			return 0;
+		entry += section % per_root * k->entry_bytes;
+	}
+	return paging_read(paging, entry + k->word_off, raw, sizeof(raw)) ? le64_get(raw) : 0;
+}
+
+int pagemap_init(struct pagemap *map, const struct paging *paging, struct error *err)
+{
+	const struct vmcore *core = paging->core;
+	struct section_keys k;
+	uint64_t per_root, page_struct, found = 0;
+	bool extreme;
+	int r = get_keys(&k, core, err);
+
+	*map = (struct pagemap){.paging = paging, .mapnr = core->map.max_mapnr};
+	if (r < 0)
+		return r;
+	if (!vmcoreinfo_size(core->info, "page", &page_struct))
+		return error_set(err, -ENODATA,
+				 "VMCOREINFO doesn't say how large a struct page is");
+	if (page_struct < STRUCT_PAGE_BYTES_MIN || page_struct > STRUCT_PAGE_BYTES_MAX)
+		return error_set(err, -EBADMSG, "a struct page of %" PRIu64 " bytes is impossible",
+				 page_struct);
+	map->struct_page_bytes = (size_t)page_struct;
+	map->section_pages = (UINT64_C(1) << k.size_bits) / core->page_bytes;
+	map->section_count = (size_t)div_round_up(map->mapnr, map->section_pages);
+	map->section_vaddr = calloc(map->section_count + 1, sizeof(*map->section_vaddr));
+	if (!map->section_vaddr)
+		return error_set(err, -ENOMEM, "out of memory for %zu sections",
+				 map->section_count);
+
+	per_root = MAX(core->page_bytes / k.entry_bytes, UINT64_C(1));
+	extreme = is_extreme(&k, per_root);
+	for (size_t i = 0; i < map->section_count; i++) {
+		const uint64_t word = section_word(paging, &k, i, per_root, extreme);
+		const uint64_t need = SECTION_HAS_MEM_MAP | SECTION_IS_ONLINE;
+
+		/* The struct pages of a section that isn't online hold nothing that could be
+		 * trusted. */
+		if ((word & need) != need)
+			continue;
+		/* The word holds the address minus the size of all struct pages before it. */
+		map->section_vaddr[i] = (word & ~(uint64_t)SECTION_FLAGS) +
+					i * map->section_pages * map->struct_page_bytes;
+		found++;
+	}
+	if (!found)
+		return error_set(err, -ENODATA, "no memory section has struct pages");
+	return 0;
+}
+
+void pagemap_deinit(struct pagemap *map)
+{
+	free(map->section_vaddr);
+	*map = (struct pagemap){0};
+}
+
+size_t pagemap_read(const struct pagemap *map, uint64_t pfn, size_t n, void *buf, bool *known_ret)
+{
+	const uint64_t section = pfn / map->section_pages, within = pfn % map->section_pages;
+	const uint64_t page = map->paging->core->page_bytes;
+	const size_t bytes = map->struct_page_bytes;
+	uint64_t vaddr;
+
+	n = (size_t)MIN((uint64_t)n, map->section_pages - within);
+	*known_ret = false;
+	if (section >= map->section_count || map->section_vaddr[section] == 0)
+		return n;
+	vaddr = map->section_vaddr[section] + within * bytes;
+	*known_ret = paging_read(map->paging, vaddr, buf, n * bytes);
+	if (*known_ret)
+		return n;
+	/* Some of them are not there: answer for those that lie in the first page of the array. */
+	n = (size_t)MIN((uint64_t)n, div_round_up(page - vaddr % page, bytes));
+	*known_ret = paging_read(map->paging, vaddr, buf, n * bytes);
+	return n;
+}
