@@ -247,6 +247,7 @@ int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t 
 		r = write_shadow(df, (size_t)off, (size_t)off + n, err);
 		if (r < 0)
 			return r;
+		df->end = MAX(df->end, off + n);
 		off += n;
 		p += n;
 		size_bytes -= n;
@@ -397,15 +398,19 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 
 int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
+	struct stat st;
 	int r;
 
 	if (df->published)
 		return 0;
 	df->wrote = true;
-	r = sync_length(df, MAX(df->end, size_bytes), err);
+	if (fstat(df->fd, &st) < 0)
+		return error_sys(err, "%s", df->part_path);
+	/* Never shorter: a write that failed may have left good bytes behind `end`. */
+	df->end = MAX(df->end, size_bytes);
+	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
 	if (r < 0)
 		return r;
-	df->end = MAX(df->end, size_bytes);
 	r = io_fsync_parent(df->path);
 	return r < 0 ? fail(err, df, "can't sync its directory", r) : 0;
 }

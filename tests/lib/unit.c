@@ -1,0 +1,44 @@
+/* Runs tests that were collected at run time.
+ * Doesn't know what they test. */
+#include "unit.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+void unit_add(struct unit *u, const char *name, CMUnitTestFunction test, const void *row)
+{
+	assert(u->count < ARRAY_LEN(u->tests));
+	u->tests[u->count++] = (struct CMUnitTest){
+		.name = name,
+		.test_func = test,
+		.initial_state = (void *)(uintptr_t)row, /* cmocka has no const */
+	};
+}
+
+int unit_run(struct unit *u, const char *group, int argc, char **argv)
+{
+	static char pattern[256];
+
+	if (argc > 1) {
+		snprintf(pattern, sizeof(pattern), "*%s*", argv[1]);
+		cmocka_set_test_filter(pattern);
+	}
+	return _cmocka_run_group_tests(group, u->tests, u->count, NULL, NULL);
+}
+
+uint32_t unit_random(uint32_t *state)
+{
+	/* xorshift32: never 0 from a state that isn't. */
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+uint32_t unit_seed(void)
+{
+	const char *text = getenv("SEED");
+	const unsigned long seed = text ? strtoul(text, NULL, 0) : 0;
+
+	return (uint32_t)seed * 2654435761U + 1 ? (uint32_t)seed * 2654435761U + 1 : 1;
+}

@@ -1,0 +1,39 @@
+/* What every unit test includes: cmocka, and tests that are made from the rows of tables. */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "compiler.h"
+
+/* The tests of a program, in order. */
+struct unit {
+	struct CMUnitTest tests[512];
+	size_t count;
+};
+
+/* Add one. `name` finishes the sentence "it ..."; `row` is what the test finds at *state. */
+void unit_add(struct unit *u, const char *name, CMUnitTestFunction test, const void *row);
+
+/* Add one for each row of a table whose rows begin with `const char *name`. */
+#define UNIT_ADD_ROWS(u, table, test)                                                              \
+	do {                                                                                       \
+		for (size_t row_ = 0; row_ < ARRAY_LEN(table); row_++)                             \
+			unit_add(u, (table)[row_].name, test, &(table)[row_]);                     \
+	} while (0)
+
+/* Run them, or those whose names contain argv[1]. For main() to return. */
+int unit_run(struct unit *u, const char *group, int argc, char **argv);
+
+/* The same bytes each time for the same seed; SEED in the environment is mixed in by unit_seed().
+ */
+uint32_t unit_random(uint32_t *state);
+uint32_t unit_seed(void);
+
+#endif
