@@ -23,6 +23,8 @@ int unit_run(struct unit *u, const char *group, int argc, char **argv)
 		snprintf(pattern, sizeof(pattern), "*%s*", argv[1]);
 		cmocka_set_test_filter(pattern);
 	}
+	if (!getenv("CMOCKA_MESSAGE_OUTPUT"))
+		cmocka_set_message_output(CM_OUTPUT_TAP);
 	return _cmocka_run_group_tests(group, u->tests, u->count, NULL, NULL);
 }
 
