@@ -37,7 +37,8 @@ struct phdr {
 static int read_exactly(int fd, void *buf, size_t n, uint64_t off, const char *what,
 			struct error *err)
 {
-	const ssize_t got = off > INT64_MAX ? 0 : io_pread_full(fd, buf, n, off);
+	/* What would end past 2^63 - 1 the system refuses as a bad argument: it is past the end. */
+	const ssize_t got = off > INT64_MAX - n ? 0 : io_pread_full(fd, buf, n, off);
 
 	if (got < 0)
 		return error_set(err, (int)got, "reading the %s at offset %" PRIu64 ": %s", what,
