@@ -31,7 +31,10 @@ static void make_directory(void)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(directory, sizeof(directory), "%s/unit-XXXXXX", tmp ? tmp : "/tmp");
+	/* In memory where that can be: dumps are synced, and there are thousands of them. */
+	if (!tmp)
+		tmp = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	snprintf(directory, sizeof(directory), "%s/unit-XXXXXX", tmp);
 	if (!mkdtemp(directory))
 		die(directory);
 	owner = getpid();

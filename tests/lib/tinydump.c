@@ -33,13 +33,13 @@ int tinydump_has(uint64_t pfn)
 	return pfn < TINY_PFNS && !(pfn >= TINY_HOLE_BEGIN && pfn < TINY_HOLE_END) && pfn % 7 != 6;
 }
 
-/* Every fifth page is zero, every eleventh is noise, the others are words that compress. */
+/* Every ninth page is zero, every eleventh is noise, the others are words that compress. */
 void tinydump_page(uint64_t pfn, uint8_t page[static TINY_BLOCK])
 {
 	uint32_t x = (uint32_t)pfn * 2654435761U + 1;
 
 	memset(page, 0, TINY_BLOCK);
-	if (pfn % 5 == 4)
+	if (pfn % 9 == 5)
 		return;
 	for (size_t i = 0; i < TINY_BLOCK / 4; i++) {
 		x ^= x << 13;
@@ -151,7 +151,7 @@ static void put_pages(struct tinydump *t)
 		if (!tinydump_has(pfn))
 			continue;
 		tinydump_page(pfn, page);
-		if (pfn % 5 != 4) {
+		if (pfn % 9 != 5) {
 			desc = put_payload(pfn, page, t->bytes + at);
 			desc.off = at;
 			at += desc.size_bytes;
