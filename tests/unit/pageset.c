@@ -1,0 +1,257 @@
+/* sender/pageset.h: against an array of flags, and what a huge one costs. */
+#include "../lib/unit.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../sender/pageset.h"
+
+struct naive {
+	uint64_t mapnr;
+	bool *has;
+};
+
+static struct naive naive_new(uint64_t mapnr)
+{
+	struct naive n = {mapnr, calloc(mapnr + 1, sizeof(bool))};
+
+	assert_non_null(n.has);
+	return n;
+}
+
+/* Everything that a set can be asked, for every pfn. */
+static void compare(struct pageset *set, const struct naive *n)
+{
+	uint64_t next = n->mapnr, gap = n->mapnr, rank;
+
+	pageset_index(set);
+	assert_int_equal(pageset_mapnr(set), n->mapnr);
+	rank = pageset_count(set);
+	for (uint64_t pfn = n->mapnr; pfn-- > 0;) {
+		if (n->has[pfn])
+			next = pfn;
+		else
+			gap = pfn;
+		assert_int_equal(pageset_has(set, pfn), n->has[pfn]);
+		assert_int_equal(pageset_bytes(set)[pfn / 8] >> pfn % 8 & 1, n->has[pfn]);
+		assert_int_equal(pageset_next(set, pfn), next);
+		assert_int_equal(pageset_next_gap(set, pfn), gap);
+		rank -= n->has[pfn];
+		/* Of a large set those at the ends of words, and a few more. */
+		if (n->mapnr > 4000 && (pfn + 1) % 64 > 2 && pfn % 61)
+			continue;
+		assert_int_equal(pageset_rank(set, pfn), rank);
+		if (n->has[pfn])
+			assert_int_equal(pageset_select(set, rank), pfn);
+	}
+	assert_int_equal(rank, 0);
+	assert_false(pageset_has(set, n->mapnr));
+	assert_int_equal(pageset_rank(set, n->mapnr), pageset_count(set));
+	assert_int_equal(pageset_rank(set, UINT64_MAX), pageset_count(set));
+	assert_int_equal(pageset_next(set, n->mapnr), n->mapnr);
+	assert_int_equal(pageset_next_gap(set, n->mapnr), n->mapnr);
+	/* The bits behind the last pfn stay clear: readers count them. */
+	for (uint64_t bit = n->mapnr; bit % 8; bit++)
+		assert_int_equal(pageset_bytes(set)[bit / 8] >> bit % 8 & 1, 0);
+}
+
+static void change(struct pageset *set, struct naive *n, uint64_t first, uint64_t end, bool member)
+{
+	if (member)
+		pageset_add(set, first, end);
+	else
+		pageset_remove(set, first, end);
+	for (uint64_t pfn = first; pfn < end; pfn++)
+		n->has[pfn] = member;
+}
+
+/* --- sizes about the words and blocks --- */
+
+struct size {
+	const char *name;
+	uint64_t mapnr;
+};
+
+/* clang-format off */
+static const struct size sizes[] = {
+	{"pageset: works with no pfn", 0},
+	{"pageset: works with 1 pfn", 1},
+	{"pageset: works with 63 pfns", 63},
+	{"pageset: works with 64 pfns", 64},
+	{"pageset: works with 65 pfns", 65},
+	{"pageset: works with 1000 pfns", 1000},
+	{"pageset: works with 32703 pfns", 32703}, /* with the word behind them, a block */
+	{"pageset: works with 32704 pfns", 32704},
+	{"pageset: works with 32705 pfns", 32705},
+	{"pageset: works with 32767 pfns", 32767},
+	{"pageset: works with 32768 pfns", 32768},
+	{"pageset: works with 32769 pfns", 32769},
+	{"pageset: works with 100001 pfns", 100001},
+};
+/* clang-format on */
+
+static void test_size(void **state)
+{
+	const struct size *row = *state;
+	const uint64_t last = row->mapnr ? row->mapnr - 1 : 0;
+	const uint64_t edges[] = {0,	 1,	63,    64,    65,   127,     128,
+				  32704, 32767, 32768, 32769, last, last / 2};
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct naive n = naive_new(row->mapnr);
+	struct error err;
+
+	assert_int_equal(pageset_new(row->mapnr, &set, &err), 0);
+	compare(set, &n);
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
+		if (edges[i] < row->mapnr)
+			change(set, &n, edges[i], edges[i] + 1, true);
+	compare(set, &n);
+	change(set, &n, 0, row->mapnr, true);
+	compare(set, &n);
+	for (size_t i = 0; i < ARRAY_LEN(edges); i++)
+		if (edges[i] < row->mapnr)
+			change(set, &n, edges[i], edges[i] + 1, false);
+	compare(set, &n);
+	change(set, &n, 0, row->mapnr, false);
+	compare(set, &n);
+	free(n.has);
+}
+
+/* --- any changes --- */
+
+static void test_any(void **state UNUSED)
+{
+	uint32_t random = unit_seed();
+
+	for (int run = 0; run < 60; run++) {
+		const uint64_t mapnr = 1 + unit_random(&random) % (run % 4 ? 700 : 70000);
+		AUTO(pageset_free) struct pageset *set = NULL;
+		struct naive n = naive_new(mapnr);
+		struct error err;
+
+		assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+		for (int i = 0; i < 40; i++) {
+			const uint64_t first = unit_random(&random) % (mapnr + 1);
+			const uint64_t most = mapnr - first;
+			const uint64_t size =
+				most ? unit_random(&random) % (1 + (i % 2 ? most : MIN(most, 70U)))
+				     : 0;
+
+			change(set, &n, first, first + size, unit_random(&random) % 3);
+		}
+		compare(set, &n);
+		free(n.has);
+	}
+}
+
+static void test_remove_bits(void **state UNUSED)
+{
+	uint32_t random = unit_seed();
+
+	for (int run = 0; run < 40; run++) {
+		const uint64_t mapnr = 64 + unit_random(&random) % 4000;
+		const uint64_t first = unit_random(&random) % (mapnr / 64) * 64;
+		uint64_t words[64] = {0};
+		const size_t count = MIN(ARRAY_LEN(words), (mapnr - first) / 64);
+		AUTO(pageset_free) struct pageset *set = NULL;
+		struct naive n = naive_new(mapnr);
+		struct error err;
+
+		assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+		change(set, &n, mapnr / 3, mapnr, true);
+		for (uint64_t b = 0; b < count * 64; b++) {
+			if (unit_random(&random) % 2)
+				continue;
+			words[b / 64] |= UINT64_C(1) << b % 64;
+			n.has[first + b] = false;
+		}
+		pageset_remove_bits(set, first, words, count);
+		compare(set, &n);
+		free(n.has);
+	}
+}
+
+/* --- a huge one --- */
+
+static long resident_pages(void)
+{
+	long size, resident = -1;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld", &size, &resident), 2);
+	fclose(f);
+	return resident;
+}
+
+static void test_sparse(void **state UNUSED)
+{
+	/* 2^36 pfns of 4 KiB are 256 TiB: 8 GiB of bitmap, of which two ends are used. */
+	const uint64_t mapnr = UINT64_C(1) << 36;
+	const long before = resident_pages(), page = sysconf(_SC_PAGESIZE);
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct error err;
+
+	assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+	pageset_add(set, 5, 1005);
+	pageset_add(set, mapnr - 1000, mapnr);
+	pageset_remove(set, 2000, 100000); /* touches nothing that is clear */
+	assert_true(pageset_has(set, mapnr - 1));
+	assert_true((resident_pages() - before) * page < 8 << 20);
+}
+
+static void test_sparse_index(void **state UNUSED)
+{
+	const uint64_t mapnr = UINT64_C(1) << 33;
+	const long before = resident_pages(), page = sysconf(_SC_PAGESIZE);
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct error err;
+
+	assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+	pageset_add(set, 5, 1005);
+	pageset_add(set, mapnr - 1000, mapnr);
+	pageset_index(set);
+	assert_int_equal(pageset_count(set), 2000);
+	assert_int_equal(pageset_rank(set, mapnr - 1000), 1000);
+	assert_int_equal(pageset_select(set, 999), 1004);
+	assert_int_equal(pageset_select(set, 1000), mapnr - 1000);
+	assert_int_equal(pageset_select(set, 1999), mapnr - 1);
+	assert_int_equal(pageset_next_gap(set, 5), 1005);
+	assert_int_equal(pageset_next(set, 1005), mapnr - 1000);
+	/* 8 bytes for 32,768 pfns: 2 MiB, and of the 1 GiB of bitmap no more than before. */
+	assert_true((resident_pages() - before) * page < 16 << 20);
+}
+
+/* AddressSanitizer ends the program where memory can't be had, unless told so. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+	return "allocator_may_return_null=1";
+}
+
+static void test_too_many(void **state UNUSED)
+{
+	struct pageset *set = NULL;
+	struct error err;
+
+	assert_int_equal(pageset_new(UINT64_MAX, &set, &err), -ENOMEM);
+	assert_null(set);
+	pageset_free(NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+
+	UNIT_ADD_ROWS(&u, sizes, test_size);
+	unit_add(&u, "pageset: agrees with an array of flags, for any changes", test_any, NULL);
+	unit_add(&u, "pageset_remove_bits: agrees with an array of flags", test_remove_bits, NULL);
+	unit_add(&u, "pageset: costs little where address space is a hole", test_sparse, NULL);
+	unit_add(&u, "pageset_index: costs little there, too", test_sparse_index, NULL);
+	unit_add(&u, "pageset_new: refuses more pfns than there is memory for", test_too_many,
+		 NULL);
+	return unit_run(&u, "pageset", argc, argv);
+}
