@@ -1,0 +1,36 @@
+#!/bin/bash
+# Page by page: what the core has is in the dump, equal, and nothing else is; read by libkdumpfile.
+# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+use_core "${1:-k61-1g}"
+
+ways=("0 lzo" "1 zlib" "1 zstd")
+[[ -z $FULL ]] || ways=({0,1}" "{none,zlib,lzo,snappy,zstd})
+for way in "${ways[@]}"; do
+    read -r level codec <<<"$way"
+    what="$name, $codec -d $level"
+    ok "$what: vmsend" "$vmsend" -q -d "$level" --compress="$codec" -f "$core" "$T/dump"
+    ok "$what: every page is there and equal, and no other" pagecmp "$core" "$T/dump"
+    ok "$what: vmrecv --check finds it whole" "$vmrecv" --check -q "$T/dump"
+done
+
+# The tool itself must see it when something is not as it should be.
+flawed() { # AT HEX: a copy of the dump with other bytes there
+    cp "$T/dump" "$T/bad"
+    peek poke "$T/bad" "$1" "$2"
+}
+at() { peek layout "$T/dump" | sed -n "s/^$1=//p"; }
+
+flawed $(($(at desc) + 24 * 1000)) "$(printf '%032d' 0)"
+run pagecmp "$core" "$T/bad"
+is "pagecmp sees a page without data" "$rc $(grep -c 'without data' "$T/err")" "1 1"
+ok "pagecmp allows it if told to" pagecmp --missing "$core" "$T/bad"
+flawed $(($(at bitmap1) + 1)) fe
+run pagecmp "$core" "$T/bad"
+is "pagecmp sees a bit of bitmap 1" "$rc $(grep -c 'bitmap 1 says hole' "$T/err")" "1 1"
+# The descriptor of one page for that of another.
+flawed $(($(at desc) + 24 * 1000)) \
+    "$(tail -c +$(($(at desc) + 24 * 2000 + 1)) "$T/dump" | head -c 24 | od -An -v -tx1 | tr -d ' \n')"
+run pagecmp "$core" "$T/bad"
+is "pagecmp sees other bytes in a page" "$rc $(grep -c differs "$T/err")" "1 1"
+done_testing

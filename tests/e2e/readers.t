@@ -1,0 +1,33 @@
+#!/bin/bash
+# crash and drgn tell the same of the dump, and crash of the stream itself, as of the raw vmcore.
+# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+need "${crash[0]}" "$PYTHON"
+use_core k61-1g
+use_vmlinux
+
+commands=(sys bt 'bt -a' log 'ps' 'kmem -i' 'kmem -s' files mount 'p init_uts_ns' 'p linux_banner'
+    'struct task_struct init_task' 'struct task_struct' mod dev irq timer)
+"$vmsend" -q -d 1 -l "$core" "$T/lzo"
+"$vmsend" -q -d 0 -z "$core" "$T/zstd"
+"$vmsend" -q -d 1 -c -F "$core" >"$T/stream"
+"$vmrecv" -q "$T/received" <"$T/stream"
+
+crash_says "$core" "${commands[@]}" >"$T/raw.crash"
+for want in 'PANIC: ' 'sysrq_handle_crash' 'TOTAL MEM' 'release = "' 'comm = "' 'Kernel panic|sysrq'; do
+    ok "crash tells of the vmcore: $want" grep -qE "$want" "$T/raw.crash"
+done
+for form in lzo zstd stream received; do
+    crash_says "$T/$form" "${commands[@]}" >"$T/crash"
+    ok "crash tells the same of the dump ($form)" diff "$T/raw.crash" "$T/crash"
+done
+
+drgn_says() { timeout 300 "$PYTHON" tests/tools/drgn-says "$vmlinux" "$1"; }
+ok "drgn reads the vmcore" drgn_says "$core"
+drgn_says "$core" >"$T/raw.drgn" 2>&1
+like "drgn tells of its tasks" "$(<"$T/raw.drgn")" "kthreadd"
+for form in lzo zstd received; do
+    drgn_says "$T/$form" >"$T/drgn" 2>&1
+    ok "drgn tells the same of the dump ($form)" diff "$T/raw.drgn" "$T/drgn"
+done
+done_testing

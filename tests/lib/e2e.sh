@@ -1,0 +1,71 @@
+# shellcheck shell=bash
+# Sourced by the tests that want real vmcores: the lab's dumps, and what is done with them again and
+# again. Makes a dump that the cache doesn't have, which takes minutes.
+#
+# VMSEND_DUMP puts another of the lab's dumps in the place of a test's own; CRASH (with options),
+# MAKEDUMPFILE and PYTHON (that has drgn) put other readers in the place of the installed ones. FULL=1
+# runs what takes long.
+# shellcheck source-path=SCRIPTDIR source=tap.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
+
+MAKEDUMPFILE=${MAKEDUMPFILE:-makedumpfile} PYTHON=${PYTHON:-/usr/bin/python3} FULL=${FULL:-}
+read -ra crash <<<"${CRASH:-crash}"
+
+# use_core NAME: the vmcore to test with, as `core` (a path) and `name`.
+use_core() {
+    name=${VMSEND_DUMP:-$1}
+    if ! core=$(scripts/lab/dump "$name" 2>"$T/lab"); then
+        fail "the lab has $name" "$(tail -n 5 "$T/lab")"
+        done_testing
+    fi
+}
+
+# use_vmlinux: that of $name, as `vmlinux`.
+use_vmlinux() {
+    if ! vmlinux=$(scripts/lab/vmlinux "$name" 2>"$T/lab"); then
+        fail "the lab has the vmlinux of $name" "$(tail -n 5 "$T/lab")"
+        done_testing
+    fi
+}
+
+# The codecs that this build of vmsend has, and none.
+codecs() {
+    echo none
+    "$vmsend" --version | sed -n 's/^codecs: //p' | tr ' ' '\n' | grep -v '^no-'
+}
+
+# rearrange STREAM FILE: by makedumpfile, which wants the stream as it comes.
+rearrange() { "$MAKEDUMPFILE" -R "$2" <"$1"; }
+
+# receive STREAM FILE
+receive() { "$vmrecv" -q "$2" <"$1"; }
+
+pagecmp() { "$tools/pagecmp" "$@"; }
+peek() { tests/tools/peek "$@"; }
+
+# ends WANT COMMAND...: it ends with that status (128 and more: killed by a signal).
+ends() {
+    local want=$1 got
+    shift
+    "$@"
+    got=$?
+    [[ $got == "$want" ]] || {
+        echo "exit status $got, not $want"
+        return 1
+    }
+}
+
+# same_stream FILE COMMAND...: what the command writes is what the file has.
+same_stream() {
+    local file=$1
+    shift
+    (set -o pipefail; "$@" | cmp - "$file")
+}
+
+# crash_says DUMP COMMAND...: what crash prints, without what names the dump, and its own addresses.
+crash_says() {
+    local dump=$1
+    shift
+    printf '%s\n' "$@" quit | timeout 600 "${crash[@]}" -s "$vmlinux" "$dump" 2>&1 |
+        grep -v -e '^ *DUMPFILE: ' -e '] error trace: ' -e '^$'
+}
