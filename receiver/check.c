@@ -52,9 +52,10 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 	if (res->problem_count > res->kept)
 		log_error("%s: and %" PRIu64 " more", name, res->problem_count - res->kept);
 	if (res->problem_count > 0) {
-		printf("%s: corrupt: %" PRIu64 " problems in %" PRIu64 " pages, %" PRIu64
+		printf("%s: corrupt: %" PRIu64 " problem%s in %" PRIu64 " pages, %" PRIu64
 		       " more are missing\n",
-		       name, res->problem_count, res->pages, res->missing);
+		       name, res->problem_count, res->problem_count == 1 ? "" : "s", res->pages,
+		       res->missing);
 		return EXIT_FAILED;
 	}
 	if (res->missing > 0 || marked) {

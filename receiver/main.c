@@ -42,10 +42,10 @@ int main(int argc, char **argv)
 		return info_files(&options);
 	case MODE_VERSION:
 		puts("vmrecv " VERSION);
-		return EXIT_COMPLETE;
+		break;
 	case MODE_HELP:
 		options_print_help();
-		return EXIT_COMPLETE;
+		break;
 	}
-	return EXIT_USAGE;
+	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_COMPLETE : EXIT_FAILED;
 }

@@ -170,20 +170,21 @@ static void tell_complete(const char *path, const struct assemble_result *res, d
 		log_warning("what follows the end marker was ignored");
 }
 
-static void tell_incomplete(const char *part_path, const struct assemble_result *res)
+/* One line: what happened, and what there is for all that. */
+static void tell_incomplete(const char *part_path, const struct assemble_result *res,
+			    const struct error *err)
 {
 	const struct arrived *got = &res->arrived;
 
-	if (res->mend.code < 0)
-		log_error("%s: %s", part_path, res->mend.msg);
 	if (res->file_bytes == 0)
-		return;
-	if (got->usable)
-		log_note("%s: %" PRIu64 " of %" PRIu64
-			 " pages are there; crash --zero_excluded may open it",
-			 part_path, got->pages - got->pages_missing, got->pages);
+		log_error("%s", err->msg);
+	else if (got->usable)
+		log_error("%s; %s has %" PRIu64 " of %" PRIu64 " pages", err->msg, part_path,
+			  got->pages - got->pages_missing, got->pages);
 	else
-		log_note("%s: kept, but no reader will open it", part_path);
+		log_error("%s; %s is kept, but no reader will open it", err->msg, part_path);
+	if (res->mend.code < 0)
+		log_warning("%s is as it was left: %s", part_path, res->mend.msg);
 }
 
 static enum exit_status receive(const struct options *o, struct dumpfile *df,
@@ -203,12 +204,10 @@ static enum exit_status receive(const struct options *o, struct dumpfile *df,
 	}
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
-	if (r < 0) {
-		log_error("%s", err.msg);
-		tell_incomplete(dumpfile_part_path(df), &res);
-	} else {
+	if (r < 0)
+		tell_incomplete(dumpfile_part_path(df), &res, &err);
+	else
 		tell_complete(o->files[0], &res, progress_seconds(progress));
-	}
 	return status_of(r, &res);
 }
 

@@ -1,0 +1,268 @@
+#!/usr/bin/env bash
+# vmrecv as its users meet it: what goes in, what comes out, what it says, its exit status. The streams are
+# those of the fuzzers' corpora.
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+corpus=tests/fuzz/corpus
+good=$corpus/fuzz_dump/good
+out=$T/vmcore part=$T/vmcore.part
+
+# stream NAME: the stream of that name; the corpus has it without the stream's header, behind one byte.
+stream() {
+    printf 'makedumpfile\0\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\1'
+    head -c 4064 /dev/zero
+    tail -c +2 "$corpus/fuzz_assemble/$1"
+}
+
+# receive NAME [OPTION...]: that stream into $out.
+receive() {
+    local name=$1
+    shift
+    stream "$name" >"$T/stream"
+    run "$vmrecv" "$@" "$out" <"$T/stream"
+}
+
+clean() { rm -rf "$out" "$part"; }
+
+# status_byte FILE: the low byte of the status in a dump's header.
+status_byte() { od -An -tu1 -j424 -N1 "$1" | tr -d ' '; }
+
+# --- whole streams
+
+receive good-4096
+told "a whole stream: says so" 0 "vmrecv: $out: complete, 8 pages, 32.6 KiB"
+ok "a whole stream: is put together" cmp "$out" "$good"
+is "a whole stream: the file is its owner's" "$(stat -c %a "$out")" 600
+ok "a whole stream: leaves no .part" test ! -e "$part"
+
+receive good-4096
+told "an existing file is refused" 1 "$out exists; --force replaces it"
+receive good-7000 --force --quiet
+is "--force replaces it, --quiet says nothing" "$rc $(<"$T/err")" "0 "
+: >"$part"
+rm "$out"
+receive good-4096
+told "an existing .part is refused" 1 "$part exists; --force replaces it"
+receive good-4096 -f
+told "-f replaces it" 0 complete
+clean
+
+ln -s elsewhere "$out"
+receive good-4096 -f
+told "a symbolic link is refused, even by force" 1 "isn't a regular file"
+clean
+
+receive backwards-overlapping
+told "records in reverse order, overlapping" 0 complete
+ok "records in reverse order, overlapping: the same file" cmp "$out" "$good"
+clean
+
+stream good-one-record | dd bs=7 status=none | "$vmrecv" -q "$out"
+ok "a pipe in small pieces: the same file" cmp "$out" "$good"
+clean
+
+{ stream good-4096; echo more; } >"$T/stream"
+run "$vmrecv" -q "$out" <"$T/stream"
+told "what follows the end marker is warned of" 0 "warning: .*end marker"
+clean
+
+receive lost-page -q
+told "pages that the sender lost are warned of" 0 "warning: .*could not read 1 of the pages"
+is "pages that the sender lost: the header says it" "$(status_byte "$out")" 9
+clean
+
+if type -P makedumpfile >/dev/null; then
+    stream backwards-overlapping | makedumpfile -R "$T/by-makedumpfile" >/dev/null 2>&1
+    receive backwards-overlapping
+    ok "makedumpfile -R makes the same file" cmp "$out" "$T/by-makedumpfile"
+    clean
+else
+    skip "makedumpfile -R makes the same file" "no makedumpfile"
+fi
+
+# --- cut and bad ones
+
+receive no-end-marker
+told "no end marker: 4, and how far it got" 4 "cut short.*vmcore.part has 8 of 8 pages"
+is "no end marker: the .part is marked" "$(status_byte "$part")" 9
+ok "no end marker: there is no final file" test ! -e "$out"
+run "$vmrecv" --check "$part"
+is "no end marker: --check says incomplete" "$rc $(<"$T/out")" \
+    "4 $part: incomplete: 0 of 8 pages are missing, the rest is right"
+clean
+
+receive cut-in-header
+told "cut in the data: 4" 4 "cut short.*has [1-7] of 8 pages"
+run "$vmrecv" --check "$part"
+is "cut in the data: --check finds the rest right" "$rc" 4
+clean
+
+stream good-4096 | head -c 9000 >"$T/stream"
+clean
+run "$vmrecv" "$out" <"$T/stream"
+told "cut in the bitmaps: 3, nothing usable" 3 "cut short.*no reader will open it"
+clean
+run "$vmrecv" "$out" </dev/null
+told "nothing at all: 3" 3 "nothing came"
+ok "nothing at all: leaves nothing" test ! -e "$part"
+
+receive gap
+told "an end marker behind a gap: 3, if no page is there" 3 "8 of 8 pages did not arrive"
+ok "an end marker behind a gap: there is no final file" test ! -e "$out"
+clean
+receive past-2-63
+told "an impossible record" 1 "byte 4576 of the stream: .*impossible range"
+clean
+
+run "$vmrecv" "$out" <"$good"
+told "a regular dump on standard input" 1 "looks like a kdump-compressed file"
+head -c 5000 "$vmrecv" >"$T/elf"
+run "$vmrecv" "$out" <"$T/elf"
+told "an ELF file on standard input" 1 "looks like an ELF file"
+run "$vmrecv" "$out" <&-
+is "no standard input" "$rc" 3
+ok "none of these leaves anything" test ! -e "$out" -a ! -e "$part"
+
+if type -P script >/dev/null; then
+    script -qec "'$vmrecv' '$out'" /dev/null </dev/null >"$T/said" 2>&1
+    like "a terminal on standard input is refused" "$? $(<"$T/said")" "^2 .*is a terminal"
+else
+    skip "a terminal on standard input is refused" "no script(1)"
+fi
+
+# --- limits
+
+receive good-4096 --max-size=32K
+told "--max-size: 5" 5 "would get 32.6 KiB long; --max-size is 32.0 KiB"
+ok "--max-size: is kept to" test "$(stat -c %s "$part")" -le 32768
+clean
+receive good-4096 --max-size=33347 -q
+is "--max-size: just enough" "$rc" 0
+clean
+
+if unshare -rm true 2>/dev/null; then
+    stream good-4096 >"$T/stream"
+    mkdir -p "$T/small"
+    # shellcheck disable=SC2016
+    run unshare -rm bash -c '
+        mount -t tmpfs -o size=28k tmpfs "$1/small" || exit 77
+        "$2" --max-size=1M "$1/small/vmcore" <"$1/stream"
+        rc=$?
+        "$2" --check "$1/small/vmcore.part"
+        [[ $? == 4 && ! -e $1/small/vmcore ]] || exit 99
+        exit $rc' - "$T" "$vmrecv"
+    told "a full disk: 5, and the .part is mended" 5 "vmcore.part: write: No space left on device; .* has [1-7] of 8"
+else
+    skip "a full disk: 5, and the .part is mended" "no mount namespaces"
+fi
+
+# --- stopped
+
+mkfifo "$T/fifo"
+"$vmrecv" "$out" <"$T/fifo" 2>"$T/err" &
+pid=$!
+exec 9>"$T/fifo"
+stream no-end-marker >&9
+for ((i = 0; i < 100; i++)); do
+    [[ -s $part ]] && break
+    sleep 0.05
+done
+sleep 0.2
+kill -TERM $pid
+wait $pid
+rc=$?
+exec 9>&-
+told "SIGTERM: what came is kept" 4 "stopped by signal 15.*has 8 of 8 pages"
+clean
+
+# --- --check
+
+run "$vmrecv" --check "$good"
+is "--check: a good dump" "$rc $(<"$T/out")$(<"$T/err")" "0 $good: complete: 8 pages, all right"
+run "$vmrecv" --check -q "$good"
+is "--check -q: a good dump" "$rc $(<"$T/out")" "0 "
+for damage in payload-past-2-64 cut-in-table cut-in-data huge-bitmaps note-name-too-long; do
+    run "$vmrecv" --check "$corpus/fuzz_dump/$damage"
+    like "--check: $damage" "$rc $(<"$T/out")" "^1 .*: corrupt: [12] problems? in"
+done
+run "$vmrecv" --check "$good" "$corpus/fuzz_dump/cut-in-data" "$good"
+is "--check: the worst of several" "$rc $(wc -l <"$T/out")" "1 3"
+run "$vmrecv" --check "$T/stream"
+told "--check: a flattened file is named as such" 1 "looks like a flattened dump \(vmrecv FILE < THIS"
+run "$vmrecv" --check "$T/nowhere"
+told "--check: a file that isn't there" 1 "nowhere: .*No such file"
+run "$vmrecv" --check "$T/fifo"
+told "--check: a FIFO isn't waited for" 1 "no regular file"
+run "$vmrecv" --check "$vmrecv"
+told "--check: an ELF file" 1 "ELF"
+
+# --- --info
+
+run "$vmrecv" --info "$good"
+is "--info: exit status" "$rc" 0
+for want in "release +6.1.0-tiny" "node name +tiny" "crash time +2026-11-22 21:33:17 UTC" "dump level +31: without zero" \
+    "RAM +76 pages, pfns below 84" "in the dump +8 pages" "complete +yes" "OSRELEASE=6.1.0-tiny"; do
+    like "--info: $want" "$(<"$T/out")" "$want"
+done
+cp "$good" "$T/hostile"
+printf 'a\033[2J\nrelease  6.66\377' | dd of="$T/hostile" bs=1 seek=77 conv=notrunc status=none
+run "$vmrecv" --info "$T/hostile"
+like "--info: hostile names are escaped" "$(<"$T/out")" 'node name +a\\x1b\[2J\\x0arelease  6.66\\xff'
+ok "--info: no control characters" bash -c "! LC_ALL=C grep -q '[^[:print:]]' '$T/out'"
+run "$vmrecv" --info "$corpus/fuzz_dump/cut-in-table"
+told "--info: a damaged dump: what there is, and 1" 1 "cut-in-table: descriptor"
+like "--info: a damaged dump: what there is" "$(<"$T/out")" "release +6.1.0-tiny"
+
+run "$vmrecv" --info --json "$good" "$T/hostile"
+if [[ $(<"$T/err") == *"not part of this build"* ]]; then
+    skip "--json: parses" "not part of this build"
+elif type -P python3 >/dev/null; then
+    ok "--json: parses, and has an object per file" python3 -c '
+import json, sys
+a = json.load(open(sys.argv[1]))
+assert len(a) == 2 and a[0]["release"] == "6.1.0-tiny" and a[0]["pages"]["present"] == 8, a
+assert a[1]["nodename"].startswith("a\\x1b[2J\\x0a"), a[1]
+assert a[0]["complete"] is True and a[0]["codecs"]["raw"] >= 1' "$T/out"
+else
+    skip "--json: parses" "no python3"
+fi
+run "$vmrecv" --info "$good" >/dev/full
+"$vmrecv" --info "$good" >/dev/full 2>"$T/err"
+is "--info: a full standard output is an error" $? 1
+
+# --- the command line
+
+while read -r want args; do
+    eval "run \"\$vmrecv\" $args" </dev/null
+    told "usage: $args" 2 "${want//_/ }"
+done <<'ROWS'
+name_the_FILE
+name_a_FILE --check
+name_a_FILE --info
+one_FILE a b
+empty_name ''
+no_option.*-x -x a
+no_option.*--nonsense --nonsense a
+--max-size:.*isn't_a_size --max-size=x a
+--max-size:.*isn't_from --max-size=0 a
+needs_a_value --max-size
+takes_no_value --check=5 a
+--progress:.*none_of_auto --progress=loud a
+--num-threads:.*isn't_a_number --num-threads=1000 --check a
+--json_goes_with --json a
+ROWS
+
+run "$vmrecv" --help
+is "--help: standard output, 0" "$rc $(<"$T/err")" "0 "
+is "--help: at most 80 columns" "$(awk 'length > 80' "$T/out")" ""
+options=$(grep -o -- '--[a-z][a-z-]*' "$T/out" | sort -u)
+for option in $options; do
+    # mdoc writes --name as Fl Fl name.
+    ok "the manual has $option" grep -q -e "Fl Fl ${option#--}\b" docs/vmrecv.8
+done
+is "--help: is sorted" "$(sed -n 's/^  \(-., \|    \)\(--[a-z-]*\).*/\2/p' "$T/out" | sort -c 2>&1)" ""
+run "$vmrecv" --version
+like "--version" "$rc $(<"$T/out")" '^0 vmrecv [0-9]'
+
+done_testing
