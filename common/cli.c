@@ -9,8 +9,8 @@
 
 enum {
 	OPTIONS_MAX = 64,
-	FIRST_ID = 256, /* getopt's value of option i is FIRST_ID + i: never a letter */
-	HELP_COLUMN = 28,
+	FIRST_ID = 256,	  /* getopt's value of option i is FIRST_ID + i: never a letter */
+	HELP_COLUMN = 32, /* two blanks behind the longest names that there are */
 };
 
 /* Fill getopt's two tables; `letters` begins with ":" so that getopt stays silent. */

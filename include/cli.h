@@ -10,7 +10,7 @@ struct cli_option {
 	const char *name; /* long name */
 	char letter;	  /* short one, or 0 */
 	const char *arg;  /* what its argument is called, or NULL: it takes none */
-	const char *help; /* one line of at most 52 characters; NULL: not shown */
+	const char *help; /* one line of at most 48 characters; NULL: not shown */
 };
 
 /*

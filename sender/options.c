@@ -48,7 +48,7 @@ enum option_id {
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
 	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
-	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N…]",
+	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N...]",
 			    "pages to leave out, 0 to 31 (default 31)"},
 	[OPT_FLATTENED] = {"flattened", 'F', NULL, "the flattened stream on standard output"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace DUMPFILE if it exists"},
