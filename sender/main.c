@@ -28,8 +28,8 @@ static bool cancelled(void)
 	return stop_signal != 0;
 }
 
-/* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe is a
- * write error. */
+/* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
+ * file size limit are write errors. */
 static void set_signals(void)
 {
 	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
@@ -39,6 +39,7 @@ static void set_signals(void)
 	sigaction(SIGTERM, &stop, NULL);
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);
 }
 
 /* What is to be dumped, and what came of it. */
