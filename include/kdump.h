@@ -2,11 +2,11 @@
  * The kdump-compressed file: headers, bitmaps, page descriptors, as docs/FORMAT.md has them.
  * Level 3.
  *
- *   block 0            main header (464 bytes)
- *   block 1            sub header (104 bytes), then the note area      sub_hdr_size blocks
- *   …                  bitmap 1 (RAM exists), bitmap 2 (page is here)   bitmap_blocks / 2 blocks
- * each …                  page descriptors, 24 bytes for each bit that is set in bitmap 2 … page
- * data, where the descriptors point
+ *   block 0        main header (464 bytes)
+ *   block 1 …      sub header (104 bytes), notes; sub_hdr_size blocks
+ *   then           bitmap 1 (RAM exists), bitmap 2 (page is here); bitmap_blocks / 2 each
+ *   then           page descriptors, 24 bytes for each bit that is set in bitmap 2
+ *   behind that    page data, where the descriptors point
  *
  * Only 64-bit little-endian dumps: x86_64 and arm64.
  */
@@ -26,8 +26,8 @@ enum {
 	KDUMP_SUB_HEADER_BYTES = 104,
 	KDUMP_DESC_BYTES = 24,
 	KDUMP_HEADER_VERSION = 6,
-	KDUMP_STATUS_OFFSET =
-		424, /* of `status` in the file: a dump under way carries INCOMPLETE there */
+	/* Of `status` in the file: a dump under way carries INCOMPLETE there. */
+	KDUMP_STATUS_OFFSET = 424,
 
 	/* What libkdumpfile accepts. Source: its diskdump.c, page_size_pre_hook. */
 	KDUMP_BLOCK_MIN = 4096,
