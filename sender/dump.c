@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "essential.h"
 #include "flat.h"
 #include "pageset.h"
 #include "pipeline.h"
@@ -26,6 +27,7 @@ struct dump {
 	const struct dump_setup *setup;
 	struct dump_result *result;
 	struct pageset *pages;
+	struct sending_order order;
 	struct plan *plan;
 	struct writer *writer;
 	void **workers; /* struct worker */
@@ -44,6 +46,7 @@ static void dump_deinit(struct dump *d)
 	free(d->chunks);
 	writer_free(d->writer);
 	plan_free(d->plan);
+	sending_order_deinit(&d->order);
 	pageset_free(d->pages);
 }
 
@@ -142,7 +145,6 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 static int prepare(struct dump *d, struct error *err)
 {
 	const struct dump_setup *s = d->setup;
-	const struct pfn_range all = {0, s->core->map.max_mapnr};
 	struct writer_setup w = {
 		.sink = s->sink,
 		.exclude_zero = s->level & LEVEL_ZERO,
@@ -162,7 +164,10 @@ static int prepare(struct dump *d, struct error *err)
 	for (size_t i = 0; i < s->core->map.ram_count; i++)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	w.pages = d->result->pages = pageset_count(d->pages);
-	r = plan_new(d->pages, &all, 1, chunk_pages(s->core->page_bytes), &d->plan, err);
+	r = sending_order_init(&d->order, s->km, err);
+	if (r == 0)
+		r = plan_new(d->pages, d->order.extents, d->order.count,
+			     chunk_pages(s->core->page_bytes), &d->plan, err);
 	if (r == 0)
 		r = prologue_header(s->core, s->level, codec_kdump_flag(s->codec), &w.header,
 				    &d->result->uname_known, err);

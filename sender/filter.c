@@ -109,8 +109,7 @@ static void apply(const struct filter *f, struct filter_chunk *c, enum page_clas
 		set_bits(c->drop, first - c->first, end - c->first);
 }
 
-/* --- workers
- * ------------------------------------------------------------------------------------------- */
+/* --- workers --- */
 
 /* Read the struct pages of [first, end) into their places, and note which are known and which are
  * poisoned. */
@@ -206,8 +205,7 @@ static int filter_fill(void *worker, uint64_t k, void *item, struct error *err U
 	return 0;
 }
 
-/* --- the ordered step
- * -------------------------------------------------------------------------------------- */
+/* --- the ordered step --- */
 
 /*
  * A block from before lies over the whole chunk: blocks and chunks are powers of two and aligned,
@@ -251,8 +249,7 @@ static int filter_write(void *writer, const void *item, struct error *err UNUSED
 	return 0;
 }
 
-/* --- running
- * ---------------------------------------------------------------------------------------------- */
+/* --- running --- */
 
 /* The free pages that were found against what the kernel's own counters say: a wrong filter shows
  * here. */

@@ -73,8 +73,7 @@ unsigned kmodel_served_level(const struct kmodel *km, unsigned level)
 	return served;
 }
 
-/* --- the zones' counters
- * -------------------------------------------------------------------------------- */
+/* --- the zones' counters --- */
 
 /* Where the counters lie in a node. */
 struct zone_keys {

@@ -52,8 +52,7 @@ unsigned page_classes_of_level(unsigned level)
 	return classes;
 }
 
-/* --- the rules from VMCOREINFO
- * ------------------------------------------------------------------------- */
+/* --- the rules from VMCOREINFO --- */
 
 /* The offset of a field of `bytes` bytes in struct page: false if it is missing or lies outside. */
 static bool get_field(const struct vmcoreinfo *info, const char *name, size_t bytes,
@@ -214,8 +213,7 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 		r->known |= 1 << CLASS_HWPOISON;
 }
 
-/* --- judging
- * ----------------------------------------------------------------------------------------- */
+/* --- judging --- */
 
 static bool is_type(struct page_type type, uint32_t mapcount)
 {

@@ -96,6 +96,30 @@ void pageset_remove_bits(struct pageset *set, uint64_t first, const uint64_t *wo
 			to[i] &= ~words[i];
 }
 
+void pageset_subtract(struct pageset *set, const struct pageset *other)
+{
+	uint64_t end;
+
+	for (uint64_t pfn = pageset_next(other, 0); pfn < other->mapnr;
+	     pfn = pageset_next(other, end)) {
+		end = pageset_next_gap(other, pfn);
+		pageset_remove(set, pfn, end);
+	}
+}
+
+void pageset_fill_gaps(struct pageset *set, uint64_t pages)
+{
+	uint64_t gap = pageset_next_gap(set, pageset_next(set, 0));
+
+	while (gap < set->mapnr) {
+		const uint64_t next = pageset_next(set, gap);
+
+		if (next < set->mapnr && next - gap <= pages)
+			pageset_add(set, gap, next);
+		gap = pageset_next_gap(set, next);
+	}
+}
+
 bool pageset_has(const struct pageset *set, uint64_t pfn)
 {
 	return pfn < set->mapnr && (set->words[pfn / WORD_BITS] >> (pfn % WORD_BITS) & 1);

@@ -30,6 +30,12 @@ void pageset_remove(struct pageset *set, uint64_t first, uint64_t end);
  * a multiple of 64. */
 void pageset_remove_bits(struct pageset *set, uint64_t first, const uint64_t *words, size_t count);
 
+/* Remove all that `other` has; both are of the same mapnr. */
+void pageset_subtract(struct pageset *set, const struct pageset *other);
+
+/* Add the gaps between members that are at most `pages` long. */
+void pageset_fill_gaps(struct pageset *set, uint64_t pages);
+
 bool pageset_has(const struct pageset *set, uint64_t pfn);
 
 /* The first pfn >= pfn that is in the set (pageset_next) or isn't (pageset_next_gap); mapnr if

@@ -66,8 +66,7 @@ static bool translate(const struct paging *p, uint64_t vaddr, uint64_t *paddr_re
 	return false;
 }
 
-/* --- the tables themselves
- * ------------------------------------------------------------------------------ */
+/* --- the tables themselves --- */
 
 /* A list of tables being made. */
 struct table_list {

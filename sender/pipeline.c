@@ -77,8 +77,7 @@ static void futex_wake_all(atomic_uint *word)
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-/* --- slots
- * ------------------------------------------------------------------------------------------- */
+/* --- slots --- */
 
 static struct slot *slot_of(const struct ring *ring, uint64_t k)
 {
@@ -164,8 +163,7 @@ static void ring_end(struct ring *ring, int result, const struct error *err)
 	}
 }
 
-/* --- workers
- * ----------------------------------------------------------------------------------------- */
+/* --- workers --- */
 
 /* Write every chunk that is ready, if the role is free. False: the pass ends. */
 static bool ring_drain(struct ring *ring)
@@ -230,8 +228,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* --- running
- * ------------------------------------------------------------------------------------------ */
+/* --- running --- */
 
 static int ring_init(struct ring *ring, const struct pipeline *p, struct error *err)
 {

@@ -25,8 +25,7 @@ enum {
 	WINDOW_BYTES = 1 << 20,
 };
 
-/* --- opening
- * --------------------------------------------------------------------------------------- */
+/* --- opening --- */
 
 /* Take CPUs and VMCOREINFO from the notes. Unusable ones are as good as none: a lower level is
  * served then. */
@@ -112,8 +111,7 @@ void vmcore_free(struct vmcore *core)
 	free(core);
 }
 
-/* --- reading
- * --------------------------------------------------------------------------------------- */
+/* --- reading --- */
 
 static int read_piece(const struct vmcore *core, const struct memmap_piece *piece, uint64_t paddr,
 		      void *buf, size_t n)
@@ -158,8 +156,7 @@ int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, size_t siz
 	return 0;
 }
 
-/* --- one thread's pages
- * ------------------------------------------------------------------------------ */
+/* --- one thread's pages --- */
 
 struct page_source {
 	const struct vmcore *core;

@@ -9,6 +9,14 @@
 #include "prologue.h"
 #include "sink.h"
 
+enum {
+	/*
+	 * Descriptors wait for that much data at the most: a stream that is cut loses what has none
+	 * yet. Less would make records small, and readers pay for each.
+	 */
+	DATA_AHEAD_BYTES = 4 << 20,
+};
+
 /* Bytes on their way to one record. */
 struct run {
 	uint8_t *bytes;
@@ -22,6 +30,7 @@ struct writer {
 	struct run data, descs;
 	struct writer_cursor cursor; /* chunk, segment, unreadable are kept up to date; the rest at
 					a segment's end */
+	uint64_t described_off;	     /* payloads before that have their descriptors written */
 	uint64_t segment_start;	     /* stream bytes where the segment began */
 	uint64_t zero_off;	     /* the shared page of zeros */
 	struct writer_counts counts;
@@ -43,6 +52,7 @@ int writer_new(const struct writer_setup *setup, struct writer **w_ret, struct e
 		return error_set(err, -ENOMEM, "out of memory for the output");
 	w->zero_off = writer_table_end(w);
 	w->data.off = w->zero_off + (setup->exclude_zero ? setup->header.block_size : 0);
+	w->described_off = w->data.off;
 	*w_ret = TAKE_PTR(w);
 	return 0;
 }
@@ -74,6 +84,7 @@ static int flush_both(struct writer *w, struct error *err)
 {
 	const int r = flush(w, &w->data, err);
 
+	w->described_off = w->data.off;
 	return r < 0 ? r : flush(w, &w->descs, err);
 }
 
@@ -110,7 +121,7 @@ int writer_prologue(struct writer *w, const struct vmcore *core, const struct pa
 void writer_resume(struct writer *w, const struct writer_cursor *cursor)
 {
 	w->cursor = *cursor;
-	w->data.off = cursor->data_off;
+	w->data.off = w->described_off = cursor->data_off;
 	w->segment_start = sink_stream_bytes(w->setup.sink);
 }
 
@@ -145,7 +156,9 @@ static int make_room(struct writer *w, const struct chunk *chunk, struct error *
 	const size_t desc_bytes = (size_t)chunk->pages * KDUMP_DESC_BYTES;
 	int r = 0;
 
-	if (w->descs.off + w->descs.used != desc_off || w->descs.used + desc_bytes > w->descs.room)
+	if (w->descs.off + w->descs.used != desc_off ||
+	    w->descs.used + desc_bytes > w->descs.room ||
+	    w->data.off + w->data.used - w->described_off + chunk->data_bytes > DATA_AHEAD_BYTES)
 		r = flush_both(w, err);
 	else if (w->data.used + chunk->data_bytes > w->data.room)
 		r = flush(w, &w->data, err);

@@ -1,0 +1,537 @@
+/* The essential set: which pages a reader needs to open a dump at all.
+ * Doesn't know dump levels: what a level leaves out isn't sent, essential or not. */
+#include "essential.h"
+
+#include <errno.h>
+
+#include "bytes.h"
+#include "checked.h"
+#include "kallsyms.h"
+#include "kernel.h"
+#include "kmodel.h"
+#include "pageset.h"
+#include "vmcore.h"
+#include "vmcoreinfo.h"
+
+enum {
+	/* Bounds of each part: corrupt or huge kernels must not make everything essential. */
+	IMAGE_BYTES_MAX = 256 << 20,
+	TABLES_MAX = 16384,
+	CPUS_MAX = 8192,
+	CPU_AREA_BYTES_MAX = 2 << 20,
+	CPU_AREA_BYTES_DEFAULT = 256 << 10,
+	CPU_AREAS_BYTES_MAX = 128 << 20,
+	LOG_BYTES_MAX = 64 << 20,
+	SECTION_ROOTS_BYTES_MAX = 16 << 20,
+	BOOT_PAGES_BYTES_MAX = 64 << 20,
+	STACK_TARGETS_BYTES_MAX = 64 << 20,
+
+	STACK_BYTES = 16 << 10, /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
+				   it is still the top */
+	TASK_BYTES = 16 << 10,	/* struct task_struct is 9 to 13 KiB */
+	SLAB_BYTES = 32 << 10,	/* the block that a task_struct lies in: slabs of order 3 */
+
+	/* Gaps of that many pages between essential ones are filled: each extent costs two records
+	   of its own. */
+	GAP_PAGES = 32,
+
+	/* Where user_regs_struct has the stack pointer in an NT_PRSTATUS. Source: Linux elfcore.h,
+	   user_64.h. */
+	PRSTATUS_REGS = 112,
+	PRSTATUS_RSP = PRSTATUS_REGS + 19 * 8,
+	PRSTATUS_REGS_BYTES = 27 * 8,
+};
+
+/* In this order: what is found through pointers and is small, the image's variables, the rest of
+ * the image. */
+enum {
+	PART_POINTED,
+	PART_IMAGE_DATA,
+	PART_IMAGE_TEXT,
+	PART_COUNT,
+};
+
+struct essential {
+	const struct kmodel *km;
+	const struct paging *paging;
+	struct pageset *parts[PART_COUNT];
+	struct pageset *pages; /* the part that is added to */
+	uint64_t page_bytes;
+};
+
+/* Kernel variables that VMCOREINFO doesn't name. */
+enum {
+	SYM_PER_CPU_OFFSET,
+	SYM_PER_CPU_START,
+	SYM_PCPU_UNIT_SIZE,
+	SYM_NR_CPU_IDS,
+	SYM_CURRENT_TASK,
+	SYM_PCPU_HOT,
+	SYM_SDATA,
+	SYM_LINUX_BANNER,
+	SYM_RO_AFTER_INIT,
+	SYM_RO_AFTER_INIT_END,
+	SYM_COUNT,
+};
+
+static void add_paddr(struct essential *e, uint64_t paddr, uint64_t bytes)
+{
+	const uint64_t first = paddr / e->page_bytes;
+	const uint64_t end = div_round_up(paddr + bytes, e->page_bytes);
+	const uint64_t mapnr = pageset_mapnr(e->pages);
+
+	if (first < mapnr)
+		pageset_add(e->pages, first, MIN(end, mapnr));
+}
+
+/* The pages behind [vaddr, vaddr + bytes) as far as they are mapped. */
+static void add_vaddr(struct essential *e, uint64_t vaddr, uint64_t bytes)
+{
+	while (bytes) {
+		uint64_t paddr, span;
+
+		if (paging_translate(e->paging, vaddr, &paddr, &span)) {
+			span = MIN(span, bytes);
+			add_paddr(e, paddr, span);
+		} else {
+			span = MIN(e->page_bytes - vaddr % e->page_bytes, bytes);
+		}
+		vaddr += span;
+		bytes -= span;
+	}
+}
+
+static bool read64(const struct essential *e, uint64_t vaddr, uint64_t *n_ret)
+{
+	uint8_t raw[8];
+
+	if (!paging_read(e->paging, vaddr, raw, sizeof(raw)))
+		return false;
+	*n_ret = le64_get(raw);
+	return true;
+}
+
+/* From _stext's page on, as long as it is mapped without a gap of more than 2 MiB; what lies before
+ * it too. */
+static void add_image(struct essential *e)
+{
+	const uint64_t step = 2 << 20;
+	const struct pfn_range image = e->km->image;
+	uint64_t vaddr, paddr, span;
+
+	if (image.first < image.end) {
+		add_paddr(
+			e, image.first * e->page_bytes,
+			MIN((image.end - image.first) * e->page_bytes, (uint64_t)IMAGE_BYTES_MAX));
+		return;
+	}
+	if (!vmcoreinfo_symbol(e->km->core->info, "_stext", &vaddr))
+		return;
+	vaddr &= ~(step - 1);
+	for (uint64_t done = 0; done < IMAGE_BYTES_MAX; done += step) {
+		if (!paging_translate(e->paging, vaddr + done, &paddr, &span))
+			break;
+		add_vaddr(e, vaddr + done, step);
+	}
+}
+
+/*
+ * Code and read-only data hardly change, and debuggers have them from vmlinux: of the image they
+ * come last. All but the page by which a debugger tells whether the vmlinux is the right one, and
+ * the variables that were constant from boot on (where the direct map is, for one).
+ */
+static void add_constants(struct essential *e, const struct kallsyms_symbol *sym)
+{
+	const struct kallsyms_symbol *first = &sym[SYM_RO_AFTER_INIT],
+				     *end = &sym[SYM_RO_AFTER_INIT_END];
+
+	if (sym[SYM_LINUX_BANNER].found)
+		add_vaddr(e, sym[SYM_LINUX_BANNER].vaddr, 1);
+	if (first->found && end->found && first->vaddr < end->vaddr)
+		add_vaddr(e, first->vaddr,
+			  MIN(end->vaddr - first->vaddr, (uint64_t)IMAGE_BYTES_MAX));
+}
+
+static void add_text(struct essential *e, const struct kallsyms_symbol *sym)
+{
+	uint64_t stext;
+
+	if (sym[SYM_SDATA].found && vmcoreinfo_symbol(e->km->core->info, "_stext", &stext) &&
+	    sym[SYM_SDATA].vaddr > stext && sym[SYM_SDATA].vaddr - stext <= IMAGE_BYTES_MAX)
+		add_vaddr(e, stext, sym[SYM_SDATA].vaddr - stext);
+}
+
+static int add_tables(struct essential *e, struct error *err)
+{
+	AUTO_FREE uint64_t *tables = calloc(TABLES_MAX, sizeof(*tables));
+	bool all;
+	size_t n;
+
+	if (!tables)
+		return error_set(err, -ENOMEM, "out of memory for the essential pages");
+	n = paging_tables(e->paging, tables, TABLES_MAX, &all);
+	for (size_t i = 0; i < n; i++)
+		add_paddr(e, tables[i], e->page_bytes);
+	return 0;
+}
+
+/* The array of section roots, and the roots themselves. */
+static void add_section_roots(struct essential *e)
+{
+	const struct vmcoreinfo *info = e->km->core->info;
+	uint64_t roots, count = 0, bytes = 0;
+
+	if (!vmcoreinfo_symbol(info, "mem_section", &roots) ||
+	    !vmcoreinfo_length(info, "mem_section", &count))
+		return;
+	count = MIN(count, (uint64_t)SECTION_ROOTS_BYTES_MAX / 8);
+	add_vaddr(e, roots, count * 8);
+	for (uint64_t i = 0; i < count && bytes < SECTION_ROOTS_BYTES_MAX; i++) {
+		uint64_t root;
+
+		if (!read64(e, roots + i * 8, &root))
+			break;
+		if (root) {
+			add_vaddr(e, root, e->page_bytes);
+			bytes += e->page_bytes;
+		}
+	}
+}
+
+/* An array of the log: a pointer at `vaddr` to `bytes` bytes. */
+static void add_log_part(struct essential *e, uint64_t vaddr, uint64_t bytes)
+{
+	uint64_t to;
+
+	if (read64(e, vaddr, &to))
+		add_vaddr(e, to, MIN(bytes, (uint64_t)LOG_BYTES_MAX));
+}
+
+/* The lockless ring (since 5.10): its arrays hang on SYMBOL(prb). */
+static void add_log_ring(struct essential *e, uint64_t prb)
+{
+	const struct vmcoreinfo *info = e->km->core->info;
+	uint64_t desc_ring, text_ring, count_bits, descs, infos, size_bits, data, desc, infob, ring;
+	uint8_t raw[4];
+
+	if (!read64(e, prb, &ring) ||
+	    !vmcoreinfo_offset(info, "printk_ringbuffer.desc_ring", &desc_ring) ||
+	    !vmcoreinfo_offset(info, "printk_ringbuffer.text_data_ring", &text_ring) ||
+	    !vmcoreinfo_offset(info, "prb_desc_ring.count_bits", &count_bits) ||
+	    !vmcoreinfo_offset(info, "prb_desc_ring.descs", &descs) ||
+	    !vmcoreinfo_offset(info, "prb_desc_ring.infos", &infos) ||
+	    !vmcoreinfo_offset(info, "prb_data_ring.size_bits", &size_bits) ||
+	    !vmcoreinfo_offset(info, "prb_data_ring.data", &data) ||
+	    !vmcoreinfo_size(info, "prb_desc", &desc) ||
+	    !vmcoreinfo_size(info, "printk_info", &infob))
+		return;
+	add_vaddr(e, ring, e->page_bytes);
+	if (paging_read(e->paging, ring + desc_ring + count_bits, raw, 4)) {
+		const uint64_t count = UINT64_C(1) << MIN(le32_get(raw), 24U);
+
+		add_log_part(e, ring + desc_ring + descs, count * MIN(desc, e->page_bytes));
+		add_log_part(e, ring + desc_ring + infos, count * MIN(infob, e->page_bytes));
+	}
+	if (paging_read(e->paging, ring + text_ring + size_bits, raw, 4))
+		add_log_part(e, ring + text_ring + data, UINT64_C(1) << MIN(le32_get(raw), 30U));
+}
+
+static void add_log(struct essential *e)
+{
+	const struct vmcoreinfo *info = e->km->core->info;
+	uint64_t prb, buf, len;
+	uint8_t raw[4];
+
+	if (vmcoreinfo_symbol(info, "prb", &prb))
+		add_log_ring(e, prb);
+	else if (vmcoreinfo_symbol(info, "log_buf", &buf) &&
+		 vmcoreinfo_symbol(info, "log_buf_len", &len) &&
+		 paging_read(e->paging, len, raw, 4))
+		add_log_part(e, buf, le32_get(raw));
+}
+
+/* --- CPUs --- */
+
+/* The task that runs on the CPU whose area lies at `offset`. */
+static void add_current_task(struct essential *e, const struct kallsyms_symbol *sym,
+			     uint64_t offset)
+{
+	/* 6.2 to 6.14 have it first in pcpu_hot, all others on its own. */
+	const struct kallsyms_symbol *s =
+		sym[SYM_CURRENT_TASK].found ? &sym[SYM_CURRENT_TASK] : &sym[SYM_PCPU_HOT];
+	uint64_t task;
+
+	if (s->found && read64(e, s->vaddr + offset, &task))
+		add_vaddr(e, task, TASK_BYTES);
+}
+
+static void add_cpu_areas(struct essential *e, const struct kallsyms_symbol *sym)
+{
+	uint64_t area = CPU_AREA_BYTES_DEFAULT, cpus = MAX(e->km->core->cpus, 1U), n = 0;
+	uint8_t raw[4];
+
+	if (!sym[SYM_PER_CPU_OFFSET].found || !sym[SYM_PER_CPU_START].found)
+		return;
+	if (sym[SYM_PCPU_UNIT_SIZE].found &&
+	    paging_read(e->paging, sym[SYM_PCPU_UNIT_SIZE].vaddr, raw, 4))
+		area = MIN(le32_get(raw), (uint32_t)CPU_AREA_BYTES_MAX);
+	if (sym[SYM_NR_CPU_IDS].found && paging_read(e->paging, sym[SYM_NR_CPU_IDS].vaddr, raw, 4))
+		cpus = MIN(le32_get(raw), (uint32_t)CPUS_MAX);
+	for (uint64_t i = 0; i < cpus && n < CPU_AREAS_BYTES_MAX; i++, n += area) {
+		uint64_t offset;
+
+		if (!read64(e, sym[SYM_PER_CPU_OFFSET].vaddr + i * 8, &offset))
+			break;
+		add_vaddr(e, sym[SYM_PER_CPU_START].vaddr + offset, area);
+		add_current_task(e, sym, offset);
+	}
+}
+
+/* Whether an address is in the direct map, as the loads show it. */
+static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret)
+{
+	for (size_t i = 0; i < core->elf.load_count; i++) {
+		const struct elf_load *l = &core->elf.loads[i];
+
+		if (l->vaddr && l->vaddr < X86_64_IMAGE_BASE && vaddr - l->vaddr < l->mem_bytes) {
+			*paddr_ret = l->paddr + (vaddr - l->vaddr);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the words at `words` point at, as blocks that a task_struct would lie in. */
+static void add_targets(struct essential *e, const uint8_t *words, size_t bytes, uint64_t *budget)
+{
+	for (size_t i = 0; i + 8 <= bytes && *budget >= SLAB_BYTES; i += 8) {
+		uint64_t paddr;
+
+		if (!in_direct_map(e->km->core, le64_get(words + i), &paddr))
+			continue;
+		add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
+		*budget -= SLAB_BYTES;
+	}
+}
+
+/* The stack around each CPU's stack pointer; where the tasks aren't known by name, what stack and
+ * registers point at too. */
+static void add_stacks(struct essential *e, bool with_targets)
+{
+	const struct vmcore *core = e->km->core;
+	uint64_t budget = STACK_TARGETS_BYTES_MAX;
+	struct elf_note note;
+	size_t pos = 0;
+
+	while (elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
+		uint8_t stack[STACK_BYTES];
+		uint64_t bottom;
+
+		if (!elf_note_is(&note, "CORE") || note.type != ELF_NT_PRSTATUS ||
+		    note.desc_bytes < PRSTATUS_REGS + PRSTATUS_REGS_BYTES)
+			continue;
+		bottom = le64_get(note.desc + PRSTATUS_RSP) & ~(uint64_t)(STACK_BYTES - 1);
+		add_vaddr(e, bottom, STACK_BYTES);
+		if (!with_targets)
+			continue;
+		add_targets(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES, &budget);
+		if (paging_read(e->paging, bottom, stack, sizeof(stack)))
+			add_targets(e, stack, sizeof(stack), &budget);
+	}
+}
+
+/* --- pages allocated at boot --- */
+
+/*
+ * The bit of PG_reserved, which VMCOREINFO doesn't tell: the one that nearly all of the image's
+ * pages have. Bits above 24 are node, zone and section. 0: not found.
+ */
+static uint64_t find_reserved_flag(const struct kmodel *km)
+{
+	unsigned pages = 0, having[24] = {0};
+	uint8_t raw[STRUCT_PAGE_BYTES_MAX];
+
+	for (uint64_t pfn = km->image.first; pfn < km->image.end; pfn += 16) {
+		bool known;
+
+		pagemap_read(&km->pagemap, pfn, 1, raw, &known);
+		if (!known)
+			continue;
+		pages++;
+		for (size_t b = 0; b < ARRAY_LEN(having); b++)
+			having[b] += (unsigned)(le64_get(raw + km->rules.flags_off) >> b & 1);
+	}
+	for (size_t b = 0; b < ARRAY_LEN(having); b++)
+		if (pages && having[b] > pages / 2)
+			return UINT64_C(1) << b;
+	return 0;
+}
+
+/* The pages that hold the struct pages themselves: reserved too, but many, and no reader needs them
+ * to open a dump. */
+static int find_pagemap_pages(const struct essential *e, struct pageset **pages_ret,
+			      struct error *err)
+{
+	const struct pagemap *map = &e->km->pagemap;
+	struct essential own = *e;
+	int r = pageset_new(pageset_mapnr(e->pages), &own.pages, err);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < map->section_count; i++)
+		if (map->section_vaddr[i])
+			add_vaddr(&own, map->section_vaddr[i],
+				  map->section_pages * map->struct_page_bytes);
+	*pages_ret = own.pages;
+	return 0;
+}
+
+/*
+ * Pages with PG_reserved: what was allocated before the buddy allocator was up, with the CPUs'
+ * areas. For kernels without a symbol table (5.10), which cost a further pass over the struct
+ * pages.
+ */
+static int add_boot_pages(struct essential *e, struct error *err)
+{
+	const struct kmodel *km = e->km;
+	const uint64_t reserved = find_reserved_flag(km);
+	const size_t bytes = km->rules.struct_page_bytes, batch = 4096;
+	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
+	AUTO_FREE uint8_t *raw = malloc(batch * STRUCT_PAGE_BYTES_MAX);
+	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes, pfn = 0;
+	int r;
+
+	if (!reserved || !raw)
+		return raw ? 0 : error_set(err, -ENOMEM, "out of memory for the essential pages");
+	r = find_pagemap_pages(e, &pagemap_pages, err);
+	if (r < 0)
+		return r;
+	while (pfn < km->pagemap.mapnr && budget) {
+		const uint64_t left = km->pagemap.mapnr - pfn;
+		bool known;
+		const size_t n = pagemap_read(&km->pagemap, pfn, (size_t)MIN(left, (uint64_t)batch),
+					      raw, &known);
+
+		for (size_t i = 0; known && i < n && budget; i++) {
+			if (!(le64_get(raw + i * bytes + km->rules.flags_off) & reserved) ||
+			    pageset_has(pagemap_pages, pfn + i) || pageset_has(e->pages, pfn + i))
+				continue;
+			pageset_add(e->pages, pfn + i, pfn + i + 1);
+			budget--;
+		}
+		pfn += n;
+	}
+	return 0;
+}
+
+static int find_pages(struct essential *e, struct error *err)
+{
+	struct kallsyms_symbol sym[SYM_COUNT] = {
+		[SYM_PER_CPU_OFFSET] = {.name = "__per_cpu_offset"},
+		[SYM_PER_CPU_START] = {.name = "__per_cpu_start"},
+		[SYM_PCPU_UNIT_SIZE] = {.name = "pcpu_unit_size"},
+		[SYM_NR_CPU_IDS] = {.name = "nr_cpu_ids"},
+		[SYM_CURRENT_TASK] = {.name = "current_task"},
+		[SYM_PCPU_HOT] = {.name = "pcpu_hot"},
+		[SYM_SDATA] = {.name = "_sdata"},
+		[SYM_LINUX_BANNER] = {.name = "linux_banner"},
+		[SYM_RO_AFTER_INIT] = {.name = "__start_ro_after_init"},
+		[SYM_RO_AFTER_INIT_END] = {.name = "__end_ro_after_init"},
+	};
+	const bool named =
+		kallsyms_find(e->paging, sym, SYM_COUNT) && sym[SYM_PER_CPU_OFFSET].found;
+	int r;
+
+	e->pages = e->parts[PART_IMAGE_TEXT];
+	add_text(e, sym);
+	e->pages = e->parts[PART_IMAGE_DATA];
+	add_image(e);
+	pageset_subtract(e->pages, e->parts[PART_IMAGE_TEXT]);
+	e->pages = e->parts[PART_POINTED];
+	add_constants(e, sym);
+	add_section_roots(e);
+	add_log(e);
+	add_cpu_areas(e, sym);
+	add_stacks(e, !named);
+	r = add_tables(e, err);
+	if (r == 0 && !named && e->km->rules.known)
+		r = add_boot_pages(e, err);
+	return r;
+}
+
+/* --- the order --- */
+
+/* How many extents a set's runs of pages are. */
+static size_t count_runs(const struct pageset *pages)
+{
+	size_t n = 0;
+
+	for (uint64_t pfn = pageset_next(pages, 0); pfn < pageset_mapnr(pages);
+	     pfn = pageset_next(pages, pageset_next_gap(pages, pfn)))
+		n++;
+	return n;
+}
+
+static void append_runs(struct sending_order *o, const struct pageset *pages)
+{
+	const uint64_t mapnr = pageset_mapnr(pages);
+	uint64_t end;
+
+	for (uint64_t pfn = pageset_next(pages, 0); pfn < mapnr; pfn = pageset_next(pages, end)) {
+		end = pageset_next_gap(pages, pfn);
+		o->extents[o->count++] = (struct pfn_range){pfn, end};
+	}
+}
+
+static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
+{
+	AUTO(pageset_free) struct pageset *rest = NULL;
+	const uint64_t mapnr = pageset_mapnr(parts[0]);
+	size_t runs = 0;
+	int r = pageset_new(mapnr, &rest, err);
+
+	if (r < 0)
+		return r;
+	pageset_add(rest, 0, mapnr);
+	for (size_t i = 0; i < PART_COUNT; i++) {
+		pageset_fill_gaps(parts[i], GAP_PAGES);
+		for (size_t before = 0; before < i; before++)
+			pageset_subtract(parts[i], parts[before]);
+		pageset_subtract(rest, parts[i]);
+		runs += count_runs(parts[i]);
+	}
+	runs += count_runs(rest);
+	o->extents = calloc(runs + 1, sizeof(*o->extents));
+	if (!o->extents)
+		return error_set(err, -ENOMEM, "out of memory for the sending order");
+	for (size_t i = 0; i < PART_COUNT; i++)
+		append_runs(o, parts[i]);
+	o->essential_count = o->count;
+	for (size_t i = 0; i < o->essential_count; i++)
+		o->essential_pages += o->extents[i].end - o->extents[i].first;
+	append_runs(o, rest);
+	return 0;
+}
+
+int sending_order_init(struct sending_order *order, const struct kmodel *km, struct error *err)
+{
+	struct essential e = {.km = km, .paging = &km->paging, .page_bytes = km->core->page_bytes};
+	int r = 0;
+
+	*order = (struct sending_order){0};
+	for (size_t i = 0; i < PART_COUNT && r == 0; i++)
+		r = pageset_new(km->core->map.max_mapnr, &e.parts[i], err);
+	if (r == 0 && km->has_paging)
+		r = find_pages(&e, err);
+	if (r == 0)
+		r = make_order(order, e.parts, err);
+	for (size_t i = 0; i < PART_COUNT; i++)
+		pageset_free(e.parts[i]);
+	return r;
+}
+
+void sending_order_deinit(struct sending_order *order)
+{
+	free(order->extents);
+	*order = (struct sending_order){0};
+}
