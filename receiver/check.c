@@ -58,6 +58,12 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 		       res->missing);
 		return EXIT_FAILED;
 	}
+	if (res->unchecked > 0) {
+		printf("%s: not verified: %" PRIu64 " of %" PRIu64
+		       " pages have a codec that isn't part of this build, the rest is right\n",
+		       name, res->unchecked, res->pages);
+		return EXIT_FAILED;
+	}
 	if (res->missing > 0 || marked) {
 		printf("%s: incomplete: %" PRIu64 " of %" PRIu64
 		       " pages are missing%s, the rest is right\n",

@@ -193,7 +193,11 @@ static int verify_page(struct verifier *v, const struct dump_page *page, struct 
 		r = decompressor_run(v->decompressor, codec, payload, desc->size_bytes, v->page,
 				     dump_header(v->shared->dump)->block_size, err);
 	}
-	if (r < 0 && !is_malformed(r) && r != -ENOTSUP)
+	if (r == -ENOTSUP) {
+		v->result.unchecked++;
+		return 0;
+	}
+	if (r < 0 && !is_malformed(r))
 		return r;
 	if (r < 0)
 		add_problem(&v->result, page->pfn,
@@ -315,6 +319,7 @@ static void merge(struct verify_result *into, const struct verify_result *from)
 	struct verify_problem all[2 * VERIFY_PROBLEMS_MAX];
 
 	into->missing += from->missing;
+	into->unchecked += from->unchecked;
 	into->problem_count += from->problem_count;
 	memcpy(all, into->problems, into->kept * sizeof(*all));
 	memcpy(all + into->kept, from->problems, from->kept * sizeof(*all));

@@ -28,6 +28,19 @@ clean() { rm -rf "$out" "$part"; }
 # status_byte FILE: the low byte of the status in a dump's header.
 status_byte() { od -An -tu1 -j424 -N1 "$1" | tr -d ' '; }
 
+# A build without some codec can't tell whether a dump that has it is right.
+codecs=all
+[[ $("$vmrecv" --check "$good") != *"not verified: "*"isn't part of this build"* ]] || codecs=some
+
+# checked NAME WANT: the last run of --check ended with this status and, in $T/out, a match of WANT.
+checked() {
+    if [[ $codecs == all ]]; then
+        like "$1" "$rc $(<"$T/out")" "$2"
+    else
+        skip "$1" "a codec is not part of this build"
+    fi
+}
+
 # --- whole streams
 
 receive good-4096
@@ -88,14 +101,14 @@ told "no end marker: 4, and how far it got" 4 "cut short.*vmcore.part has 8 of 8
 is "no end marker: the .part is marked" "$(status_byte "$part")" 9
 ok "no end marker: there is no final file" test ! -e "$out"
 run "$vmrecv" --check "$part"
-is "no end marker: --check says incomplete" "$rc $(<"$T/out")" \
-    "4 $part: incomplete: 0 of 8 pages are missing, the rest is right"
+checked "no end marker: --check says incomplete" \
+    "^4 $part: incomplete: 0 of 8 pages are missing, the rest is right\$"
 clean
 
 receive cut-in-header
 told "cut in the data: 4" 4 "cut short.*has [1-7] of 8 pages"
 run "$vmrecv" --check "$part"
-is "cut in the data: --check finds the rest right" "$rc" 4
+checked "cut in the data: --check finds the rest right" "^4 .*: incomplete: [1-7] of 8"
 clean
 
 stream good-4096 | head -c 9000 >"$T/stream"
@@ -149,8 +162,8 @@ if unshare -rm true 2>/dev/null; then
         mount -t tmpfs -o size=28k tmpfs "$1/small" || exit 77
         "$2" --max-size=1M "$1/small/vmcore" <"$1/stream"
         rc=$?
-        "$2" --check "$1/small/vmcore.part"
-        [[ $? == 4 && ! -e $1/small/vmcore ]] || exit 99
+        "$2" --check "$1/small/vmcore.part" | grep -q -e incomplete: -e verified:
+        [[ $? == 0 && ! -e $1/small/vmcore ]] || exit 99
         exit $rc' - "$T" "$vmrecv"
     told "a full disk: 5, and the .part is mended" 5 "vmcore.part: write: No space left on device; .* has [1-7] of 8"
 else
@@ -179,9 +192,9 @@ clean
 # --- --check
 
 run "$vmrecv" --check "$good"
-is "--check: a good dump" "$rc $(<"$T/out")$(<"$T/err")" "0 $good: complete: 8 pages, all right"
+checked "--check: a good dump" "^0 $good: complete: 8 pages, all right\$"
 run "$vmrecv" --check -q "$good"
-is "--check -q: a good dump" "$rc $(<"$T/out")" "0 "
+checked "--check -q: a good dump" "^0 \$"
 for damage in payload-past-2-64 cut-in-table cut-in-data huge-bitmaps note-name-too-long; do
     run "$vmrecv" --check "$corpus/fuzz_dump/$damage"
     like "--check: $damage" "$rc $(<"$T/out")" "^1 .*: corrupt: [12] problems? in"

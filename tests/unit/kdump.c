@@ -95,12 +95,26 @@ static void test_field(void **state)
 	assert_int_equal(decode(&h, row->at, row->value, row->width, &out), row->want);
 }
 
+/* By their encoding, which has every field and no padding. */
+static void assert_same(const struct kdump_header *a, const struct kdump_header *b)
+{
+	uint8_t main_a[KDUMP_HEADER_BYTES], main_b[KDUMP_HEADER_BYTES];
+	uint8_t sub_a[KDUMP_SUB_HEADER_BYTES], sub_b[KDUMP_SUB_HEADER_BYTES];
+
+	kdump_put_header(main_a, a);
+	kdump_put_header(main_b, b);
+	kdump_put_sub_header(sub_a, a);
+	kdump_put_sub_header(sub_b, b);
+	assert_memory_equal(main_a, main_b, sizeof(main_a));
+	assert_memory_equal(sub_a, sub_b, sizeof(sub_a));
+}
+
 static void test_round_trip(void **state UNUSED)
 {
 	struct kdump_header h = good_header(), out;
 
 	assert_int_equal(decode(&h, 0, 0, 0, &out), 0);
-	assert_memory_equal(&out, &h, sizeof(h));
+	assert_same(&out, &h);
 
 	h.split = true;
 	h.start_pfn = 1ULL << 33; /* beyond what the fields of old versions hold */
@@ -111,7 +125,7 @@ static void test_round_trip(void **state UNUSED)
 	h.eraseinfo_bytes = 77;
 	h.status |= KDUMP_INCOMPLETE;
 	assert_int_equal(decode(&h, 0, 0, 0, &out), 0);
-	assert_memory_equal(&out, &h, sizeof(h));
+	assert_same(&out, &h);
 }
 
 /* Offsets are those of docs/FORMAT.md, on which crash and libkdumpfile agree. */
