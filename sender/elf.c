@@ -123,6 +123,9 @@ static int add_load(struct elf_core *core, const struct phdr *p, uint32_t index,
 {
 	uint64_t end;
 
+	/* /proc/kcore has virtual ranges without a physical address too. */
+	if (p->paddr == UINT64_MAX)
+		return 0;
 	if (ckd_add(&end, p->paddr, p->mem_bytes) || ckd_add(&end, p->off, p->file_bytes) ||
 	    end > INT64_MAX || p->file_bytes > p->mem_bytes)
 		return error_set(err, -EBADMSG,

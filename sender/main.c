@@ -14,6 +14,7 @@
 #include "options.h"
 #include "parse.h"
 #include "remarks.h"
+#include "report.h"
 #include "sink.h"
 
 static volatile sig_atomic_t stop_signal;
@@ -199,6 +200,30 @@ static int dump_to_file(struct job *job, struct error *err)
 	return r;
 }
 
+/* --dump-dmesg: to DUMPFILE, or to standard output. */
+static int dump_dmesg(const struct job *job, struct error *err)
+{
+	const char *path = job->o->dumpfile;
+	FILE *out = stdout;
+	int r;
+
+	if (path)
+		out = fopen(path, job->o->force ? "w" : "wx");
+	if (!out)
+		return error_sys(err, "%s", path);
+	r = report_dmesg(job->core, out, err);
+	if (path && fclose(out) != 0 && r == 0)
+		r = error_sys(err, "%s", path);
+	return r;
+}
+
+static int dump(struct job *job, struct error *err)
+{
+	choose_level(job);
+	say_remarks(job);
+	return job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
+}
+
 static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 {
 	int r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
@@ -206,9 +231,16 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	if (r < 0)
 		return r;
 	warn_of_input(job);
-	choose_level(job);
-	say_remarks(job);
-	r = job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
+	*status_ret = EXIT_COMPLETE;
+	if (job->o->dump_dmesg)
+		return dump_dmesg(job, err);
+	if (job->o->mem_usage) {
+		r = report_mem_usage(job->core, job->o->threads, job->o->json, stdout,
+				     &job->remarks, err);
+		say_remarks(job);
+		return r;
+	}
+	r = dump(job, err);
 	if (r == 0)
 		*status_ret = judge(job);
 	return r;

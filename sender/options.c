@@ -26,11 +26,14 @@ enum {
 enum option_id {
 	OPT_ACCESS,
 	OPT_COMPRESS,
+	OPT_DUMP_DMESG,
 	OPT_DUMP_LEVEL,
 	OPT_FLATTENED,
 	OPT_FORCE,
 	OPT_HELP,
+	OPT_JSON,
 	OPT_LZO,
+	OPT_MEM_USAGE,
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
 	OPT_NUM_THREADS,
@@ -48,12 +51,15 @@ enum option_id {
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
 	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
+	[OPT_DUMP_DMESG] = {"dump-dmesg", 0, NULL, "only the kernel log, as text"},
 	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N...]",
 			    "pages to leave out, 0 to 31 (default 31)"},
 	[OPT_FLATTENED] = {"flattened", 'F', NULL, "the flattened stream on standard output"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace DUMPFILE if it exists"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this"},
+	[OPT_JSON] = {"json", 0, NULL, "--mem-usage as JSON"},
 	[OPT_LZO] = {"lzo", 'l', NULL, "compress with LZO"},
+	[OPT_MEM_USAGE] = {"mem-usage", 0, NULL, "only what each level would leave out"},
 	[OPT_MEMORY] = {"memory", 0, "SIZE", "take no more memory; fewer threads if need be"},
 	[OPT_MESSAGE_LEVEL] = {"message-level", 0, "N",
 			       "makedumpfile's: 1 progress, 2 common, 4 errors"},
@@ -203,6 +209,15 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_FLATTENED:
 		o->flattened = true;
 		return 0;
+	case OPT_DUMP_DMESG:
+		o->dump_dmesg = true;
+		return 0;
+	case OPT_MEM_USAGE:
+		o->mem_usage = true;
+		return 0;
+	case OPT_JSON:
+		o->json = true;
+		return 0;
 	case OPT_FORCE:
 		o->force = true;
 		return 0;
@@ -264,6 +279,12 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	if (i < argc)
 		return error_set(err, -EINVAL, "\"%s\" is one argument too many; try --help",
 				 argv[i]);
+	if (o->dump_dmesg && o->mem_usage)
+		return error_set(err, -EINVAL, "--dump-dmesg and --mem-usage are two commands");
+	if (o->mem_usage && o->dumpfile)
+		return error_set(err, -EINVAL,
+				 "--mem-usage writes to standard output: leave out \"%s\"",
+				 o->dumpfile);
 	if (o->flattened && o->dumpfile)
 		return error_set(err, -EINVAL,
 				 "--flattened writes to standard output: leave out \"%s\"",

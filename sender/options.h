@@ -25,7 +25,8 @@ struct options {
 	enum vmcore_access access;
 	uint64_t memory_bytes; /* 0: not limited */
 
-	bool flattened, force, strict;
+	bool flattened, force, strict, json;
+	bool dump_dmesg, mem_usage; /* instead of a dump */
 	bool help, version;
 	enum progress_mode progress;
 	enum log_level log_level;

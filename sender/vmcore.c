@@ -92,7 +92,8 @@ int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **cor
 		return error_sys(err, "%s", path);
 	/* read() of /proc/vmcore maps and unmaps each page for itself, mmap() doesn't. */
 	if (access == VMCORE_ACCESS_AUTO)
-		access = strncmp(path, "/proc/", 6) == 0 ? VMCORE_ACCESS_MMAP : VMCORE_ACCESS_READ;
+		access =
+			strcmp(path, "/proc/vmcore") == 0 ? VMCORE_ACCESS_MMAP : VMCORE_ACCESS_READ;
 	if (load(core, access, err) < 0)
 		return error_prefix(err, "%s", path);
 	*core_ret = TAKE_PTR(core);
