@@ -38,13 +38,16 @@ struct pass {
 
 	bool delays;
 	uint64_t fill_fails_from, write_fails_at, ends_at; /* chunk, from 0; NEVER */
-	bool fewer_threads; /* chunk 1 makes further threads impossible */
+	bool fewer_threads;			/* chunk 1 makes further threads impossible */
+	bool fill_fails_last, fill_fails_first; /* chunk 1, well after or before chunk 0 is written
+						 */
 
 	/* What was seen. Plain, for ThreadSanitizer. */
 	uint8_t filled[CHUNKS], written[CHUNKS];
 	uint64_t write_count;
 	atomic_uint wrong; /* cmocka's assertions work in the main thread only */
 	atomic_uint fill_failures;
+	atomic_bool first_ended;
 };
 
 #define CHECK(pass, what)                                                                          \
@@ -83,6 +86,14 @@ static void set_stack_bytes(size_t n)
 /* More than any address space has: pthread_create() fails. */
 #define NO_STACK ((size_t)1 << 55)
 
+/* Wait until the other one has ended the pass, as far as that can be seen from outside. */
+static void let_go_first(struct pass *pass)
+{
+	while (!atomic_load(&pass->first_ended))
+		usleep(100);
+	usleep(20000);
+}
+
 static int fill(void *worker, uint64_t chunk, void *to, struct error *err)
 {
 	struct worker *w = worker;
@@ -104,6 +115,14 @@ static int fill(void *worker, uint64_t chunk, void *to, struct error *err)
 		atomic_fetch_add(&pass->fill_failures, 1);
 		return error_set(err, -EIO, "chunk %d can't be filled", (int)k);
 	}
+	if (k == 1 && pass->fill_fails_last) {
+		let_go_first(pass);
+		return error_set(err, -EIO, "chunk 1 can't be filled");
+	}
+	if (k == 1 && pass->fill_fails_first) {
+		atomic_store(&pass->first_ended, true);
+		return error_set(err, -EIO, "chunk 1 can't be filled");
+	}
 	item->k = k;
 	for (size_t i = 0; i < BYTES; i++)
 		item->bytes[i] = byte_of(k, i);
@@ -124,6 +143,9 @@ static int take(void *writer, const void *from, struct error *err)
 	if (pass->delays)
 		dawdle(&random);
 	CHECK(pass, item->k == k);
+	if (pass->fill_fails_first)
+		let_go_first(pass);
+	atomic_store(&pass->first_ended, true);
 	if (k == pass->write_fails_at)
 		return error_set(err, -ENOSPC, "chunk %d can't be written", (int)k);
 	pass->written[k]++;
@@ -339,6 +361,24 @@ static void test_both_fail(void **state)
 	}
 }
 
+static void test_first_wins(void **state UNUSED)
+{
+	struct pass *write_first = pass_new(2, 2, 0, 60), *fill_first = pass_new(2, 2, 0, 60);
+	unsigned started;
+	struct error err;
+
+	write_first->write_fails_at = 0;
+	write_first->fill_fails_last = true;
+	assert_int_equal(run(write_first, &started, &err), -ENOSPC);
+	free(write_first);
+
+	fill_first->fill_fails_first = true;
+	fill_first->ends_at = 0;
+	assert_int_equal(run(fill_first, &started, &err), -EIO);
+	assert_true(fill_first->write_count <= 1);
+	free(fill_first);
+}
+
 /* --- no thread --- */
 
 static size_t default_stack_bytes(void)
@@ -422,6 +462,7 @@ int main(int argc, char **argv)
 	add_shapes(&u, "ends behind the chunk where it is asked to", test_write_ends);
 	add_shapes(&u, "ends where filling fails", test_fill_fails);
 	add_shapes(&u, "reports the first of two failures", test_both_fail);
+	unit_add(&u, "pipeline_run: reports what failed first", test_first_wins, NULL);
 	unit_add(&u, "pipeline_run: does all by itself where no thread can be had", test_no_threads,
 		 NULL);
 	unit_add(&u, "pipeline_run: goes on with fewer threads", test_fewer_threads, NULL);
