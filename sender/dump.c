@@ -62,13 +62,10 @@ uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsig
 	       MAX(threads, 1U) * worker;
 }
 
-/* As many threads as were asked for and fit the budget; in line if need be. */
-static unsigned affordable_threads(const struct dump_setup *s)
+unsigned dump_threads(const struct vmcore *core, enum codec_id codec, unsigned threads,
+		      uint64_t memory_bytes)
 {
-	unsigned threads = s->threads;
-
-	while (s->memory_bytes && threads &&
-	       dump_memory_bytes(s->core, s->codec, threads) > s->memory_bytes)
+	while (memory_bytes && threads && dump_memory_bytes(core, codec, threads) > memory_bytes)
 		threads--;
 	return threads;
 }
@@ -154,7 +151,7 @@ static int prepare(struct dump *d, struct error *err)
 	const struct filter_setup filter = {
 		.km = s->km,
 		.exclude = page_classes_of_level(s->level),
-		.threads = affordable_threads(s),
+		.threads = s->threads,
 		.chunk_bits = FILTER_CHUNK_BITS,
 	};
 	int r = filter_run(&filter, &d->pages, &d->result->filter, s->remarks, err);
@@ -198,7 +195,7 @@ static int page_pass(struct dump *d, unsigned threads, struct error *err)
 int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, struct error *err)
 {
 	struct dump d = {.setup = setup, .result = result_ret};
-	const unsigned threads = affordable_threads(setup);
+	const unsigned threads = setup->threads;
 	int r;
 
 	*result_ret = (struct dump_result){0};

@@ -22,8 +22,7 @@ struct dump_setup {
 	unsigned level; /* one that the model serves */
 	enum codec_id codec;
 	int codec_level;
-	unsigned threads;      /* 0: in line */
-	uint64_t memory_bytes; /* fewer threads rather than more memory; 0: no limit */
+	unsigned threads; /* 0: in line */
 	struct sink *sink;
 	struct progress *progress;
 	struct remarks *remarks;
@@ -51,5 +50,12 @@ NODISCARD int dump_run(const struct dump_setup *setup, struct dump_result *resul
 /* The most memory that a dump takes with that many threads (0: in line), bitmap and libraries
  * included. */
 uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads);
+
+/*
+ * As many of `threads` as keep that at or below memory_bytes (0: no limit); 0, in line, where even
+ * that is more.
+ */
+unsigned dump_threads(const struct vmcore *core, enum codec_id codec, unsigned threads,
+		      uint64_t memory_bytes);
 
 #endif

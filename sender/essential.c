@@ -3,6 +3,7 @@
 #include "essential.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "checked.h"
@@ -483,25 +484,43 @@ static void append_runs(struct sending_order *o, const struct pageset *pages)
 	}
 }
 
+static int compare_extents(const void *a, const void *b)
+{
+	const struct pfn_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Behind the essential extents, what lies between them: without a second bitmap of all memory. */
+static int append_rest(struct sending_order *o, uint64_t mapnr, struct error *err)
+{
+	AUTO_FREE struct pfn_range *sorted = calloc(o->essential_count + 1, sizeof(*sorted));
+	uint64_t pfn = 0;
+
+	if (!sorted)
+		return error_set(err, -ENOMEM, "out of memory for the sending order");
+	memcpy(sorted, o->extents, o->essential_count * sizeof(*sorted));
+	sorted[o->essential_count] = (struct pfn_range){mapnr, mapnr};
+	qsort(sorted, o->essential_count, sizeof(*sorted), compare_extents);
+	for (size_t i = 0; i <= o->essential_count; i++) {
+		if (pfn < sorted[i].first)
+			o->extents[o->count++] = (struct pfn_range){pfn, sorted[i].first};
+		pfn = sorted[i].end;
+	}
+	return 0;
+}
+
 static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
 {
-	AUTO(pageset_free) struct pageset *rest = NULL;
-	const uint64_t mapnr = pageset_mapnr(parts[0]);
 	size_t runs = 0;
-	int r = pageset_new(mapnr, &rest, err);
 
-	if (r < 0)
-		return r;
-	pageset_add(rest, 0, mapnr);
 	for (size_t i = 0; i < PART_COUNT; i++) {
 		pageset_fill_gaps(parts[i], GAP_PAGES);
 		for (size_t before = 0; before < i; before++)
 			pageset_subtract(parts[i], parts[before]);
-		pageset_subtract(rest, parts[i]);
 		runs += count_runs(parts[i]);
 	}
-	runs += count_runs(rest);
-	o->extents = calloc(runs + 1, sizeof(*o->extents));
+	o->extents = calloc(2 * runs + 1, sizeof(*o->extents));
 	if (!o->extents)
 		return error_set(err, -ENOMEM, "out of memory for the sending order");
 	for (size_t i = 0; i < PART_COUNT; i++)
@@ -509,8 +528,7 @@ static int make_order(struct sending_order *o, struct pageset *const *parts, str
 	o->essential_count = o->count;
 	for (size_t i = 0; i < o->essential_count; i++)
 		o->essential_pages += o->extents[i].end - o->extents[i].first;
-	append_runs(o, rest);
-	return 0;
+	return append_rest(o, pageset_mapnr(parts[0]), err);
 }
 
 int sending_order_init(struct sending_order *order, const struct kmodel *km, struct error *err)

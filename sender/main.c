@@ -53,6 +53,7 @@ struct job {
 	struct remarks remarks;
 	size_t said; /* of the remarks */
 	struct dump_result res;
+	bool kept_part; /* of a dump that was stopped */
 };
 
 /* Say the remarks that came since the last call. */
@@ -142,21 +143,24 @@ static int dump_into(struct job *job, struct sink *sink, struct error *err)
 		.level = job->level,
 		.codec = o->codec,
 		.codec_level = o->codec_level,
-		.threads = o->threads,
-		.memory_bytes = o->memory_bytes,
+		.threads = dump_threads(job->core, o->codec, o->threads, o->memory_bytes),
 		.sink = sink,
 		.remarks = &job->remarks,
 		.cancelled = cancelled,
 	};
+	uint64_t memory;
 	char size[16];
 	int r = progress_new(o->progress, &progress, err);
 
 	if (r < 0)
 		return r;
 	setup.progress = progress;
-	log_detail("%u workers, at most %s of memory", o->threads,
-		   format_size(size, sizeof(size),
-			       dump_memory_bytes(job->core, o->codec, o->threads)));
+	memory = dump_memory_bytes(job->core, o->codec, setup.threads);
+	log_detail("%u workers, at most %s of memory", setup.threads,
+		   format_size(size, sizeof(size), memory));
+	if (o->memory_bytes && memory > o->memory_bytes)
+		log_warning("--memory: %s is the least that this dump takes",
+			    format_size(size, sizeof(size), memory));
 	r = dump_run(&setup, &job->res, err);
 	say_remarks(job);
 	if (r == 0)
@@ -195,8 +199,10 @@ static int dump_to_file(struct job *job, struct error *err)
 	if (r == 0)
 		return dumpfile_publish(df, err);
 	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
-	if (df && dumpfile_size(df) && dumpfile_keep_part(df, job->res.table_end, &unused) == 0)
+	if (df && dumpfile_size(df) && dumpfile_keep_part(df, job->res.table_end, &unused) == 0) {
 		log_note("what was written is in %s", dumpfile_part_path(df));
+		job->kept_part = true;
+	}
 	return r;
 }
 
@@ -273,5 +279,7 @@ int main(int argc, char **argv)
 		log_error("%s", err.msg);
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
+	if (r == -ECANCELED && job.kept_part)
+		return EXIT_INCOMPLETE;
 	return r < 0 ? (int)error_exit_status(r) : (int)status;
 }
