@@ -3,7 +3,7 @@
 #
 # VMSEND_CACHE (default ~/.cache/vmsend) holds everything that is downloaded or made:
 #   kernels/VERSION   unpacked kernels; kernels/SERIES is a link to one
-#   dumps/NAME.*      finished dumps: .vmcore, .serial.log, .kernel (version), .made-by (recipe)
+#   dumps/NAME.KEY.*  finished dumps: vmcore, serial.log, kernel (its version)
 #   runs/NAME         the guest that is running, or one that failed
 #   apt/ lock/        private package lists; locks
 umask 022
