@@ -32,6 +32,7 @@ struct writer {
 					a segment's end */
 	uint64_t described_off;	     /* payloads before that have their descriptors written */
 	uint64_t segment_start;	     /* stream bytes where the segment began */
+	uint64_t earlier_bytes;	     /* what the stream has beyond the sink's count; may wrap */
 	uint64_t zero_off;	     /* the shared page of zeros */
 	struct writer_counts counts;
 };
@@ -94,7 +95,7 @@ static int end_segment(struct writer *w, struct error *err)
 
 	if (r < 0)
 		return r;
-	w->segment_start = sink_stream_bytes(w->setup.sink);
+	w->segment_start = writer_stream_bytes(w);
 	w->cursor.segment++;
 	w->cursor.data_off = w->data.off;
 	w->cursor.stream_bytes = w->segment_start;
@@ -122,7 +123,8 @@ void writer_resume(struct writer *w, const struct writer_cursor *cursor)
 {
 	w->cursor = *cursor;
 	w->data.off = w->described_off = cursor->data_off;
-	w->segment_start = sink_stream_bytes(w->setup.sink);
+	w->earlier_bytes = cursor->stream_bytes - sink_stream_bytes(w->setup.sink);
+	w->segment_start = cursor->stream_bytes;
 }
 
 /* The descriptor of a page whose payload, if it has one, comes next in the data run. */
@@ -218,7 +220,7 @@ const struct writer_counts *writer_counts(const struct writer *w)
 
 uint64_t writer_stream_bytes(const struct writer *w)
 {
-	return sink_stream_bytes(w->setup.sink) + w->data.used + w->descs.used;
+	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->data.used + w->descs.used;
 }
 
 uint64_t writer_table_end(const struct writer *w)

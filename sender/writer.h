@@ -77,7 +77,8 @@ NODISCARD int writer_finish(struct writer *w, struct error *err);
 
 const struct writer_counts *writer_counts(const struct writer *w);
 
-/* Bytes of the stream so far, with those that wait in the runs. */
+/* Bytes of the stream so far, with those that wait in the runs and those before the cursor that it
+ * began at. */
 uint64_t writer_stream_bytes(const struct writer *w);
 
 /* The least length of a file that holds this dump: to the end of the descriptor table. */

@@ -77,6 +77,8 @@ enum page_look {
 
 static enum page_look look_of(uint64_t paddr, unsigned salt)
 {
+	if (salt == CORE_ZEROS)
+		return LOOK_ZERO;
 	return (enum page_look)(mix(paddr / CORE_PAGE * 31 + salt) % LOOKS);
 }
 
@@ -192,7 +194,8 @@ struct core core_make(struct core_plan *plan)
 		const struct core_load *l = &plan->loads[i];
 
 		put_phdr(p + phoff + (i + 1) * CORE_PHDR_BYTES, PT_LOAD, l);
-		core_memory(l->paddr, l->salt, p + l->off, (size_t)l->file_bytes);
+		if (l->salt != CORE_ZEROS)
+			core_memory(l->paddr, l->salt, p + l->off, (size_t)l->file_bytes);
 	}
 	return core;
 }

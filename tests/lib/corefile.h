@@ -24,6 +24,9 @@ struct core_load {
 	unsigned salt; /* loads of the same salt agree about memory */
 };
 
+/* The salt of memory that is all zero. */
+#define CORE_ZEROS (~0U)
+
 /* What to make. Zero is an x86_64 core without loads and notes. */
 struct core_plan {
 	struct core_load loads[CORE_LOADS_MAX];
