@@ -92,7 +92,8 @@ static void warn_of_input(const struct job *job)
 	char size[16];
 
 	if (core->map.lost_bytes)
-		log_warning("%s of memory are missing: the vmcore is cut short at byte %" PRIu64,
+		log_warning("%s of memory are missing: the vmcore is cut short at byte %" PRIu64
+			    "; the dump is marked incomplete",
 			    format_size(size, sizeof(size), core->map.lost_bytes),
 			    core->file_bytes);
 }
@@ -118,7 +119,8 @@ static enum exit_status judge(const struct job *job)
 {
 	const uint64_t unreadable = job->res.counts.unreadable;
 
-	if (unreadable)
+	/* Of a cut vmcore it was said already, and the summary has the number. */
+	if (unreadable && !job->core->map.lost_bytes)
 		log_warning("%" PRIu64 " pages could not be read: the dump is marked incomplete",
 			    unreadable);
 	if (!job->res.uname_known)
