@@ -1,6 +1,6 @@
 #!/bin/bash
 # vmrecv and others' streams: it makes of makedumpfile -F's and of QEMU's what makedumpfile -R makes.
-# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 need "$MAKEDUMPFILE"
 use_core k61-512m
@@ -8,6 +8,7 @@ use_core k61-512m
 # makedumpfile says what it can do in a "lzo	enabled" line each.
 has() { "$MAKEDUMPFILE" -v | grep -q "^$1[[:space:]]*enabled"; }
 
+# shellcheck disable=SC2317 # called by ok
 send() { # OPTION...
     "$MAKEDUMPFILE" -F "$@" "$core" >"$T/stream"
 }

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Page by page: what the core has is in the dump, equal, and nothing else is; read by libkdumpfile.
-# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 use_core "${1:-k61-1g}"
 
@@ -13,6 +13,15 @@ for way in "${ways[@]}"; do
     ok "$what: every page is there and equal, and no other" pagecmp "$core" "$T/dump"
     ok "$what: vmrecv --check finds it whole" "$vmrecv" --check -q "$T/dump"
 done
+
+# What a level leaves out is marked as such; all that is there is equal.
+what="$name, -d 31"
+ok "$what: vmsend" "$vmsend" -q -d 31 -f "$core" "$T/some"
+run pagecmp --excluded "$core" "$T/some"
+is "$what: each page is equal, or excluded" "$rc $(<"$T/err")" "0 "
+like "$what: there are such" "$(<"$T/out")" 'dumped [1-9].* excluded [1-9]'
+ok "$what: vmrecv --check finds it whole" "$vmrecv" --check -q "$T/some"
+rm "$T/some"
 
 # The tool itself must see it when something is not as it should be.
 flawed() { # AT HEX: a copy of the dump with other bytes there

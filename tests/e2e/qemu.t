@@ -1,7 +1,7 @@
 #!/bin/bash
 # QEMU's own ELF of a guest that runs: an odd header, segments off page boundaries, no panic. It goes
 # all the ways that a kernel's vmcore goes.
-# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 need "$MAKEDUMPFILE" "${crash[0]}"
 VMSEND_DUMP='' use_core k61-qemu

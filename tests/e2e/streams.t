@@ -1,7 +1,7 @@
 #!/bin/bash
 # vmsend's three ways to a dump make the same file, and its bytes depend neither on the way nor on
 # the threads: -F and makedumpfile -R, -F and vmrecv, DUMPFILE.
-# shellcheck source-path=SCRIPTDIR source=../lib/e2e.sh
+# shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 need "$MAKEDUMPFILE"
 use_core k61-512m

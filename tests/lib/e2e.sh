@@ -5,13 +5,14 @@
 # VMSEND_DUMP puts another of the lab's dumps in the place of a test's own; CRASH (with options),
 # MAKEDUMPFILE and PYTHON (that has drgn) put other readers in the place of the installed ones. FULL=1
 # runs what takes long.
-# shellcheck source-path=SCRIPTDIR source=tap.sh
+# shellcheck source=tests/lib/tap.sh
 . "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
 MAKEDUMPFILE=${MAKEDUMPFILE:-makedumpfile} PYTHON=${PYTHON:-/usr/bin/python3} FULL=${FULL:-}
 read -ra crash <<<"${CRASH:-crash}"
 
 # use_core NAME: the vmcore to test with, as `core` (a path) and `name`.
+# shellcheck disable=SC2034 # core: for those who source this
 use_core() {
     name=${VMSEND_DUMP:-$1}
     if ! core=$(scripts/lab/dump "$name" 2>"$T/lab"); then
@@ -21,6 +22,7 @@ use_core() {
 }
 
 # use_vmlinux: that of $name, as `vmlinux`.
+# shellcheck disable=SC2034
 use_vmlinux() {
     if ! vmlinux=$(scripts/lab/vmlinux "$name" 2>"$T/lab"); then
         fail "the lab has the vmlinux of $name" "$(tail -n 5 "$T/lab")"

@@ -134,38 +134,58 @@ static void core_open(struct core *core, const char *path)
 	}
 }
 
+/* What the core says of a byte, or of a page: its rarest byte's. */
 enum presence { NOT_RAM, RAM_ONLY, HAS_BYTES, CUT_OFF };
 
-/*
- * What the core says of [paddr, paddr + n): the first load that has a byte rules. CUT_OFF if the
- * file ends before some byte that it announces.
- */
+/* What load `l` has of the page: its bytes, or that they lie past the file's end. */
+static void load_page(const struct core *core, const struct load *l, uint64_t paddr, size_t n,
+		      uint8_t *page, uint8_t *presence)
+{
+	const uint64_t in_file = l->off < core->size_bytes ? core->size_bytes - l->off : 0;
+
+	if (paddr >= l->paddr && paddr - l->paddr + n <= l->file_bytes &&
+	    paddr - l->paddr + n <= in_file) {
+		memcpy(page, core->bytes + l->off + (paddr - l->paddr), n);
+		memset(presence, HAS_BYTES, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t at = paddr + i - l->paddr; /* wraps around below the load */
+
+		if (at >= l->mem_bytes)
+			continue;
+		if (at >= l->file_bytes || at >= in_file) {
+			const uint8_t what = at < l->file_bytes ? CUT_OFF : RAM_ONLY;
+
+			if (presence[i] == NOT_RAM || (presence[i] == RAM_ONLY && what == CUT_OFF))
+				presence[i] = what;
+			continue;
+		}
+		page[i] = core->bytes[l->off + at];
+		presence[i] = HAS_BYTES;
+	}
+}
+
+/* The page at paddr: of loads that have the same byte the first one rules, of those that have lost
+ * it none. */
 static enum presence core_page(const struct core *core, uint64_t paddr, size_t n, uint8_t *page)
 {
-	enum presence presence = NOT_RAM;
+	static uint8_t presence[PAGE_MAX];
+	enum presence most = NOT_RAM;
 
 	memset(page, 0, n);
+	memset(presence, NOT_RAM, n);
 	/* Backwards, so that an earlier load overwrites a later one. */
 	for (size_t i = core->load_count; i-- > 0;) {
 		const struct load *l = &core->loads[i];
-		const uint64_t begin = l->paddr > paddr ? l->paddr : paddr;
-		uint64_t end = l->paddr + l->file_bytes;
 
-		if (l->paddr < paddr + n && l->paddr + l->mem_bytes > paddr && presence == NOT_RAM)
-			presence = RAM_ONLY;
-		end = end < paddr + n ? end : paddr + n;
-		if (begin >= end)
-			continue;
-		if (l->off + (end - l->paddr) > core->size_bytes) {
-			presence = CUT_OFF;
-			continue;
-		}
-		memcpy(page + (begin - paddr), core->bytes + l->off + (begin - l->paddr),
-		       (size_t)(end - begin));
-		if (presence != CUT_OFF)
-			presence = HAS_BYTES;
+		if (l->paddr < paddr + n && l->paddr + l->mem_bytes > paddr)
+			load_page(core, l, paddr, n, page, presence);
 	}
-	return presence;
+	for (size_t i = 0; i < n; i++)
+		if (presence[i] > most)
+			most = presence[i];
+	return most;
 }
 
 /* --- the dump
