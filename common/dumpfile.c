@@ -223,7 +223,8 @@ static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes,
 		off += n;
 		bytes += n;
 		size_bytes -= n;
-		while (size_bytes >= HOLE_BYTES && off >= df->written && off % HOLE_BYTES == 0 &&
+		/* All of that was below `written`, or has moved it: here the file ends. */
+		while (size_bytes >= HOLE_BYTES && off % HOLE_BYTES == 0 &&
 		       is_zero(bytes, HOLE_BYTES)) {
 			off += HOLE_BYTES;
 			bytes += HOLE_BYTES;

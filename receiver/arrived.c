@@ -120,7 +120,6 @@ static int count_pages(struct dumpfile *df, const struct kdump_header *h, uint64
 struct table_walk {
 	struct dumpfile *df;
 	struct ranges *received;
-	bool mend;
 	uint8_t *window; /* TABLE_WINDOW_DESCS descriptors */
 	uint64_t good, lost;
 };
@@ -165,7 +164,7 @@ static int walk_window(struct table_walk *w, uint64_t off, size_t count, const s
 		first_bad = MIN(first_bad, i);
 		past_bad = i + 1;
 	}
-	if (!w->mend || past_bad == 0)
+	if (past_bad == 0)
 		return 0;
 	return dumpfile_write(w->df, off + first_bad * KDUMP_DESC_BYTES,
 			      w->window + first_bad * KDUMP_DESC_BYTES,
@@ -196,12 +195,12 @@ static int walk_table(struct table_walk *w, uint64_t begin, uint64_t end, struct
 	return 0;
 }
 
-static int judge_pages(struct dumpfile *df, struct ranges *received, bool mend, struct arrived *a,
+static int judge_pages(struct dumpfile *df, struct ranges *received, struct arrived *a,
 		       struct error *err)
 {
 	const uint64_t desc_off = kdump_layout(&a->header).desc_off;
 	AUTO_FREE uint8_t *window = malloc(TABLE_WINDOW_DESCS * KDUMP_DESC_BYTES);
-	struct table_walk w = {.df = df, .received = received, .mend = mend, .window = window};
+	struct table_walk w = {.df = df, .received = received, .window = window};
 	int r;
 
 	if (!window)
@@ -219,8 +218,8 @@ static int judge_pages(struct dumpfile *df, struct ranges *received, bool mend, 
 	return 0;
 }
 
-int arrived_judge(struct dumpfile *df, struct ranges *received, bool mend,
-		  struct arrived *arrived_ret, struct error *err)
+int arrived_judge(struct dumpfile *df, struct ranges *received, struct arrived *arrived_ret,
+		  struct error *err)
 {
 	struct arrived *a = arrived_ret;
 	uint64_t allowed;
@@ -234,7 +233,7 @@ int arrived_judge(struct dumpfile *df, struct ranges *received, bool mend,
 		return 0;
 	r = judge_head(a, received, err);
 	if (r == 0)
-		r = judge_pages(df, received, mend, a, err);
+		r = judge_pages(df, received, a, err);
 	if (r < 0)
 		return r;
 	allowed = a->header.status & KDUMP_INCOMPLETE ? a->pages_lost : 0;

@@ -49,10 +49,10 @@ uint64_t arrived_plausible_bytes(const struct kdump_header *h);
  * -ENODATA (something is missing; the text says what), else as arrived_look(). *arrived_ret is set
  * in each case.
  *
- * With `mend`, a descriptor whose payload isn't there is zeroed, as readers expect it of a missing
+ * A descriptor whose payload isn't there is zeroed in the file, as readers expect it of a missing
  * page. Time and memory are bounded by what was received, not by what the header says.
  */
-NODISCARD int arrived_judge(struct dumpfile *df, struct ranges *received, bool mend,
+NODISCARD int arrived_judge(struct dumpfile *df, struct ranges *received,
 			    struct arrived *arrived_ret, struct error *err);
 
 #endif

@@ -37,7 +37,6 @@ struct assemble {
 	struct assemble_limits limits;
 	enum state state;
 	struct error failure; /* the first one; code 0: none */
-	bool write_failed;
 
 	uint64_t received, records, trailing;
 	struct ranges map;	/* what of the file was received and written */
@@ -136,10 +135,8 @@ static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, s
 {
 	int r = dumpfile_write(a->df, off, bytes, size_bytes, err);
 
-	if (r < 0) {
-		a->write_failed = true;
+	if (r < 0)
 		return r;
-	}
 	/* The sub header lies one block in, and no block is larger. */
 	if (off < KDUMP_BLOCK_MAX + KDUMP_SUB_HEADER_BYTES)
 		a->headers_touched = true;
@@ -326,6 +323,7 @@ uint64_t assemble_received(const struct assemble *a)
 	return a->received;
 }
 
+/* Why the stream's end isn't one. */
 static int cut_short(const struct assemble *a, struct error *err)
 {
 	if (a->received == 0)
@@ -341,49 +339,40 @@ static int cut_short(const struct assemble *a, struct error *err)
 			 a->received);
 }
 
-/* Make PATH.part as good as it can be. */
-static int mend(struct assemble *a, struct arrived *arrived, struct error *err)
+/* What there is stays, as long as readers need it. */
+static int keep_part(struct assemble *a, uint64_t table_end, struct error *err)
 {
-	struct error judged = {0}, kept = {0};
-	int r = arrived_judge(a->df, &a->map, true, arrived, &judged);
-
-	/* That something is missing is why we are here; that the disk fails is news. */
-	if (r == -ENODATA || arrived->kind == ARRIVED_ODD)
-		r = 0;
-	if (dumpfile_size(a->df) > 0 &&
-	    dumpfile_keep_part(a->df, MIN(arrived->table_end, a->size_limit), &kept) < 0 &&
-	    r == 0) {
-		r = kept.code;
-		judged = kept;
-	}
-	if (r < 0)
-		*err = judged;
-	return r;
+	/* Without a byte of the file, there is nothing to keep. */
+	if (dumpfile_size(a->df) == 0)
+		return 0;
+	return dumpfile_keep_part(a->df, MIN(table_end, a->size_limit), err);
 }
 
 int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct error *err)
 {
 	struct assemble_result *res = result_ret;
-	int r = 0;
+	struct error flushed = {0}, judged = {0};
+	int r;
 
 	*res = (struct assemble_result){0};
-	*err = a->failure;
-	if (!a->write_failed)
-		r = flush_run(a, a->failure.code ? &res->mend : err);
-	if (a->failure.code)
-		r = a->failure.code;
-	else if (r == 0 && a->state != DONE)
-		r = cut_short(a, err);
-	if (r == 0)
-		r = arrived_judge(a->df, &a->map, false, &res->arrived, err);
-	if (r == 0)
-		r = dumpfile_publish(a->df, err);
-	res->published = r == 0;
-	if (r < 0)
-		(void)mend(a, &res->arrived, &res->mend);
+	if (flush_run(a, &flushed) < 0)
+		assemble_stop(a, &flushed);
+	if (a->failure.code == 0 && a->state != DONE)
+		cut_short(a, &a->failure);
+	r = arrived_judge(a->df, &a->map, &res->arrived, &judged);
+	/* After a failure it is no news that something is missing, but that the disk fails is. */
+	if (a->failure.code == 0)
+		a->failure = judged;
+	else if (r < 0 && r != -ENODATA && res->arrived.kind != ARRIVED_ODD)
+		res->mend = judged;
+	if (a->failure.code == 0)
+		res->published = dumpfile_publish(a->df, &a->failure) == 0;
+	if (!res->published && keep_part(a, res->arrived.table_end, &judged) < 0 && !res->mend.code)
+		res->mend = judged;
 	res->received_bytes = a->received;
 	res->records = a->records;
 	res->trailing_bytes = a->trailing;
 	res->file_bytes = dumpfile_size(a->df);
-	return r;
+	*err = a->failure;
+	return a->failure.code;
 }

@@ -18,8 +18,8 @@ struct verify_problem {
 };
 
 struct verify_result {
-	uint64_t pages;	  /* that have a descriptor */
-	uint64_t missing; /* of these: zero descriptor, as an incomplete dump has them */
+	uint64_t pages;	    /* that have a descriptor */
+	uint64_t missing;   /* of these: zero descriptor, as an incomplete dump has them */
 	uint64_t unchecked; /* of these: compressed in a way that this build can't undo */
 	uint64_t problem_count;
 	struct verify_problem problems[VERIFY_PROBLEMS_MAX]; /* the first ones */

@@ -94,6 +94,11 @@ else
     skip "makedumpfile -R makes the same file" "no makedumpfile"
 fi
 
+stream good-4096 >"$T/stream"
+"$vmrecv" -v "$out" <"$T/stream" 2>&-
+ok "without a standard error, what is said doesn't go into the dump" cmp "$out" "$good"
+clean
+
 # --- cut and bad ones
 
 receive no-end-marker

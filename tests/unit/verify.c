@@ -200,6 +200,49 @@ static void test_many_problems(void **state UNUSED)
 	tinydump_free(&t);
 }
 
+/* So many pages that threads take turns: 200,000, all but a few of them zero, and damage in each
+ * part. */
+static void test_many_pages(void **state UNUSED)
+{
+	enum { PFNS = 200000, BLOCKS = 7 }; /* of one bitmap */
+	static const uint32_t damaged[] = {5, 32767, 32768, 70000, 131072, 199999};
+	struct tinydump t = {0};
+	struct kdump_desc desc = {.size_bytes = TINY_BLOCK};
+	struct verify_result res;
+
+	t.header = (struct kdump_header){.header_version = KDUMP_HEADER_VERSION,
+					 .block_size = TINY_BLOCK,
+					 .sub_hdr_blocks = 1,
+					 .bitmap_blocks = 2 * BLOCKS,
+					 .max_mapnr = PFNS};
+	t.at = kdump_layout(&t.header);
+	desc.off = t.at.desc_off + (uint64_t)PFNS * KDUMP_DESC_BYTES;
+	t.size_bytes = (size_t)desc.off + TINY_BLOCK;
+	t.bytes = calloc(1, t.size_bytes);
+	assert_non_null(t.bytes);
+	kdump_put_header(t.bytes, &t.header);
+	kdump_put_sub_header(t.bytes + TINY_BLOCK, &t.header);
+	memset(t.bytes + t.at.bitmap1_off, 0xff, PFNS / 8);
+	memset(t.bytes + t.at.bitmap2_off, 0xff, PFNS / 8);
+	for (size_t i = 0; i < PFNS; i++)
+		kdump_put_desc(tinydump_desc(&t, i), &desc);
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++)
+		le32_put(tinydump_desc(&t, damaged[i]) + 12, 0x80);
+	memset(tinydump_desc(&t, 100000), 0, KDUMP_DESC_BYTES);
+
+	res = verify(&t);
+	assert_int_equal(res.pages, PFNS);
+	assert_int_equal(res.missing, 1);
+	assert_int_equal(res.problem_count, ARRAY_LEN(damaged));
+	for (size_t i = 0; i < ARRAY_LEN(damaged); i++) {
+		char want[64];
+
+		snprintf(want, sizeof(want), "pfn %u (descriptor %u)", damaged[i], damaged[i]);
+		assert_non_null(strstr(res.problems[i].text, want));
+	}
+	tinydump_free(&t);
+}
+
 static void test_short_file(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
@@ -365,6 +408,7 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, damages, test_damage);
 	unit_add(&u, "verify: survives any changed byte", test_any_byte, NULL);
 	unit_add(&u, "verify: counts all problems and keeps the first", test_many_problems, NULL);
+	unit_add(&u, "verify: finds the same with many threads", test_many_pages, NULL);
 	unit_add(&u, "verify: says where a short file ends", test_short_file, NULL);
 	unit_add(&u, "verify: isn't led on by huge bitmaps", test_huge_claim, NULL);
 	unit_add(&u, "verify: reads a part of a split dump", test_split, NULL);
