@@ -58,15 +58,16 @@ static bool table_open(struct table *t, const struct paging *p)
 	    !vmcoreinfo_symbol(info, "kallsyms_num_syms", &num) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_token_table", &tokens) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_token_index", &index) ||
-	    !vmcoreinfo_symbol(info, "kallsyms_offsets", &t->offsets) ||
-	    !vmcoreinfo_symbol(info, "kallsyms_relative_base", &base))
+	    !vmcoreinfo_symbol(info, "kallsyms_offsets", &t->offsets))
 		return false;
 	if (!paging_read(p, num, raw, 4))
 		return false;
 	t->count = le32_get(raw);
-	if (t->count > SYMBOLS_MAX || !paging_read(p, base, raw, 8))
+	if (t->count > SYMBOLS_MAX)
 		return false;
-	t->base = le64_get(raw);
+	if (vmcoreinfo_symbol(info, "kallsyms_relative_base", &base) &&
+	    paging_read(p, base, raw, 8))
+		t->base = le64_get(raw);
 	if (!paging_read(p, tokens, t->tokens, sizeof(t->tokens)) ||
 	    !paging_read(p, index, indexes, sizeof(indexes)))
 		return false;
@@ -103,20 +104,41 @@ static bool next_name(const struct table *t, struct rd *r, char name[static NAME
 	return true;
 }
 
-/*
- * A symbol's address from its entry. Until 6.14 x86_64 has per-CPU variables as absolute, positive
- * offsets and all others negative; else all are unsigned and relative to the base.
- */
-static uint64_t address_of(const struct table *t, uint32_t entry, bool percpu_absolute)
+/* How a table says addresses, oldest kernels first. */
+enum encoding {
+	/* x86_64 until 6.14: per-CPU variables are absolute and positive, all others base - 1 -
+	   offset. */
+	PERCPU_ABSOLUTE,
+	BASE_RELATIVE,	/* base + offset */
+	PLACE_RELATIVE, /* 7.x, without a base: each offset counts from where it stands itself */
+	ENCODINGS,
+};
+
+/* Where a name was found, and what stands there. */
+struct entry {
+	uint32_t index, offset;
+};
+
+static uint64_t address_of(const struct table *t, struct entry e, enum encoding encoding)
 {
-	if (!percpu_absolute)
-		return t->base + entry;
-	return (int32_t)entry >= 0 ? entry : t->base - 1 - (uint64_t)(int64_t)(int32_t)entry;
+	const uint64_t place = t->offsets + (uint64_t)e.index * 4;
+	const uint64_t offset = (uint64_t)(int64_t)(int32_t)e.offset;
+
+	switch (encoding) {
+	case PERCPU_ABSOLUTE:
+		return (int32_t)e.offset >= 0 ? offset : t->base - 1 - offset;
+	case BASE_RELATIVE:
+		return t->base + e.offset;
+	case PLACE_RELATIVE:
+	case ENCODINGS:
+		break;
+	}
+	return place + offset;
 }
 
 /* One pass over the names: the entries of those that are looked for. */
 static bool look_up(const struct table *t, const struct paging *paging,
-		    struct kallsyms_symbol *symbols, size_t count, uint32_t *entry)
+		    struct kallsyms_symbol *symbols, size_t count, struct entry *entry)
 {
 	struct rd r = rd_init(t->names, t->names_bytes);
 	char name[NAME_BYTES];
@@ -129,7 +151,7 @@ static bool look_up(const struct table *t, const struct paging *paging,
 			if (symbols[s].found || strcmp(name, symbols[s].name) != 0 ||
 			    !paging_read(paging, t->offsets + (uint64_t)i * 4, raw, sizeof(raw)))
 				continue;
-			entry[s] = le32_get(raw);
+			entry[s] = (struct entry){.index = i, .offset = le32_get(raw)};
 			symbols[s].found = true;
 			found++;
 		}
@@ -137,29 +159,41 @@ static bool look_up(const struct table *t, const struct paging *paging,
 	return found > 0;
 }
 
-bool kallsyms_find(const struct paging *paging, struct kallsyms_symbol *symbols, size_t count)
+/* _stext's address is known: it tells which way the table says addresses, or that it isn't one. */
+static enum encoding find_encoding(const struct table *t, const struct paging *paging)
 {
 	struct kallsyms_symbol stext = {.name = "_stext"};
-	AUTO_FREE struct table *t = calloc(1, sizeof(*t));
-	AUTO_FREE uint32_t *entry = calloc(count, sizeof(*entry));
-	AUTO_FREE uint8_t *names = NULL;
-	uint32_t stext_entry = 0;
-	uint64_t stext_vaddr;
-	bool percpu_absolute, ok;
+	enum encoding encoding = 0;
+	struct entry entry;
+	uint64_t vaddr;
 
-	if (!t || !entry || !vmcoreinfo_symbol(paging->core->info, "_stext", &stext_vaddr))
+	if (!vmcoreinfo_symbol(paging->core->info, "_stext", &vaddr) ||
+	    !look_up(t, paging, &stext, 1, &entry))
+		return ENCODINGS;
+	while (encoding < ENCODINGS && address_of(t, entry, encoding) != vaddr)
+		encoding++;
+	return encoding;
+}
+
+bool kallsyms_find(const struct paging *paging, struct kallsyms_symbol *symbols, size_t count)
+{
+	AUTO_FREE struct table *t = calloc(1, sizeof(*t));
+	AUTO_FREE struct entry *entry = calloc(count, sizeof(*entry));
+	AUTO_FREE uint8_t *names = NULL;
+	enum encoding encoding;
+	bool ok;
+
+	if (!t || !entry)
 		return false;
 	ok = table_open(t, paging);
 	names = t->names;
-	/* _stext's address is known: it tells which way the table counts, or that it isn't one. */
-	if (!ok || !look_up(t, paging, &stext, 1, &stext_entry))
+	if (!ok)
 		return false;
-	percpu_absolute = address_of(t, stext_entry, true) == stext_vaddr;
-	if (!percpu_absolute && address_of(t, stext_entry, false) != stext_vaddr)
+	encoding = find_encoding(t, paging);
+	if (encoding == ENCODINGS || !look_up(t, paging, symbols, count, entry))
 		return false;
-	ok = look_up(t, paging, symbols, count, entry);
 	for (size_t s = 0; s < count; s++)
 		if (symbols[s].found)
-			symbols[s].vaddr = address_of(t, entry[s], percpu_absolute);
-	return ok;
+			symbols[s].vaddr = address_of(t, entry[s], encoding);
+	return true;
 }
