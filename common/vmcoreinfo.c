@@ -87,17 +87,16 @@ const char *vmcoreinfo_text(const struct vmcoreinfo *vi, const char *key)
 	return vi->entries[low].value;
 }
 
-/* All of `text` as a number of that base: no sign, no blank, no overflow. */
+/* All of `text` as a number of that base, digits alone: no sign, no blank, no 0x, no overflow. */
 static bool parse_unsigned(const char *text, int base, uint64_t *n_ret)
 {
-	static const char digits[] = "0123456789abcdefABCDEF";
-	char *end;
+	const char *const digits = base == 16 ? "0123456789abcdefABCDEF" : "0123456789";
 
-	if (!*text || !memchr(digits, *text, base == 16 ? sizeof(digits) - 1 : 10))
+	if (!*text || text[strspn(text, digits)])
 		return false;
 	errno = 0;
-	*n_ret = strtoull(text, &end, base);
-	return *end == '\0' && errno == 0;
+	*n_ret = strtoull(text, NULL, base);
+	return errno == 0;
 }
 
 /* The value of "KIND(name)", or NULL. */
