@@ -4,13 +4,13 @@
 
 #include <errno.h>
 
-#include "essential.h"
 #include "flat.h"
 #include "pageset.h"
 #include "pipeline.h"
 #include "plan.h"
 #include "progress.h"
 #include "prologue.h"
+#include "sending_order.h"
 #include "sink.h"
 #include "vmcore.h"
 #include "worker.h"

@@ -3,7 +3,6 @@
 #include "essential.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "bytes.h"
 #include "checked.h"
@@ -32,10 +31,6 @@ enum {
 	TASK_BYTES = 16 << 10,	/* struct task_struct is 9 to 13 KiB */
 	SLAB_BYTES = 32 << 10,	/* the block that a task_struct lies in: slabs of order 3 */
 
-	/* Gaps of that many pages between essential ones are filled: each extent costs two records
-	   of its own. */
-	GAP_PAGES = 32,
-
 	/* Where user_regs_struct has the stack pointer in an NT_PRSTATUS. Source: Linux elfcore.h,
 	   user_64.h. */
 	PRSTATUS_REGS = 112,
@@ -43,20 +38,11 @@ enum {
 	PRSTATUS_REGS_BYTES = 27 * 8,
 };
 
-/* In this order: what is found through pointers and is small, the image's variables, the rest of
- * the image. */
-enum {
-	PART_POINTED,
-	PART_IMAGE_DATA,
-	PART_IMAGE_TEXT,
-	PART_COUNT,
-};
-
-struct essential {
+struct finder {
 	const struct kmodel *km;
 	const struct paging *paging;
-	struct pageset *parts[PART_COUNT];
-	struct pageset *pages; /* the part that is added to */
+	struct pageset *const *parts; /* ESSENTIAL_PARTS of them */
+	struct pageset *pages;	      /* the part that is added to */
 	uint64_t page_bytes;
 };
 
@@ -75,7 +61,7 @@ enum {
 	SYM_COUNT,
 };
 
-static void add_paddr(struct essential *e, uint64_t paddr, uint64_t bytes)
+static void add_paddr(struct finder *e, uint64_t paddr, uint64_t bytes)
 {
 	const uint64_t first = paddr / e->page_bytes;
 	const uint64_t end = div_round_up(paddr + bytes, e->page_bytes);
@@ -86,7 +72,7 @@ static void add_paddr(struct essential *e, uint64_t paddr, uint64_t bytes)
 }
 
 /* The pages behind [vaddr, vaddr + bytes) as far as they are mapped. */
-static void add_vaddr(struct essential *e, uint64_t vaddr, uint64_t bytes)
+static void add_vaddr(struct finder *e, uint64_t vaddr, uint64_t bytes)
 {
 	while (bytes) {
 		uint64_t paddr, span;
@@ -102,7 +88,7 @@ static void add_vaddr(struct essential *e, uint64_t vaddr, uint64_t bytes)
 	}
 }
 
-static bool read64(const struct essential *e, uint64_t vaddr, uint64_t *n_ret)
+static bool read64(const struct finder *e, uint64_t vaddr, uint64_t *n_ret)
 {
 	uint8_t raw[8];
 
@@ -114,7 +100,7 @@ static bool read64(const struct essential *e, uint64_t vaddr, uint64_t *n_ret)
 
 /* From _stext's page on, as long as it is mapped without a gap of more than 2 MiB; what lies before
  * it too. */
-static void add_image(struct essential *e)
+static void add_image(struct finder *e)
 {
 	const uint64_t step = 2 << 20;
 	const struct pfn_range image = e->km->image;
@@ -141,7 +127,7 @@ static void add_image(struct essential *e)
  * come last. All but the page by which a debugger tells whether the vmlinux is the right one, and
  * the variables that were constant from boot on (where the direct map is, for one).
  */
-static void add_constants(struct essential *e, const struct kallsyms_symbol *sym)
+static void add_constants(struct finder *e, const struct kallsyms_symbol *sym)
 {
 	const struct kallsyms_symbol *first = &sym[SYM_RO_AFTER_INIT],
 				     *end = &sym[SYM_RO_AFTER_INIT_END];
@@ -153,7 +139,7 @@ static void add_constants(struct essential *e, const struct kallsyms_symbol *sym
 			  MIN(end->vaddr - first->vaddr, (uint64_t)IMAGE_BYTES_MAX));
 }
 
-static void add_text(struct essential *e, const struct kallsyms_symbol *sym)
+static void add_text(struct finder *e, const struct kallsyms_symbol *sym)
 {
 	uint64_t stext;
 
@@ -162,7 +148,7 @@ static void add_text(struct essential *e, const struct kallsyms_symbol *sym)
 		add_vaddr(e, stext, sym[SYM_SDATA].vaddr - stext);
 }
 
-static int add_tables(struct essential *e, struct error *err)
+static int add_tables(struct finder *e, struct error *err)
 {
 	AUTO_FREE uint64_t *tables = calloc(TABLES_MAX, sizeof(*tables));
 	bool all;
@@ -177,7 +163,7 @@ static int add_tables(struct essential *e, struct error *err)
 }
 
 /* The array of section roots, and the roots themselves. */
-static void add_section_roots(struct essential *e)
+static void add_section_roots(struct finder *e)
 {
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t roots, count = 0, bytes = 0;
@@ -200,7 +186,7 @@ static void add_section_roots(struct essential *e)
 }
 
 /* An array of the log: a pointer at `vaddr` to `bytes` bytes. */
-static void add_log_part(struct essential *e, uint64_t vaddr, uint64_t bytes)
+static void add_log_part(struct finder *e, uint64_t vaddr, uint64_t bytes)
 {
 	uint64_t to;
 
@@ -209,7 +195,7 @@ static void add_log_part(struct essential *e, uint64_t vaddr, uint64_t bytes)
 }
 
 /* The lockless ring (since 5.10): its arrays hang on SYMBOL(prb). */
-static void add_log_ring(struct essential *e, uint64_t prb)
+static void add_log_ring(struct finder *e, uint64_t prb)
 {
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t desc_ring, text_ring, count_bits, descs, infos, size_bits, data, desc, infob, ring;
@@ -237,7 +223,7 @@ static void add_log_ring(struct essential *e, uint64_t prb)
 		add_log_part(e, ring + text_ring + data, UINT64_C(1) << MIN(le32_get(raw), 30U));
 }
 
-static void add_log(struct essential *e)
+static void add_log(struct finder *e)
 {
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t prb, buf, len;
@@ -254,8 +240,7 @@ static void add_log(struct essential *e)
 /* --- CPUs --- */
 
 /* The task that runs on the CPU whose area lies at `offset`. */
-static void add_current_task(struct essential *e, const struct kallsyms_symbol *sym,
-			     uint64_t offset)
+static void add_current_task(struct finder *e, const struct kallsyms_symbol *sym, uint64_t offset)
 {
 	/* 6.2 to 6.14 have it first in pcpu_hot, all others on its own. */
 	const struct kallsyms_symbol *s =
@@ -266,7 +251,7 @@ static void add_current_task(struct essential *e, const struct kallsyms_symbol *
 		add_vaddr(e, task, TASK_BYTES);
 }
 
-static void add_cpu_areas(struct essential *e, const struct kallsyms_symbol *sym)
+static void add_cpu_areas(struct finder *e, const struct kallsyms_symbol *sym)
 {
 	uint64_t area = CPU_AREA_BYTES_DEFAULT, cpus = MAX(e->km->core->cpus, 1U), n = 0;
 	uint8_t raw[4];
@@ -303,7 +288,7 @@ static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *p
 }
 
 /* What the words at `words` point at, as blocks that a task_struct would lie in. */
-static void add_targets(struct essential *e, const uint8_t *words, size_t bytes, uint64_t *budget)
+static void add_targets(struct finder *e, const uint8_t *words, size_t bytes, uint64_t *budget)
 {
 	for (size_t i = 0; i + 8 <= bytes && *budget >= SLAB_BYTES; i += 8) {
 		uint64_t paddr;
@@ -317,7 +302,7 @@ static void add_targets(struct essential *e, const uint8_t *words, size_t bytes,
 
 /* The stack around each CPU's stack pointer; where the tasks aren't known by name, what stack and
  * registers point at too. */
-static void add_stacks(struct essential *e, bool with_targets)
+static void add_stacks(struct finder *e, bool with_targets)
 {
 	const struct vmcore *core = e->km->core;
 	uint64_t budget = STACK_TARGETS_BYTES_MAX;
@@ -370,11 +355,10 @@ static uint64_t find_reserved_flag(const struct kmodel *km)
 
 /* The pages that hold the struct pages themselves: reserved too, but many, and no reader needs them
  * to open a dump. */
-static int find_pagemap_pages(const struct essential *e, struct pageset **pages_ret,
-			      struct error *err)
+static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret, struct error *err)
 {
 	const struct pagemap *map = &e->km->pagemap;
-	struct essential own = *e;
+	struct finder own = *e;
 	int r = pageset_new(pageset_mapnr(e->pages), &own.pages, err);
 
 	if (r < 0)
@@ -392,7 +376,7 @@ static int find_pagemap_pages(const struct essential *e, struct pageset **pages_
  * areas. For kernels without a symbol table (5.10), which cost a further pass over the struct
  * pages.
  */
-static int add_boot_pages(struct essential *e, struct error *err)
+static int add_boot_pages(struct finder *e, struct error *err)
 {
 	const struct kmodel *km = e->km;
 	const uint64_t reserved = find_reserved_flag(km);
@@ -425,7 +409,7 @@ static int add_boot_pages(struct essential *e, struct error *err)
 	return 0;
 }
 
-static int find_pages(struct essential *e, struct error *err)
+static int find_pages(struct finder *e, struct error *err)
 {
 	struct kallsyms_symbol sym[SYM_COUNT] = {
 		[SYM_PER_CPU_OFFSET] = {.name = "__per_cpu_offset"},
@@ -443,12 +427,12 @@ static int find_pages(struct essential *e, struct error *err)
 		kallsyms_find(e->paging, sym, SYM_COUNT) && sym[SYM_PER_CPU_OFFSET].found;
 	int r;
 
-	e->pages = e->parts[PART_IMAGE_TEXT];
+	e->pages = e->parts[ESSENTIAL_IMAGE_TEXT];
 	add_text(e, sym);
-	e->pages = e->parts[PART_IMAGE_DATA];
+	e->pages = e->parts[ESSENTIAL_IMAGE_DATA];
 	add_image(e);
-	pageset_subtract(e->pages, e->parts[PART_IMAGE_TEXT]);
-	e->pages = e->parts[PART_POINTED];
+	pageset_subtract(e->pages, e->parts[ESSENTIAL_IMAGE_TEXT]);
+	e->pages = e->parts[ESSENTIAL_POINTED];
 	add_constants(e, sym);
 	add_section_roots(e);
 	add_log(e);
@@ -460,96 +444,13 @@ static int find_pages(struct essential *e, struct error *err)
 	return r;
 }
 
-/* --- the order --- */
-
-/* How many extents a set's runs of pages are. */
-static size_t count_runs(const struct pageset *pages)
+int essential_find(const struct kmodel *km, struct pageset *const parts[static ESSENTIAL_PARTS],
+		   struct error *err)
 {
-	size_t n = 0;
+	struct finder e = {.km = km,
+			   .paging = &km->paging,
+			   .parts = parts,
+			   .page_bytes = km->core->page_bytes};
 
-	for (uint64_t pfn = pageset_next(pages, 0); pfn < pageset_mapnr(pages);
-	     pfn = pageset_next(pages, pageset_next_gap(pages, pfn)))
-		n++;
-	return n;
-}
-
-static void append_runs(struct sending_order *o, const struct pageset *pages)
-{
-	const uint64_t mapnr = pageset_mapnr(pages);
-	uint64_t end;
-
-	for (uint64_t pfn = pageset_next(pages, 0); pfn < mapnr; pfn = pageset_next(pages, end)) {
-		end = pageset_next_gap(pages, pfn);
-		o->extents[o->count++] = (struct pfn_range){pfn, end};
-	}
-}
-
-static int compare_extents(const void *a, const void *b)
-{
-	const struct pfn_range *x = a, *y = b;
-
-	return (x->first > y->first) - (x->first < y->first);
-}
-
-/* Behind the essential extents, what lies between them: without a second bitmap of all memory. */
-static int append_rest(struct sending_order *o, uint64_t mapnr, struct error *err)
-{
-	AUTO_FREE struct pfn_range *sorted = calloc(o->essential_count + 1, sizeof(*sorted));
-	uint64_t pfn = 0;
-
-	if (!sorted)
-		return error_set(err, -ENOMEM, "out of memory for the sending order");
-	memcpy(sorted, o->extents, o->essential_count * sizeof(*sorted));
-	sorted[o->essential_count] = (struct pfn_range){mapnr, mapnr};
-	qsort(sorted, o->essential_count, sizeof(*sorted), compare_extents);
-	for (size_t i = 0; i <= o->essential_count; i++) {
-		if (pfn < sorted[i].first)
-			o->extents[o->count++] = (struct pfn_range){pfn, sorted[i].first};
-		pfn = sorted[i].end;
-	}
-	return 0;
-}
-
-static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
-{
-	size_t runs = 0;
-
-	for (size_t i = 0; i < PART_COUNT; i++) {
-		pageset_fill_gaps(parts[i], GAP_PAGES);
-		for (size_t before = 0; before < i; before++)
-			pageset_subtract(parts[i], parts[before]);
-		runs += count_runs(parts[i]);
-	}
-	o->extents = calloc(2 * runs + 1, sizeof(*o->extents));
-	if (!o->extents)
-		return error_set(err, -ENOMEM, "out of memory for the sending order");
-	for (size_t i = 0; i < PART_COUNT; i++)
-		append_runs(o, parts[i]);
-	o->essential_count = o->count;
-	for (size_t i = 0; i < o->essential_count; i++)
-		o->essential_pages += o->extents[i].end - o->extents[i].first;
-	return append_rest(o, pageset_mapnr(parts[0]), err);
-}
-
-int sending_order_init(struct sending_order *order, const struct kmodel *km, struct error *err)
-{
-	struct essential e = {.km = km, .paging = &km->paging, .page_bytes = km->core->page_bytes};
-	int r = 0;
-
-	*order = (struct sending_order){0};
-	for (size_t i = 0; i < PART_COUNT && r == 0; i++)
-		r = pageset_new(km->core->map.max_mapnr, &e.parts[i], err);
-	if (r == 0 && km->has_paging)
-		r = find_pages(&e, err);
-	if (r == 0)
-		r = make_order(order, e.parts, err);
-	for (size_t i = 0; i < PART_COUNT; i++)
-		pageset_free(e.parts[i]);
-	return r;
-}
-
-void sending_order_deinit(struct sending_order *order)
-{
-	free(order->extents);
-	*order = (struct sending_order){0};
+	return km->has_paging ? find_pages(&e, err) : 0;
 }

@@ -5,34 +5,34 @@
 #ifndef ESSENTIAL_H
 #define ESSENTIAL_H
 
-#include <stddef.h>
-#include <stdint.h>
-
 #include "error.h"
-#include "memmap.h"
 
 struct kmodel;
+struct pageset;
 
-/* The extents of a dump in sending order: the essential ones, then all else in pfn order. Disjoint;
- * they cover all pfns. */
-struct sending_order {
-	struct pfn_range *extents;
-	size_t count;
-	size_t essential_count; /* of them, in front */
-	uint64_t essential_pages;
+/* The parts, in the order in which readers need them. */
+enum {
+	/*
+	 * What is found through pointers, and is small: page tables but the direct map's, memory
+	 * sections, the log, the CPUs' areas, stacks and tasks, and the image's constants that
+	 * readers begin with.
+	 */
+	ESSENTIAL_POINTED,
+	ESSENTIAL_IMAGE_DATA, /* the kernel image but for what follows */
+	ESSENTIAL_IMAGE_TEXT, /* its code and read-only data, where the kernel has a symbol table */
+	ESSENTIAL_PARTS,
 };
 
 /*
- * Find the essential set, as far as the model knows the kernel; without a model the order is plain.
- * `order` is the caller's to deinit whatever comes back. Fails -ENOMEM.
+ * Add the essential pages to the empty sets `parts`, as far as the model knows the kernel; without
+ * a model there are none. A page may be in several. Each part is bounded, whatever the kernel's
+ * memory holds. Fails -ENOMEM.
  *
- * In the set: the kernel image; the page tables of the kernel but for the direct map's; the CPUs'
- * areas; the memory sections' roots; the log; what is near the CPUs' stack pointers, and their
- * tasks. Where the kernel has no symbol table the last two come from what the stacks point at and
- * from the pages that were allocated at boot. Each part is bounded.
+ * Where the kernel has no symbol table, CPUs' areas and tasks come from the pages that were
+ * allocated at boot (PG_reserved) and from what the CPUs' stacks and registers point at.
  */
-NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
-				 struct error *err);
-void sending_order_deinit(struct sending_order *order);
+NODISCARD int essential_find(const struct kmodel *km,
+			     struct pageset *const parts[static ESSENTIAL_PARTS],
+			     struct error *err);
 
 #endif

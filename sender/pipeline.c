@@ -1,26 +1,37 @@
 /* The ordered pipeline: everything that two threads share about pages, and every atomic of the
- * sender. Doesn't know what a chunk is, nor where it goes.
- *
+ * sender. Doesn't know what a chunk is, nor where it goes. */
+
+/*
  *   FREE(g) ──publish──► READY(g) ──retire──► FREE(g+1)      model: tests/model/pipeline.pml
  *         worker of chunk         role's holder
  *
- * Chunk k (counted from the first of this pass) lives in slot k % R, in that slot's generation g =
- * k / R. A slot's word, which is also the futex that a worker sleeps on, holds g, whether it is
+ * Chunk k (counted from the first of this pass) lives in slot k % R, in that slot's generation
+ * g = k / R. A slot's word, which is also the futex that a worker sleeps on, holds g, whether it is
  * READY, and the bits WAITED and STOP.
  *
  * [P1] Chunks are claimed in order (one atomic add) and chunk k lives in slot k % R: the next chunk
- * to write is always in the head slot. Nothing to search, nothing to get wrong. [P2] A chunk's
- * bytes are written before the releasing publish and read after the acquiring load of its word;
- * they are read before the releasing retire and written again after the acquiring load of FREE.
+ * to write is always in the head slot. Nothing to search, nothing to get wrong.
+ *
+ * [P2] A chunk's bytes are written before the releasing publish and read after the acquiring load
+ * of its word; they are read before the releasing retire and written again after the acquiring load
+ * of FREE.
+ *
  * [P3] A worker touches a slot only while its word is FREE(g of its chunk): the owner of the head
- * chunk waits for nobody but the role's holder, whatever R is. [P4] Who waits for a slot sets
- * WAITED in the very value it judged, and sleeps on that; the retire that ends its wait finds the
- * bit, clears it and wakes all. A publish wakes nobody: who sleeps there needs the retire behind
- * it. [P5] The first failure is stored once, sets STOP in every word and wakes everybody; every
- * thread is joined, nobody is cancelled. Additions leave the low bits alone, so no publish or
- * retire can lose STOP. [P6] Who gives the role back looks at the head slot again: a publish that
- * found the role taken is never left behind. [P7] The consumer is a role, not a thread. Only the
- * role's holder moves the head, writes and retires.
+ * chunk waits for nobody but the role's holder, whatever R is.
+ *
+ * [P4] Who waits for a slot sets WAITED in the very value it judged, and sleeps on that; the retire
+ * that ends its wait finds the bit, clears it and wakes all. A publish wakes nobody: who
+ * sleeps there needs the retire behind it.
+ *
+ * [P5] The first failure is stored once, sets STOP in every word and wakes everybody; every thread
+ * is joined, nobody is cancelled. Additions leave the low bits alone, so no publish or retire can
+ * lose STOP.
+ *
+ * [P6] Who gives the role back looks at the head slot again: a publish that found the role taken is
+ * never left behind.
+ *
+ * [P7] The consumer is a role, not a thread. Only the role's holder moves the head, writes and
+ * retires.
  */
 #include "pipeline.h"
 
@@ -35,8 +46,9 @@
 enum {
 	STOP = 1,
 	WAITED = 2,
-	STEP = 4, /* FREE(g) to READY(g), and READY(g) to FREE(g + 1): wraps around without touching
-		     the bits */
+	/* FREE(g) to READY(g), and READY(g) to FREE(g + 1): wraps around without touching the bits.
+	 */
+	STEP = 4,
 	BITS = STOP | WAITED,
 };
 

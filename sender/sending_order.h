@@ -1,0 +1,27 @@
+/* The order in which a dump's pages are sent. */
+#ifndef SENDING_ORDER_H
+#define SENDING_ORDER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "memmap.h"
+
+struct kmodel;
+
+/* Extents in sending order: the essential ones, then all else in pfn order. Disjoint; they cover
+ * all pfns. */
+struct sending_order {
+	struct pfn_range *extents;
+	size_t count;
+	size_t essential_count;	  /* of them, in front */
+	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
+};
+
+/* Make the order. The caller's sending_order_deinit() is due whatever comes back. Fails -ENOMEM. */
+NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
+				 struct error *err);
+void sending_order_deinit(struct sending_order *order);
+
+#endif
