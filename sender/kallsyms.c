@@ -18,7 +18,6 @@ enum {
 	TOKEN_TABLE_BYTES = 8192, /* some 1,000 are used */
 	SYMBOLS_MAX = 1 << 21,	  /* ten times a distribution's kernel */
 	NAMES_BYTES_MAX = 64 << 20,
-	NAME_BYTES = 512, /* KSYM_NAME_LEN */
 	READ_BYTES = 1 << 16,
 };
 
@@ -27,7 +26,8 @@ struct table {
 	size_t names_bytes;
 	uint32_t count;
 	uint8_t tokens[TOKEN_TABLE_BYTES];
-	uint16_t token_at[TOKENS];
+	uint16_t token_at[TOKENS];    /* in tokens */
+	uint16_t token_bytes[TOKENS]; /* its length there */
 	uint64_t offsets, base;
 };
 
@@ -71,36 +71,52 @@ static bool table_open(struct table *t, const struct paging *p)
 	if (!paging_read(p, tokens, t->tokens, sizeof(t->tokens)) ||
 	    !paging_read(p, index, indexes, sizeof(indexes)))
 		return false;
-	for (size_t i = 0; i < TOKENS; i++)
-		t->token_at[i] = le16_get(indexes + 2 * i);
 	t->tokens[sizeof(t->tokens) - 1] = '\0';
+	for (size_t i = 0; i < TOKENS; i++) {
+		t->token_at[i] = MIN(le16_get(indexes + 2 * i), (uint16_t)(sizeof(t->tokens) - 1));
+		t->token_bytes[i] = (uint16_t)strlen((const char *)t->tokens + t->token_at[i]);
+	}
 	return read_names(t, p, names, tokens);
 }
 
-/* The next name, without its type letter, into `name`: false at the end of what was read. */
-static bool next_name(const struct table *t, struct rd *r, char name[static NAME_BYTES])
+/* A name as it stands in the table: a token for each byte. */
+struct compressed {
+	const uint8_t *tokens;
+	size_t count;
+};
+
+/* The next name: false at the end of what was read. */
+static bool next_name(struct rd *r, struct compressed *name_ret)
 {
 	const uint8_t *first = rd_bytes(r, 1);
-	size_t length = first ? *first : 0, used = 0;
-	const uint8_t *indexes;
+	size_t count = first ? *first : 0;
 
-	if (length & 0x80) { /* since 6.1: two bytes, seven bits first */
+	if (count & 0x80) { /* since 6.1: two bytes, seven bits first */
 		const uint8_t *second = rd_bytes(r, 1);
 
-		length = (length & 0x7f) | (second ? (size_t)*second << 7 : 0);
+		count = (count & 0x7f) | (second ? (size_t)*second << 7 : 0);
 	}
-	indexes = rd_bytes(r, length);
-	if (!indexes)
-		return false;
-	for (size_t i = 0; i < length; i++) {
-		const size_t at = MIN((size_t)t->token_at[indexes[i]], sizeof(t->tokens) - 1);
+	*name_ret = (struct compressed){.tokens = rd_bytes(r, count), .count = count};
+	return name_ret->tokens != NULL;
+}
 
-		for (const uint8_t *token = t->tokens + at; *token && used < NAME_BYTES; token++)
-			name[used++] = (char)*token;
+/* Whether a compressed name, without its type letter in front, is `name` of `length` bytes. */
+static bool is_name(const struct table *t, const struct compressed *c, const char *name,
+		    size_t length)
+{
+	size_t sum = 0, used = 0;
+
+	for (size_t i = 0; i < c->count; i++)
+		sum += t->token_bytes[c->tokens[i]];
+	if (sum != length + 1)
+		return false;
+	for (size_t i = 0; i < c->count; i++) {
+		const uint8_t *token = t->tokens + t->token_at[c->tokens[i]];
+
+		for (size_t b = 0; b < t->token_bytes[c->tokens[i]]; b++, used++)
+			if (used && (uint8_t)name[used - 1] != token[b])
+				return false;
 	}
-	used = MIN(used, (size_t)NAME_BYTES - 1);
-	name[used] = '\0';
-	memmove(name, name + 1, used ? used : 0); /* the type letter */
 	return true;
 }
 
@@ -137,18 +153,19 @@ static uint64_t address_of(const struct table *t, struct entry e, enum encoding 
 }
 
 /* One pass over the names: the entries of those that are looked for. */
-static bool look_up(const struct table *t, const struct paging *paging,
-		    struct kallsyms_symbol *symbols, size_t count, struct entry *entry)
+static size_t look_up(const struct table *t, const struct paging *paging,
+		      struct kallsyms_symbol *symbols, size_t count, struct entry *entry)
 {
 	struct rd r = rd_init(t->names, t->names_bytes);
-	char name[NAME_BYTES];
+	struct compressed name;
 	size_t found = 0;
 
-	for (uint32_t i = 0; i < t->count && found < count && next_name(t, &r, name); i++) {
+	for (uint32_t i = 0; i < t->count && found < count && next_name(&r, &name); i++) {
 		for (size_t s = 0; s < count; s++) {
 			uint8_t raw[4];
 
-			if (symbols[s].found || strcmp(name, symbols[s].name) != 0 ||
+			if (symbols[s].found ||
+			    !is_name(t, &name, symbols[s].name, strlen(symbols[s].name)) ||
 			    !paging_read(paging, t->offsets + (uint64_t)i * 4, raw, sizeof(raw)))
 				continue;
 			entry[s] = (struct entry){.index = i, .offset = le32_get(raw)};
@@ -156,21 +173,20 @@ static bool look_up(const struct table *t, const struct paging *paging,
 			found++;
 		}
 	}
-	return found > 0;
+	return found;
 }
 
-/* _stext's address is known: it tells which way the table says addresses, or that it isn't one. */
-static enum encoding find_encoding(const struct table *t, const struct paging *paging)
+/* The address of _stext is known: it tells which way the table says addresses, or that it isn't
+ * one. */
+static enum encoding find_encoding(const struct table *t, const struct paging *paging,
+				   struct entry stext)
 {
-	struct kallsyms_symbol stext = {.name = "_stext"};
 	enum encoding encoding = 0;
-	struct entry entry;
 	uint64_t vaddr;
 
-	if (!vmcoreinfo_symbol(paging->core->info, "_stext", &vaddr) ||
-	    !look_up(t, paging, &stext, 1, &entry))
+	if (!vmcoreinfo_symbol(paging->core->info, "_stext", &vaddr))
 		return ENCODINGS;
-	while (encoding < ENCODINGS && address_of(t, entry, encoding) != vaddr)
+	while (encoding < ENCODINGS && address_of(t, stext, encoding) != vaddr)
 		encoding++;
 	return encoding;
 }
@@ -178,22 +194,27 @@ static enum encoding find_encoding(const struct table *t, const struct paging *p
 bool kallsyms_find(const struct paging *paging, struct kallsyms_symbol *symbols, size_t count)
 {
 	AUTO_FREE struct table *t = calloc(1, sizeof(*t));
-	AUTO_FREE struct entry *entry = calloc(count, sizeof(*entry));
+	AUTO_FREE struct entry *entry = calloc(count + 1, sizeof(*entry));
+	AUTO_FREE struct kallsyms_symbol *wanted = calloc(count + 1, sizeof(*wanted));
 	AUTO_FREE uint8_t *names = NULL;
 	enum encoding encoding;
 	bool ok;
 
-	if (!t || !entry)
+	if (!t || !entry || !wanted)
 		return false;
 	ok = table_open(t, paging);
 	names = t->names;
-	if (!ok)
+	memcpy(wanted, symbols, count * sizeof(*wanted));
+	wanted[count] = (struct kallsyms_symbol){.name = "_stext"};
+	if (!ok || look_up(t, paging, wanted, count + 1, entry) < 2 || !wanted[count].found)
 		return false;
-	encoding = find_encoding(t, paging);
-	if (encoding == ENCODINGS || !look_up(t, paging, symbols, count, entry))
+	encoding = find_encoding(t, paging, entry[count]);
+	if (encoding == ENCODINGS)
 		return false;
-	for (size_t s = 0; s < count; s++)
-		if (symbols[s].found)
+	for (size_t s = 0; s < count; s++) {
+		symbols[s].found = wanted[s].found;
+		if (wanted[s].found)
 			symbols[s].vaddr = address_of(t, entry[s], encoding);
+	}
 	return true;
 }
