@@ -13,12 +13,13 @@
 int parse_number(const char *text, long long min, long long max, long long *number_ret,
 		 struct error *err)
 {
+	const char first = text[*text == '-'];
 	char *end;
 	long long n;
 
 	errno = 0;
-	n = strtoll(text, &end, 10);
-	if (end == text || *end || errno || strchr(" \t+", *text) || n < min || n > max)
+	n = strtoll(text, &end, 10); /* which would pass over blanks of all kinds, and a plus */
+	if (first < '0' || first > '9' || *end || errno || n < min || n > max)
 		return error_set(err, -EINVAL, "\"%s\" isn't a number from %lld to %lld", text, min,
 				 max);
 	*number_ret = n;
@@ -65,7 +66,8 @@ const char *format_duration(char *out, size_t out_bytes, double seconds)
 {
 	const long long s = (long long)(seconds + 0.5);
 
-	if (seconds < 10)
+	/* By what will be shown, so that nothing is rounded to 60 of a unit. */
+	if (seconds < 9.95)
 		snprintf(out, out_bytes, "%.1f s", seconds);
 	else if (s < 60)
 		snprintf(out, out_bytes, "%lld s", s);
