@@ -1,0 +1,374 @@
+/* include/cli.h and sender/options.h: the command line of vmsend, word by word. */
+#include "../lib/unit.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../../sender/options.h"
+#include "../../sender/pipeline.h"
+#include "cli.h"
+
+enum { WORDS_MAX = 24 };
+
+/* Split at blanks; "''" is an empty word. argv[0] is the program. */
+static int split(const char *line, char *copy, char **argv)
+{
+	int argc = 0;
+	char *rest;
+
+	argv[argc++] = (char *)(uintptr_t) "vmsend";
+	strcpy(copy, line);
+	for (char *w = strtok_r(copy, " ", &rest); w; w = strtok_r(NULL, " ", &rest)) {
+		assert_true(argc < WORDS_MAX);
+		argv[argc++] = strcmp(w, "''") == 0 ? w + 2 : w;
+	}
+	argv[argc] = NULL;
+	return argc;
+}
+
+static int parse(const char *line, struct options *o, struct error *err)
+{
+	/* What options point into stays for the test. */
+	static char copy[512];
+	static char *argv[WORDS_MAX + 1];
+	const int argc = split(line, copy, argv);
+
+	*err = (struct error){0};
+	return options_parse(o, argc, argv, err);
+}
+
+/* --- what is taken --- */
+
+struct good {
+	const char *name, *line;
+	struct options
+		want; /* where it differs from the defaults, in the fields that are compared */
+	const char *vmcore, *dumpfile;
+};
+
+#define DEFAULTS .levels = {31}, .level_count = 1, .log_level = LOG_NOTE
+
+/* clang-format off */
+static const struct good goods[] = {
+	{"options: takes none", "",
+	 {DEFAULTS, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes VMCORE", "core",
+	 {DEFAULTS, .codec = CODEC_COUNT}, "core", NULL},
+	{"options: takes VMCORE and DUMPFILE", "core dump",
+	 {DEFAULTS, .codec = CODEC_COUNT}, "core", "dump"},
+	{"options: takes makedumpfile's line", "-l --message-level 7 -d 31 /proc/vmcore dump",
+	 {DEFAULTS, .codec = CODEC_LZO}, "/proc/vmcore", "dump"},
+	{"options: takes letters in one word", "-cfd 1 core",
+	 {.levels = {1}, .level_count = 1, .log_level = LOG_NOTE, .codec = CODEC_ZLIB, .force = true}, "core", NULL},
+	{"options: takes an argument in the same word", "-d17 core",
+	 {.levels = {17}, .level_count = 1, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "core", NULL},
+	{"options: takes options behind operands", "core dump -c --strict",
+	 {DEFAULTS, .codec = CODEC_ZLIB, .strict = true}, "core", "dump"},
+	{"options: takes operands behind --", "-- -core",
+	 {DEFAULTS, .codec = CODEC_COUNT}, "-core", NULL},
+	{"options: takes a list of levels", "-d 31,1,0",
+	 {.levels = {31, 1, 0}, .level_count = 3, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes eight levels", "-d 1,2,3,4,5,6,7,8",
+	 {.levels = {1, 2, 3, 4, 5, 6, 7, 8}, .level_count = 8, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes the last of two lists", "-d 31,1 -d 0",
+	 {.levels = {0}, .level_count = 1, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes the last of two codecs", "-l -c",
+	 {DEFAULTS, .codec = CODEC_ZLIB}, "/proc/vmcore", NULL},
+	{"options: takes --compress", "--compress=snappy",
+	 {DEFAULTS, .codec = CODEC_SNAPPY}, "/proc/vmcore", NULL},
+	{"options: takes --compress none", "--compress none",
+	 {DEFAULTS, .codec = CODEC_NONE}, "/proc/vmcore", NULL},
+	{"options: takes the flattened stream", "-F core",
+	 {DEFAULTS, .codec = CODEC_COUNT, .flattened = true}, "core", NULL},
+	{"options: takes a memory bound", "--memory 64M",
+	 {DEFAULTS, .codec = CODEC_COUNT, .memory_bytes = 64 << 20}, "/proc/vmcore", NULL},
+	{"options: takes --access", "--access mmap",
+	 {DEFAULTS, .codec = CODEC_COUNT, .access = VMCORE_ACCESS_MMAP}, "/proc/vmcore", NULL},
+	{"options: takes an abbreviation", "--dump-l 1",
+	 {.levels = {1}, .level_count = 1, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: is quiet", "-q",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_WARNING, .codec = CODEC_COUNT, .progress = PROGRESS_NONE}, "/proc/vmcore", NULL},
+	{"options: is verbose", "-v",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_DETAIL, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes message level 0", "--message-level 0",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_ERROR, .codec = CODEC_COUNT, .progress = PROGRESS_NONE}, "/proc/vmcore", NULL},
+	{"options: takes message level 1", "--message-level 1",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_ERROR, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes message level 4", "--message-level 4",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_WARNING, .codec = CODEC_COUNT, .progress = PROGRESS_NONE}, "/proc/vmcore", NULL},
+	{"options: takes message level 31", "--message-level 31",
+	 {.levels = {31}, .level_count = 1, .log_level = LOG_DETAIL, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
+	{"options: takes --help whatever else there is", "--help core",
+	 {DEFAULTS, .codec = CODEC_COUNT, .help = true}, "core", NULL},
+	{"options: takes -V", "-V",
+	 {DEFAULTS, .codec = CODEC_COUNT, .version = true}, "/proc/vmcore", NULL},
+};
+/* clang-format on */
+
+static void test_good(void **state)
+{
+	const struct good *row = *state;
+	/* LZO unless it isn't built. */
+	const enum codec_id usual = codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
+	const struct options *want = &row->want;
+	struct options o;
+	struct error err;
+	int min, max, level;
+
+	if (want->codec != CODEC_COUNT && !codec_is_built(want->codec)) {
+		assert_int_equal(parse(row->line, &o, &err), -ENOTSUP);
+		return;
+	}
+	assert_int_equal(parse(row->line, &o, &err), 0);
+	assert_string_equal(o.vmcore, row->vmcore);
+	if (row->dumpfile)
+		assert_string_equal(o.dumpfile, row->dumpfile);
+	else
+		assert_null(o.dumpfile);
+	assert_int_equal(o.level_count, want->level_count);
+	assert_memory_equal(o.levels, want->levels, want->level_count * sizeof(*o.levels));
+	assert_int_equal(o.codec, want->codec == CODEC_COUNT ? usual : want->codec);
+	codec_levels(o.codec, &min, &max, &level);
+	assert_int_equal(o.codec_level, level);
+	assert_int_equal(o.access, want->access);
+	assert_int_equal(o.memory_bytes, want->memory_bytes);
+	assert_int_equal(o.flattened, want->flattened);
+	assert_int_equal(o.force, want->force);
+	assert_int_equal(o.strict, want->strict);
+	assert_int_equal(o.help, want->help);
+	assert_int_equal(o.version, want->version);
+	assert_int_equal(o.progress, want->progress);
+	assert_int_equal(o.log_level, want->log_level);
+}
+
+static void test_levels_of_codecs(void **state UNUSED)
+{
+	struct options o;
+	struct error err;
+
+	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++) {
+		int min, max, usual;
+
+		codec_levels(id, &min, &max, &usual);
+		for (int level = min - 1; level <= max + 1; level++) {
+			const bool good = level >= min && level <= max;
+			char line[64];
+
+			snprintf(line, sizeof(line), "--compress=%s:%d", codec_name(id), level);
+			if (!codec_is_built(id)) {
+				assert_int_equal(parse(line, &o, &err), -ENOTSUP);
+				continue;
+			}
+			assert_int_equal(parse(line, &o, &err), good ? 0 : -EINVAL);
+			if (good)
+				assert_int_equal(o.codec_level, level);
+		}
+	}
+}
+
+static void test_threads(void **state UNUSED)
+{
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse("--num-threads 0", &o, &err), 0);
+	assert_int_equal(o.threads, 0);
+	assert_int_equal(parse("--num-threads 1024", &o, &err), 0);
+	assert_int_equal(o.threads, PIPELINE_WORKERS_MAX);
+	assert_int_equal(parse("", &o, &err), 0);
+	assert_int_not_equal(o.threads, 1); /* one worker and no thread besides is in line */
+}
+
+/* --- what is refused --- */
+
+struct bad {
+	const char *name, *line, *message; /* the message has that in it */
+};
+
+/* clang-format off */
+static const struct bad bads[] = {
+	{"options: refuses an unknown option", "--nope", "unknown option --nope; try --help"},
+	{"options: refuses an unknown letter", "-X", "unknown option -X; try --help"},
+	{"options: refuses an unknown letter among others", "-cX", "unknown option -X; try --help"},
+	{"options: refuses an unknown option behind operands", "core --nope", "unknown option --nope"},
+	{"options: refuses an ambiguous abbreviation", "--ver", "unknown option --ver"},
+	{"options: refuses an option without its argument", "core -d", "option -d needs an argument"},
+	{"options: refuses a long one without its argument", "core --memory", "option --memory needs an argument"},
+	{"options: refuses an argument where none goes", "--force=yes", "--force=yes"},
+	{"options: refuses a third operand", "core dump more", "\"more\" is one argument too many"},
+	{"options: refuses level 32", "-d 32", "--dump-level: \"32\" isn't a number from 0 to 31"},
+	{"options: refuses level -1", "-d -1", "--dump-level: \"-1\" isn't"},
+	{"options: refuses no level", "-d ''", "--dump-level: \"\" isn't"},
+	{"options: refuses a list of nothing", "-d ,,", "--dump-level: \",,\" isn't"},
+	{"options: refuses a word in a list", "-d 31,all", "--dump-level: \"all\" isn't"},
+	{"options: refuses nine levels", "-d 1,2,3,4,5,6,7,8,9", "more than 8 levels"},
+	{"options: refuses an unknown codec", "--compress=gzip", "--compress: \"gzip\" is none of none, zlib"},
+	{"options: refuses no codec", "--compress=''", "--compress: "},
+	{"options: refuses a codec's beginning", "--compress=z", "--compress: \"z\" is none of"},
+	{"options: refuses a codec that goes on for long", "--compress=zlibzlibzlibzlibzlibzlib", "is none of"},
+	{"options: refuses a codec without the level announced", "--compress=zlib:", "--compress: \"\" isn't a number from 1 to 9"},
+	{"options: refuses a level for none", "--compress=none:1", "--compress: \"1\" isn't a number from 0 to 0"},
+	{"options: refuses 1025 threads", "--num-threads 1025", "--num-threads: \"1025\" isn't a number from 0 to 1024"},
+	{"options: refuses -1 threads", "--num-threads -1", "--num-threads: \"-1\" isn't"},
+	{"options: refuses message level 32", "--message-level 32", "--message-level: \"32\" isn't"},
+	{"options: refuses memory in words", "--memory lots", "--memory: \"lots\" isn't a size"},
+	{"options: refuses an unknown access", "--access=dma", "--access: \"dma\" is none of auto, mmap, read"},
+	{"options: refuses an unknown progress", "--progress=loud", "--progress: \"loud\" is none of auto, tty, json, none"},
+	{"options: refuses a DUMPFILE for the stream", "-F core dump", "--flattened writes to standard output: leave out \"dump\""},
+	{"options: refuses two commands", "--dump-dmesg --mem-usage", "two commands"},
+};
+/* clang-format on */
+
+static void test_bad(void **state)
+{
+	const struct bad *row = *state;
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse(row->line, &o, &err), -EINVAL);
+	if (!strstr(err.msg, row->message))
+		assert_string_equal(err.msg, row->message);
+	assert_null(strchr(err.msg, '\n'));
+}
+
+/* --- help --- */
+
+/* What `print` writes on standard output. */
+static char *printed(void (*print)(void))
+{
+	AUTO_CLOSE int fd = memfd_create("stdout", MFD_CLOEXEC), saved = dup(STDOUT_FILENO);
+	static char text[16384];
+	ssize_t n;
+
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	print();
+	fflush(stdout);
+	dup2(saved, STDOUT_FILENO);
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_true(n > 0);
+	text[n] = '\0';
+	return text;
+}
+
+static void test_help(void **state UNUSED)
+{
+	char *rest, *text = printed(options_print_help);
+	char last[80] = "";
+
+	assert_non_null(strstr(text, "  -d, --dump-level=N"));
+	assert_non_null(strstr(text, "      --access=HOW"));
+	for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		const char *option = strstr(line, "--");
+
+		for (const char *p = line; *p; p++)
+			assert_in_range(*p, ' ', '~');
+		assert_true(strlen(line) <= 80);
+		if (strncmp(line, "  ", 2) != 0 || !option || option > line + 6)
+			continue;
+		/* Sorted, and two blanks before the help. */
+		assert_true(strncmp(last, option, strcspn(option, "= ")) <= 0);
+		snprintf(last, sizeof(last), "%.*s", (int)strcspn(option, "= "), option);
+		assert_non_null(strstr(option, "  "));
+	}
+	assert_string_equal(last, "--zstd");
+}
+
+static void test_version(void **state UNUSED)
+{
+	const char *text = printed(options_print_version);
+
+	assert_true(strncmp(text, "vmsend ", 7) == 0);
+	assert_non_null(strstr(text, VERSION));
+	assert_non_null(strstr(text, codec_is_built(CODEC_LZO) ? " lzo" : " no-lzo"));
+}
+
+/* --- cli_parse() --- */
+
+static const struct cli_option few[] = {
+	{"alpha", 'a', NULL, "first"},
+	{"beta", 0, "ARG", "second"},
+	{"hidden", 'z', NULL, NULL},
+};
+
+struct seen {
+	size_t option[8];
+	const char *arg[8];
+	size_t count;
+	size_t fail_at;
+};
+
+static int see(void *ctx, size_t option, const char *arg, struct error *err)
+{
+	struct seen *seen = ctx;
+
+	if (seen->count == seen->fail_at)
+		return error_set(err, -ERANGE, "no");
+	seen->option[seen->count] = option;
+	seen->arg[seen->count++] = arg;
+	return 0;
+}
+
+static void test_order(void **state UNUSED)
+{
+	char copy[128], *argv[WORDS_MAX + 1];
+	const int argc = split("one -a --beta=x two -z --beta y", copy, argv);
+	struct seen seen = {.fail_at = 99};
+	struct error err;
+	const int operand = cli_parse(few, ARRAY_LEN(few), argc, argv, see, &seen, &err);
+
+	assert_int_equal(seen.count, 4);
+	assert_int_equal(seen.option[0], 0);
+	assert_null(seen.arg[0]);
+	assert_int_equal(seen.option[1], 1);
+	assert_string_equal(seen.arg[1], "x");
+	assert_int_equal(seen.option[2], 2);
+	assert_int_equal(seen.option[3], 1);
+	assert_string_equal(seen.arg[3], "y");
+	assert_int_equal(operand, argc - 2);
+	assert_string_equal(argv[operand], "one");
+	assert_string_equal(argv[operand + 1], "two");
+}
+
+static void test_apply_fails(void **state UNUSED)
+{
+	char copy[128], *argv[WORDS_MAX + 1];
+	const int argc = split("-a --beta=x -z", copy, argv);
+	struct seen seen = {.fail_at = 1};
+	struct error err;
+
+	assert_int_equal(cli_parse(few, ARRAY_LEN(few), argc, argv, see, &seen, &err), -ERANGE);
+	assert_string_equal(err.msg, "--beta: no");
+	assert_int_equal(seen.count, 1);
+}
+
+static void print_few(void)
+{
+	cli_help(few, ARRAY_LEN(few));
+}
+
+static void test_few_help(void **state UNUSED)
+{
+	assert_string_equal(printed(print_few), "  -a, --alpha                   first\n"
+						"      --beta=ARG                second\n");
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+
+	UNIT_ADD_ROWS(&u, goods, test_good);
+	UNIT_ADD_ROWS(&u, bads, test_bad);
+	unit_add(&u, "options: takes the levels that a codec has", test_levels_of_codecs, NULL);
+	unit_add(&u, "options: takes 0 to 1024 threads", test_threads, NULL);
+	unit_add(&u, "options_print_help: is sorted, and 80 columns wide", test_help, NULL);
+	unit_add(&u, "options_print_version: says what was built in", test_version, NULL);
+	unit_add(&u, "cli_parse: applies options in order, and leaves operands", test_order, NULL);
+	unit_add(&u, "cli_parse: ends where an option fails, and names it", test_apply_fails, NULL);
+	unit_add(&u, "cli_help: shows what is not hidden", test_few_help, NULL);
+	return unit_run(&u, "options", argc, argv);
+}
