@@ -52,6 +52,8 @@ static int bad_option(int value, char **argv, struct error *err)
 		return error_set(err, -EINVAL, "option %s needs an argument; try --help", word);
 	if (optopt && optopt < FIRST_ID)
 		return error_set(err, -EINVAL, "unknown option -%c; try --help", optopt);
+	if (optopt)
+		return error_set(err, -EINVAL, "option %s takes no argument; try --help", word);
 	return error_set(err, -EINVAL, "unknown option %s; try --help", word);
 }
 
@@ -64,6 +66,7 @@ int cli_parse(const struct cli_option *options, size_t count, int argc, char **a
 	int value;
 
 	make_tables(options, MIN(count, (size_t)OPTIONS_MAX), longs, letters);
+	opterr = 0;
 	optind = 0; /* glibc: begin anew */
 	while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
 		size_t i;

@@ -112,6 +112,18 @@ int io_writev_full(int fd, struct iovec *iov, int count)
 	return 0;
 }
 
+void io_fill_standard_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		/* The wrong way round: reading standard input fails then, and so does writing to
+		 * the others. */
+		const int mode = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) < 0)
+			return;
+	}
+}
+
 int io_fsync_parent(const char *path)
 {
 	AUTO_FREE char *copy = strdup(path);

@@ -29,6 +29,12 @@ NODISCARD int io_pwrite_full(int fd, const void *buf, size_t size_bytes, uint64_
  */
 NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
 
+/*
+ * Open what is closed of the standard streams, so that no file of ours becomes one of them; using such a
+ * stream fails (EBADF), as if it were still closed. Called first of all.
+ */
+void io_fill_standard_streams(void);
+
 /* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
 NODISCARD int io_fsync_parent(const char *path);
 

@@ -1,32 +1,20 @@
 /* vmrecv: arguments to exit status.
  * Doesn't do any of the work. */
-#include <fcntl.h>
 #include <stdio.h>
 
 #include "check.h"
 #include "info.h"
+#include "io.h"
 #include "log.h"
 #include "options.h"
 #include "receive.h"
-
-/* Who starts us with a standard stream closed must not get a dump file as standard error. */
-static void fill_standard_streams(void)
-{
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDWR);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
-}
 
 int main(int argc, char **argv)
 {
 	struct options options = {0};
 	struct error err;
 
-	fill_standard_streams();
+	io_fill_standard_streams();
 	log_init("vmrecv", LOG_NOTE);
 	if (options_parse(argc, argv, &options, &err) < 0) {
 		log_error("%s", err.msg);

@@ -1,12 +1,11 @@
-/* vmrecv's command line: one sorted table that both getopt_long and --help are made from.
+/* vmrecv's command line: arguments to struct options.
  * Doesn't act on anything. */
 #include "options.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "cli.h"
 #include "parse.h"
 
 enum option_id {
@@ -25,26 +24,23 @@ enum option_id {
 };
 
 enum {
-	LONG_ONLY = 256, /* getopt's value of option i is LONG_ONLY + i, above any short one */
 	THREADS_MAX = 256,
 };
 
-static const struct option_info {
-	char letter; /* 0: none */
-	const char *name, *argument, *help;
-} table[OPT_COUNT] = {
-	[OPT_CHECK] = {0, "check", NULL, "verify each FILE to the last page"},
-	[OPT_FORCE] = {'f', "force", NULL, "replace FILE and FILE.part if they exist"},
-	[OPT_HELP] = {'h', "help", NULL, "show this text"},
-	[OPT_INFO] = {0, "info", NULL, "say what each FILE is"},
-	[OPT_JSON] = {0, "json", NULL, "with --info: a JSON array, an object per FILE"},
-	[OPT_MAX_SIZE] = {0, "max-size", "SIZE",
+/* Sorted as --help shows them. */
+static const struct cli_option table[OPT_COUNT] = {
+	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE to the last page"},
+	[OPT_FORCE] = {"force", 'f', NULL, "replace FILE and FILE.part if they exist"},
+	[OPT_HELP] = {"help", 'h', NULL, "show this text"},
+	[OPT_INFO] = {"info", 0, NULL, "say what each FILE is"},
+	[OPT_JSON] = {"json", 0, NULL, "with --info: a JSON array, an object per FILE"},
+	[OPT_MAX_SIZE] = {"max-size", 0, "SIZE",
 			  "FILE may not get longer (default: by its header)"},
-	[OPT_NUM_THREADS] = {0, "num-threads", "N", "threads of --check (default: one per CPU)"},
-	[OPT_PROGRESS] = {0, "progress", "MODE", "auto, tty, json or none (default auto)"},
-	[OPT_QUIET] = {'q', "quiet", NULL, "only errors and warnings"},
-	[OPT_VERBOSE] = {'v', "verbose", NULL, "details as well"},
-	[OPT_VERSION] = {'V', "version", NULL, "show the version"},
+	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "threads of --check (default: one per CPU)"},
+	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, json or none (default auto)"},
+	[OPT_QUIET] = {"quiet", 'q', NULL, "only errors and warnings"},
+	[OPT_VERBOSE] = {"verbose", 'v', NULL, "details as well"},
+	[OPT_VERSION] = {"version", 'V', NULL, "show the version"},
 };
 
 void options_print_help(void)
@@ -55,25 +51,18 @@ void options_print_help(void)
 	     "\n"
 	     "Put the flattened kernel dump on standard input together as FILE, which is\n"
 	     "FILE.part until it is complete; or verify or describe dumps.\n");
-	for (size_t i = 0; i < OPT_COUNT; i++) {
-		char names[40], letter[8] = "    ";
-
-		if (table[i].letter)
-			snprintf(letter, sizeof(letter), "-%c, ", table[i].letter);
-		snprintf(names, sizeof(names), "%s--%s%s%s", letter, table[i].name,
-			 table[i].argument ? "=" : "", table[i].argument ? table[i].argument : "");
-		printf("  %-24s %s\n", names, table[i].help);
-	}
+	cli_help(table, OPT_COUNT);
 	puts("\nSIZE takes K, M, G or T. Exit status: 0 complete, 1 failed, 2 usage, 3 nothing\n"
 	     "usable arrived, 4 incomplete, 5 refused or no space. See vmrecv(8).");
 }
 
-static int apply(struct options *o, enum option_id id, const char *value, struct error *err)
+static int apply(void *ctx, size_t option, const char *value, struct error *err)
 {
+	struct options *o = ctx;
 	long long n;
 	int r = 0;
 
-	switch (id) {
+	switch ((enum option_id)option) {
 	case OPT_CHECK:
 		o->mode = MODE_CHECK;
 		break;
@@ -114,40 +103,7 @@ static int apply(struct options *o, enum option_id id, const char *value, struct
 	case OPT_COUNT:
 		break;
 	}
-	return r < 0 ? error_prefix(err, "--%s", table[id].name) : r;
-}
-
-/* The table in getopt_long's form. */
-static void fill_getopt(struct option longs[static OPT_COUNT + 1],
-			char letters[static 2 * OPT_COUNT + 2])
-{
-	size_t n = 0;
-
-	letters[n++] = ':'; /* a missing argument comes as ':' */
-	for (int i = 0; i < OPT_COUNT; i++) {
-		longs[i] = (struct option){
-			.name = table[i].name,
-			.has_arg = table[i].argument ? required_argument : no_argument,
-			.val = LONG_ONLY + i,
-		};
-		if (table[i].letter)
-			letters[n++] = table[i].letter;
-		if (table[i].letter && table[i].argument)
-			letters[n++] = ':';
-	}
-	longs[OPT_COUNT] = (struct option){0};
-	letters[n] = '\0';
-}
-
-static enum option_id by_getopt_value(int value)
-{
-	size_t i = 0;
-
-	if (value >= LONG_ONLY)
-		return (enum option_id)(value - LONG_ONLY);
-	while (table[i].letter != value)
-		i++;
-	return (enum option_id)i;
+	return r;
 }
 
 static int judge_files(const struct options *o, struct error *err)
@@ -172,33 +128,14 @@ static int judge_files(const struct options *o, struct error *err)
 
 int options_parse(int argc, char **argv, struct options *options_ret, struct error *err)
 {
-	struct option longs[OPT_COUNT + 1];
-	char letters[2 * OPT_COUNT + 2];
 	struct options o = {.mode = MODE_RECEIVE, .progress = PROGRESS_AUTO, .shown = LOG_NOTE};
-	int value, r;
+	const int first = cli_parse(table, OPT_COUNT, argc, argv, apply, &o, err);
+	int r;
 
-	fill_getopt(longs, letters);
-	opterr = 0;
-	optind = 0; /* from the beginning, whoever called before */
-	while ((value = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		if (value == ':')
-			return error_set(err, -EINVAL, "%s needs a value; see --help",
-					 argv[optind - 1]);
-		if (value == '?' && optopt && optopt < LONG_ONLY)
-			return error_set(err, -EINVAL, "there is no option -%c; see --help",
-					 optopt);
-		if (value == '?' && optopt)
-			return error_set(err, -EINVAL, "%s takes no value; see --help",
-					 argv[optind - 1]);
-		if (value == '?')
-			return error_set(err, -EINVAL, "there is no option %s; see --help",
-					 argv[optind - 1]);
-		r = apply(&o, by_getopt_value(value), optarg, err);
-		if (r < 0)
-			return r;
-	}
-	o.files = argv + optind;
-	o.file_count = argc - optind;
+	if (first < 0)
+		return first;
+	o.files = argv + first;
+	o.file_count = argc - first;
 	r = judge_files(&o, err);
 	if (r < 0)
 		return r;

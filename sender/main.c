@@ -9,6 +9,7 @@
 
 #include "dump.h"
 #include "dumpfile.h"
+#include "io.h"
 #include "kmodel.h"
 #include "log.h"
 #include "options.h"
@@ -262,6 +263,7 @@ int main(int argc, char **argv)
 	struct error err;
 	int r;
 
+	io_fill_standard_streams();
 	log_init("vmsend", LOG_NOTE);
 	if (options_parse(&o, argc, argv, &err) < 0) {
 		log_error("%s", err.msg);
