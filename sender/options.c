@@ -279,6 +279,9 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	if (i < argc)
 		return error_set(err, -EINVAL, "\"%s\" is one argument too many; try --help",
 				 argv[i]);
+	if (!*o->vmcore || (o->dumpfile && !*o->dumpfile))
+		return error_set(err, -EINVAL, "%s is an empty name",
+				 *o->vmcore ? "DUMPFILE" : "VMCORE");
 	if (o->dump_dmesg && o->mem_usage)
 		return error_set(err, -EINVAL, "--dump-dmesg and --mem-usage are two commands");
 	if (o->mem_usage && o->dumpfile)
