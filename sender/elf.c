@@ -52,7 +52,7 @@ static int read_exactly(int fd, void *buf, size_t n, uint64_t off, const char *w
 
 static int read_ehdr(int fd, struct ehdr *e, struct error *err)
 {
-	uint8_t raw[EHDR_BYTES];
+	uint8_t raw[EHDR_BYTES] = {0}; /* gcc -O0 warns of the next line else */
 	struct rd r = rd_init(raw, sizeof(raw));
 	const uint8_t *ident;
 	int ret = read_exactly(fd, raw, sizeof(raw), 0, "ELF header", err);
