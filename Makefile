@@ -96,6 +96,9 @@ test_libs = $(archives) $(shell $(PKG_CONFIG) --libs cmocka) $(libs)
 
 test_support := $(call objects,tests/lib/*.c)
 
+# Objects that only a test is made of are kept for the next time.
+.SECONDARY:
+
 $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(test_support) $(archives)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
@@ -117,4 +120,125 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/repla
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) $(if $(FUZZER),-fsanitize=fuzzer) -o $@ $(filter-out \
-		$(if $(FUZZER),%/replay.o),$(filter %.o,$^)) $(archives) $(libs)
+		$(if $(FUZZER),%/replay.o),$(filter %.o,$^)) $(test_libs)
+
+# --- running them --------------------------------------------------------------------------------------
+
+# `make check T=flat` runs the tests whose names contain flat; V=1 shows each result.
+T ?=
+JOBS ?= 2
+named = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$(notdir $t)),$t)),$1)
+# One run of prove, so one summary. env runs what has a #! and what is a program alike.
+prove = $(if $(call named,$1),BUILD=$(BUILD) prove --exec env --timer -j$(JOBS) $(if $(V),--verbose) \
+	$(call named,$1),@echo "no test has '$(T)' in its name"; false)
+
+check_tests = $(unit_tests) $(wildcard tests/cli/*.t) tests/model/run
+dump_tests = $(wildcard tests/e2e/*.t)
+sanitized_tests = $(unit_tests) tests/cli/corpus.t tests/cli/vmrecv.t tests/e2e/damage.t tests/e2e/roundtrip.t
+
+.PHONY: check check-dumps sanitized
+check: all $(unit_tests) $(fuzz_targets)
+	$(Q)$(call prove,$(check_tests))
+
+check-dumps: all $(test_tools) $(test_preloads)
+	$(Q)$(call prove,$(dump_tests))
+
+# What a sanitizer build runs; see asan and tsan. The test tools need no sanitizer.
+sanitized: all $(unit_tests) $(fuzz_targets)
+	$(Q)$(call prove,$(sanitized_tests))
+
+SANITIZER_CC ?= clang
+sanitize = +$(MAKE) BUILD=build-$1 CC='$(SANITIZER_CC)' CFLAGS='-O1 -g -fno-omit-frame-pointer \
+	-fno-sanitize-recover=all -fsanitize=$2' TOOLS=$(BUILD) JOBS=$(JOBS) sanitized
+
+.PHONY: asan tsan check-asan check-tsan
+asan check-asan: $(test_tools) $(test_preloads)
+	$(call sanitize,asan,address$(comma)undefined)
+tsan check-tsan: $(test_tools) $(test_preloads)
+	$(call sanitize,tsan,thread)
+comma := ,
+
+# Everything in full.
+.PHONY: soak matrix model
+soak: all $(test_tools) $(test_preloads)
+	$(Q)FULL=1 $(call prove,$(dump_tests))
+	$(Q)FULL=1 VMSEND_DUMP=k61-1g BUILD=$(BUILD) prove --exec env --timer tests/e2e/streams.t
+	$(Q)tests/model/run --full
+
+# Other kernels' dumps, and a newer suite's readers.
+matrix: all $(test_tools) $(test_preloads)
+	$(Q)BUILD=$(BUILD) prove --exec env --timer $(if $(V),--verbose) $(call named,$(wildcard tests/matrix/*.t))
+
+model:
+	$(Q)prove --exec env --verbose tests/model/run
+
+# Search with each fuzz target. What is found beyond the corpus stays in build-fuzz/found.
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz fuzz-search
+fuzz:
+	+$(Q)$(MAKE) BUILD=build-fuzz FUZZER=1 CC=clang CFLAGS='-O1 -g -fno-sanitize-recover=all \
+		-fsanitize=address,undefined,fuzzer-no-link' fuzz-search
+fuzz-search: $(fuzz_targets)
+	$(Q)for target in $(call named,$(fuzz_targets)); do \
+		name=$${target##*/} && mkdir -p $(BUILD)/found/$$name && \
+		$$target -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
+			-artifact_prefix=$(BUILD)/found/ $(BUILD)/found/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
+
+# --- looking at the source ------------------------------------------------------------------------------
+
+c_sources = $(wildcard common/*.c include/*.h sender/*.[ch] receiver/*.[ch] tests/*/*.[ch])
+
+.PHONY: lint fmt cover
+lint:
+	clang-format --dry-run --Werror $(c_sources)
+	scripts/check-scripts scripts .ci tests
+	scripts/check-includes
+	mandoc -Tlint -Wwarning docs/*.8
+	cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,portability \
+		--suppress=missingIncludeSystem --library=posix -Iinclude -Isender -Ireceiver common sender receiver
+
+fmt:
+	clang-format -i $(c_sources)
+
+# Lines that `make check` runs, by file.
+cover:
+	+$(Q)$(MAKE) BUILD=build-cover CC=gcc CFLAGS='-O0 -g --coverage' check
+	$(Q)find build-cover/obj/common build-cover/obj/sender build-cover/obj/receiver -name '*.gcda' | xargs gcov -n | \
+		awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^[a-z]+\/[a-z0-9_]+\.c$$/ { printf "%6.1f %%  %s\n", $$3, f; f = "" }' | \
+		sort -u
+
+# --- installing ------------------------------------------------------------------------------------------
+
+# Administrators' programs, as their manual's section 8 says; makedumpfile is there too.
+sbindir := $(PREFIX)/sbin
+mandir := $(PREFIX)/share/man
+
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8
+	install -m 755 $(programs) $(DESTDIR)$(sbindir)
+	install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(mandir)/man8
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(sbindir)/,$(notdir $(programs))) \
+		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard docs/*.8)))
+
+.PHONY: help
+help:
+	@printf '%s\n' \
+		'make               vmsend and vmrecv, in BUILD=build; V=1 shows commands' \
+		'make DEV=1         warnings are errors' \
+		'make WITH_LZO=0    without a library; WITH_ZSTD, WITH_LIBDEFLATE, WITH_JANSSON' \
+		'make check         tests that need no vmcore; T=NAME: with NAME in their names' \
+		'make check-dumps   tests on real vmcores, made by scripts/lab (T=NAME)' \
+		'make asan, tsan    tests under sanitizers: address and undefined, thread' \
+		'make soak          check-dumps in full, and the model: an hour' \
+		'make matrix        other kernels, newer readers' \
+		'make model         the model of the pipeline' \
+		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
+		'make lint, fmt     look at the style; format the C sources' \
+		'make cover         lines that the tests run' \
+		'make install       to PREFIX=/usr/local below DESTDIR=; uninstall' \
+		'make clean         remove what was built' \
+		'./scripts/check    all that CI runs: set-up, build, tests'

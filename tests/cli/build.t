@@ -1,0 +1,54 @@
+#!/bin/bash
+# The build's options, and what it installs: a build without the optional libraries says what it lacks, and does
+# all else.
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+need make pkg-config
+
+tests/tools/mkcore "$T/core" 4M
+
+# As if typed: nothing of the make that runs the tests.
+# shellcheck disable=SC2317 # run calls it
+build() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u T make "$@"; }
+
+options=(WITH_LZO=0 WITH_ZSTD=0 WITH_LIBDEFLATE=0 WITH_JANSSON=0)
+run build -j2 BUILD="$T/lean" CFLAGS=-O0 DEV=1 "${options[@]}"
+is "${options[*]}: builds without a warning" "$rc $(<"$T/err")" "0 "
+for program in vmsend vmrecv; do
+    is "$program: needs none of the libraries" \
+        "$(ldd "$T/lean/$program" | grep -E 'lzo|zstd|deflate|jansson')" ""
+done
+vmsend=$T/lean/vmsend vmrecv=$T/lean/vmrecv
+run "$vmsend" --version
+like "--version: tells" "$(<"$T/out")" "no-lzo.*no-zstd.*zlib by: zlib.*json: no"
+for option in -l -z --compress=lzo --compress=zstd:3; do
+    run "$vmsend" $option "$T/core"
+    told "$option: says that it isn't built in" 2 "(lzo|zstd) is not part of this build"
+done
+"$vmsend" -q -d 1 "$T/core" "$T/dump" 2>"$T/err"
+is "without a codec named: takes one that is there" "$?" 0
+run "$vmrecv" --check -q "$T/dump"
+is "without a codec named: makes a whole dump" "$rc $(<"$T/err")" "0 "
+run "$vmrecv" --info --json "$T/dump"
+told "vmrecv --json: says that it isn't built in" 2 "not part of this build"
+run "$vmrecv" --info "$T/dump"
+is "vmrecv --info: works" "$rc" 0
+"$BUILD/vmsend" -q -d 1 --compress=zstd "$T/core" "$T/zstd" 2>"$T/err"
+run "$vmrecv" --check "$T/zstd"
+like "vmrecv --check of a codec that isn't built in: says so" "$rc $(<"$T/err")$(<"$T/out")" "^[1-5] .*zstd"
+
+run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr install
+is "make install: done" "$rc" 0
+is "make install: puts programs and manual pages in place, and nothing else" \
+    "$(cd "$T/dest" && find . -type f -printf '%P %m\n' | sort)" \
+    "usr/sbin/vmrecv 755
+usr/sbin/vmsend 755
+usr/share/man/man8/vmrecv.8 644
+usr/share/man/man8/vmsend.8 644"
+run "$T/dest/usr/sbin/vmsend" --version
+is "make install: what is installed runs" "$rc" 0
+run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr uninstall
+is "make uninstall: takes all of it away" "$rc $(find "$T/dest" -type f)" "0 "
+run build help
+is "make help: has lines of at most 80 columns" "$rc $(awk 'length > 80' "$T/out")" "0 "
+done_testing
