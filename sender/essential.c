@@ -328,31 +328,6 @@ static void add_stacks(struct finder *e, bool with_targets)
 
 /* --- pages allocated at boot --- */
 
-/*
- * The bit of PG_reserved, which VMCOREINFO doesn't tell: the one that nearly all of the image's
- * pages have. Bits above 24 are node, zone and section. 0: not found.
- */
-static uint64_t find_reserved_flag(const struct kmodel *km)
-{
-	unsigned pages = 0, having[24] = {0};
-	uint8_t raw[STRUCT_PAGE_BYTES_MAX];
-
-	for (uint64_t pfn = km->image.first; pfn < km->image.end; pfn += 16) {
-		bool known;
-
-		pagemap_read(&km->pagemap, pfn, 1, raw, &known);
-		if (!known)
-			continue;
-		pages++;
-		for (size_t b = 0; b < ARRAY_LEN(having); b++)
-			having[b] += (unsigned)(le64_get(raw + km->rules.flags_off) >> b & 1);
-	}
-	for (size_t b = 0; b < ARRAY_LEN(having); b++)
-		if (pages && having[b] > pages / 2)
-			return UINT64_C(1) << b;
-	return 0;
-}
-
 /* The pages that hold the struct pages themselves: reserved too, but many, and no reader needs them
  * to open a dump. */
 static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret, struct error *err)
@@ -379,14 +354,13 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 static int add_boot_pages(struct finder *e, struct error *err)
 {
 	const struct kmodel *km = e->km;
-	const uint64_t reserved = find_reserved_flag(km);
 	const size_t bytes = km->rules.struct_page_bytes, batch = 4096;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
 	AUTO_FREE uint8_t *raw = malloc(batch * STRUCT_PAGE_BYTES_MAX);
 	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes, pfn = 0;
 	int r;
 
-	if (!reserved || !raw)
+	if (!km->reserved || !raw)
 		return raw ? 0 : error_set(err, -ENOMEM, "out of memory for the essential pages");
 	r = find_pagemap_pages(e, &pagemap_pages, err);
 	if (r < 0)
@@ -398,7 +372,7 @@ static int add_boot_pages(struct finder *e, struct error *err)
 					      raw, &known);
 
 		for (size_t i = 0; known && i < n && budget; i++) {
-			if (!(le64_get(raw + i * bytes + km->rules.flags_off) & reserved) ||
+			if (!(le64_get(raw + i * bytes + km->rules.flags_off) & km->reserved) ||
 			    pageset_has(pagemap_pages, pfn + i) || pageset_has(e->pages, pfn + i))
 				continue;
 			pageset_add(e->pages, pfn + i, pfn + i + 1);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "bytes.h"
 #include "checked.h"
 #include "kmodel.h"
 #include "pageset.h"
@@ -20,6 +21,7 @@ struct filter_chunk {
 	uint64_t first, end;		  /* pfns; a bit of the words is a pfn from first on */
 	uint64_t drop[CHUNK_WORDS_MAX];	  /* pages to leave out */
 	uint64_t poison[CHUNK_WORDS_MAX]; /* pages with broken memory: left out whatever they are */
+	uint64_t image[CHUNK_WORDS_MAX];  /* the kernel image's pages in use: kept */
 	uint64_t classes[CLASS_COUNT];
 	uint64_t odd;
 	uint64_t overhang_end; /* a block that begins here ends there; 0, or beyond `end` */
@@ -66,21 +68,6 @@ static void set_bits(uint64_t *words, uint64_t bit, uint64_t end)
 		set_bit(words, bit);
 }
 
-static uint64_t count_bits(const uint64_t *words, uint64_t bit, uint64_t end)
-{
-	uint64_t n = 0;
-
-	for (; bit < end; bit++) {
-		if (bit % 64 == 0 && bit + 64 <= end) {
-			n += (unsigned)__builtin_popcountll(words[bit / 64]);
-			bit += 63;
-		} else {
-			n += has_bit(words, bit);
-		}
-	}
-	return n;
-}
-
 /* The index of the first range of pages with data that ends behind `pfn`. */
 static size_t first_range(const struct memmap *map, uint64_t pfn)
 {
@@ -97,22 +84,69 @@ static size_t first_range(const struct memmap *map, uint64_t pfn)
 	return low;
 }
 
+/*
+ * Whether a class can't be that of the image's pages in use, whatever struct pages say: one wrong
+ * bit there must not cost a page without which no reader opens the dump. Without PG_reserved all of
+ * the image counts as in use, and what the buddy lists have of it is free all the same.
+ */
+static bool spares_image(const struct kmodel *km, enum page_class class)
+{
+	return class != CLASS_KERNEL && (km->reserved || class != CLASS_FREE);
+}
+
+/* Pages [first, end) of the chunk, all in the word `w`, are of that class. */
+static void apply_word(const struct filter *f, struct filter_chunk *c, enum page_class class,
+		       size_t w, uint64_t pages)
+{
+	const uint64_t poisoned = pages & c->poison[w];
+	const uint64_t kept = spares_image(f->km, class) ? pages & c->image[w] & ~poisoned : 0;
+	const uint64_t rest = pages & ~poisoned & ~kept;
+
+	c->classes[CLASS_HWPOISON] += (unsigned)__builtin_popcountll(poisoned);
+	c->classes[CLASS_KERNEL] += (unsigned)__builtin_popcountll(kept);
+	c->classes[class] += (unsigned)__builtin_popcountll(rest);
+	if (f->exclude & 1U << class)
+		c->drop[w] |= rest;
+}
+
 /* Pages [first, end) of the chunk are of that class. */
 static void apply(const struct filter *f, struct filter_chunk *c, enum page_class class,
 		  uint64_t first, uint64_t end)
 {
-	const uint64_t poisoned = count_bits(c->poison, first - c->first, end - c->first);
+	uint64_t bit = first - c->first;
+	const uint64_t last = end - c->first;
 
-	c->classes[class] += end - first - poisoned;
-	c->classes[CLASS_HWPOISON] += poisoned;
-	if (f->exclude & 1U << class)
-		set_bits(c->drop, first - c->first, end - c->first);
+	while (bit < last) {
+		const uint64_t n = MIN(last - bit, 64 - bit % 64);
+
+		apply_word(f, c, class, (size_t)(bit / 64), UINT64_MAX >> (64 - n) << bit % 64);
+		bit += n;
+	}
 }
 
 /* --- workers --- */
 
-/* Read the struct pages of [first, end) into their places, and note which are known and which are
- * poisoned. */
+/* Note of the pages from `first` on, whose struct pages lie at `raw` or aren't known (NULL), which
+ * are poisoned, and which are the image's in use. */
+static void note_flags(const struct kmodel *km, struct filter_chunk *c, uint64_t first, size_t n,
+		       const uint8_t *raw)
+{
+	const struct pfn_range image = {MAX(km->image.first, first), MIN(km->image.end, first + n)};
+	const size_t bytes = km->rules.struct_page_bytes;
+
+	for (size_t i = 0; raw && km->rules.hwpoison && i < n; i++)
+		if (page_is_hwpoison(&km->rules, raw + i * bytes))
+			set_bit(c->poison, first - c->first + i);
+	for (uint64_t pfn = image.first; pfn < image.end; pfn++) {
+		const uint8_t *page = raw ? raw + (pfn - first) * bytes : NULL;
+
+		if (!page || !km->reserved || (le64_get(page + km->rules.flags_off) & km->reserved))
+			set_bit(c->image, pfn - c->first);
+	}
+}
+
+/* Read the struct pages of [first, end) into their places, and note which are known, and what their
+ * flags say. */
 static void read_struct_pages(struct filter_worker *w, struct filter_chunk *c, uint64_t first,
 			      uint64_t end)
 {
@@ -128,20 +162,9 @@ static void read_struct_pages(struct filter_worker *w, struct filter_chunk *c, u
 
 		if (known)
 			set_bits(w->known, at, at + n);
-		for (size_t i = 0; known && km->rules.hwpoison && i < n; i++)
-			if (page_is_hwpoison(&km->rules, out + i * bytes))
-				set_bit(c->poison, at + i);
+		note_flags(km, c, first, n, known ? out : NULL);
 		first += n;
 	}
-}
-
-/* Kernel image pages are left out only as free: what is freed of it is in the buddy lists, and no
- * other class lies there. */
-static bool is_image_exception(const struct kmodel *km, uint64_t pfn, const struct page_verdict *v)
-{
-	if (v->class != CLASS_CACHE && v->class != CLASS_CACHE_PRIVATE && v->class != CLASS_USER)
-		return false;
-	return pfn < km->image.end && pfn + v->pages > km->image.first;
 }
 
 static struct page_verdict judge(const struct filter_worker *w, struct filter_chunk *c,
@@ -158,7 +181,7 @@ static struct page_verdict judge(const struct filter_worker *w, struct filter_ch
 		return v;
 	v = page_classify(&km->rules, pfn, page, has_next ? page + bytes : NULL);
 	c->odd += v.odd;
-	if (!(km->rules.known & 1U << v.class) || is_image_exception(km, pfn, &v))
+	if (!(km->rules.known & 1U << v.class))
 		return (struct page_verdict){.class = CLASS_KERNEL, .pages = 1};
 	return v;
 }

@@ -15,6 +15,9 @@ enum {
 	   five zones. */
 	NODES_MAX = 4096,
 	ZONES_MAX = 16,
+
+	RESERVED_STEP = 32, /* every so many pages of the image are asked for PG_reserved */
+	FLAG_BITS = 24, /* above are node, zone and section. Source: Linux page-flags-layout.h */
 };
 
 /* The kernel image's pages: of the load whose virtual addresses are the image's. QEMU's cores have
@@ -29,6 +32,33 @@ static struct pfn_range find_image(const struct vmcore *core)
 						  (l->paddr + l->mem_bytes) / core->page_bytes};
 	}
 	return (struct pfn_range){0};
+}
+
+/*
+ * The bit of PG_reserved, which VMCOREINFO doesn't tell (12 until 6.11, 13 since): the only one
+ * that most of the image's pages have. What was freed of the image (init memory, gaps) has lost it.
+ * 0: not found.
+ */
+static uint64_t find_reserved(const struct kmodel *km)
+{
+	unsigned pages = 0, having[FLAG_BITS] = {0};
+	uint8_t raw[STRUCT_PAGE_BYTES_MAX];
+	uint64_t found = 0;
+
+	for (uint64_t pfn = km->image.first; pfn < km->image.end; pfn += RESERVED_STEP) {
+		bool known;
+
+		pagemap_read(&km->pagemap, pfn, 1, raw, &known);
+		if (!known)
+			continue;
+		pages++;
+		for (size_t b = 0; b < FLAG_BITS; b++)
+			having[b] += (unsigned)(le64_get(raw + km->rules.flags_off) >> b & 1);
+	}
+	for (size_t b = 0; b < FLAG_BITS; b++)
+		if (pages && having[b] > pages / 2)
+			found |= UINT64_C(1) << b;
+	return found & (found - 1) ? 0 : found;
 }
 
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
@@ -52,6 +82,8 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 		return;
 	}
 	page_rules_init(&km->rules, core->info, km->pagemap.struct_page_bytes, wanted, remarks);
+	if (km->rules.known)
+		km->reserved = find_reserved(km);
 }
 
 void kmodel_deinit(struct kmodel *km)

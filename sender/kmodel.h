@@ -22,8 +22,8 @@ struct kmodel {
 	struct paging paging;
 	struct pagemap pagemap;
 	struct page_rules rules; /* .known is 0 where struct pages can't be had */
-	struct pfn_range
-		image; /* the kernel image: there only free pages are left out; empty: not known */
+	struct pfn_range image;	 /* the kernel image; empty: not known */
+	uint64_t reserved;	 /* PG_reserved as a mask: the image's pages in use; 0: not known */
 };
 
 /*
