@@ -20,10 +20,7 @@ static bool is_sent(const struct sent *sent, uint64_t off, uint64_t n)
 {
 	if (off > sent->size_bytes || n > sent->size_bytes - off)
 		return false;
-	for (uint64_t i = off; i < off + n; i++)
-		if (!sent->map[i])
-			return false;
-	return true;
+	return n == 0 || !memchr(sent->map + off, 0, n);
 }
 
 static void grow(struct core_stream *s, struct sent *sent, size_t end)
@@ -119,10 +116,8 @@ static void judge_record(struct core_stream *s, struct sent *sent, const struct 
 	assert_true(rec->size_bytes <= FLAT_DATA_RUN_BYTES);
 	grow(s, sent, (size_t)(rec->off + rec->size_bytes));
 	memcpy(s->file + rec->off, bytes, rec->size_bytes);
-	for (uint64_t i = rec->off; i < rec->off + rec->size_bytes; i++) {
-		assert_false(sent->map[i]); /* no overlap */
-		sent->map[i] = 1;
-	}
+	assert_null(memchr(sent->map + rec->off, 1, rec->size_bytes)); /* no overlap */
+	memset(sent->map + rec->off, 1, rec->size_bytes);
 	if (!prologue_known)
 		return;
 	if (rec->off < table_end(s))
