@@ -132,9 +132,12 @@ named = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$(notdir $t)),$t)),$1)
 prove = $(if $(call named,$1),BUILD=$(BUILD) prove --exec env --timer -j$(JOBS) $(if $(V),--verbose) \
 	$(call named,$1),@echo "no test has '$(T)' in its name"; false)
 
-check_tests = $(unit_tests) $(wildcard tests/cli/*.t) tests/model/run
-dump_tests = $(wildcard tests/e2e/*.t)
-sanitized_tests = $(unit_tests) tests/cli/corpus.t tests/cli/vmrecv.t tests/e2e/damage.t tests/e2e/roundtrip.t
+check_tests = tests/model/run $(unit_tests) $(wildcard tests/cli/*.t) scripts/check-includes
+# The longest first.
+dump_tests = tests/e2e/readers.t $(filter-out %/readers.t,$(wildcard tests/e2e/*.t))
+# With roundtrip.t first: the longest. Damaged streams make no threads meet.
+sanitized_tests = tests/e2e/roundtrip.t $(if $(findstring address,$(CFLAGS)),tests/e2e/damage.t) \
+	$(unit_tests) tests/cli/corpus.t tests/cli/vmrecv.t
 
 .PHONY: check check-dumps sanitized
 check: all $(unit_tests) $(fuzz_targets)

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
 need "$MAKEDUMPFILE" "${crash[0]}"
-VMSEND_DUMP='' use_core k61-qemu
+use_core k61-qemu
 use_vmlinux
 
 commands=(sys log 'ps' 'kmem -i' 'p init_uts_ns' 'struct task_struct init_task')
