@@ -132,10 +132,24 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 	const struct dump *d = ctx;
 	const struct progress_state state = state_of(d);
 
+	/* Extents end with a chunk. */
+	if (state.done == d->result->essential_pages)
+		d->result->essential_end = state.bytes_out;
 	progress_update(d->setup->progress, &state);
 	if (d->setup->cancelled && d->setup->cancelled())
 		return error_set(err, -ECANCELED, "stopped by a signal");
 	return 0;
+}
+
+/* The pages of the essential extents that the dump level has left in. */
+static uint64_t count_essential(const struct dump *d)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < d->order.essential_count; i++)
+		pages += pageset_rank(d->pages, d->order.extents[i].end) -
+			 pageset_rank(d->pages, d->order.extents[i].first);
+	return pages;
 }
 
 /* All that is needed before the first byte goes out. */
@@ -162,6 +176,7 @@ static int prepare(struct dump *d, struct error *err)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	w.pages = d->result->pages = pageset_count(d->pages);
 	r = sending_order_init(&d->order, s->km, err);
+	d->result->essential_pages = r == 0 ? count_essential(d) : 0;
 	if (r == 0)
 		r = plan_new(d->pages, d->order.extents, d->order.count,
 			     chunk_pages(s->core->page_bytes), &d->plan, err);

@@ -115,6 +115,20 @@ static void say_summary(const struct dump_result *res, double seconds)
 		 format_duration(time, sizeof(time), seconds));
 }
 
+/* What has to arrive for a dump that is cut short to be of use. */
+static void say_essential(const struct dump_result *res, uint64_t page_bytes)
+{
+	char memory[16], stream[16];
+
+	if (res->essential_end)
+		log_detail("essential: %" PRIu64 " pages, %s, in the first %s of the stream",
+			   res->essential_pages,
+			   format_size(memory, sizeof(memory), res->essential_pages * page_bytes),
+			   format_size(stream, sizeof(stream), res->essential_end));
+	else
+		log_detail("essential: no page is known to be");
+}
+
 /* Warnings about what was delivered; the exit status that they make. */
 static enum exit_status judge(const struct job *job)
 {
@@ -166,9 +180,11 @@ static int dump_into(struct job *job, struct sink *sink, struct error *err)
 			    format_size(size, sizeof(size), memory));
 	r = dump_run(&setup, &job->res, err);
 	say_remarks(job);
-	if (r == 0)
-		say_summary(&job->res, progress_seconds(progress));
-	return r;
+	if (r < 0)
+		return r;
+	say_essential(&job->res, job->core->page_bytes);
+	say_summary(&job->res, progress_seconds(progress));
+	return 0;
 }
 
 static int dump_to_stream(struct job *job, struct error *err)
