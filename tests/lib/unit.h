@@ -21,6 +21,10 @@ struct unit {
 /* Add one. `name` finishes the sentence "it ..."; `row` is what the test finds at *state. */
 void unit_add(struct unit *u, const char *name, CMUnitTestFunction test, const void *row);
 
+/* Add one that can't be run here, and say why: TAP counts it as skipped. (cmocka's skip() counts as
+ * a failure there.) */
+void unit_skip(struct unit *u, const char *name, const char *reason);
+
 /* Add one for each row of a table whose rows begin with `const char *name`. */
 #define UNIT_ADD_ROWS(u, table, test)                                                              \
 	do {                                                                                       \
