@@ -76,7 +76,7 @@ static const struct good goods[] = {
 	 {.levels = {1, 2, 3, 4, 5, 6, 7, 8}, .level_count = 8, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
 	{"options: takes the last of two lists", "-d 31,1 -d 0",
 	 {.levels = {0}, .level_count = 1, .log_level = LOG_NOTE, .codec = CODEC_COUNT}, "/proc/vmcore", NULL},
-	{"options: takes the last of two codecs", "-l -c",
+	{"options: takes the last of two codecs", "-p -c",
 	 {DEFAULTS, .codec = CODEC_ZLIB}, "/proc/vmcore", NULL},
 	{"options: takes --compress", "--compress=snappy",
 	 {DEFAULTS, .codec = CODEC_SNAPPY}, "/proc/vmcore", NULL},
