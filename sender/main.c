@@ -83,8 +83,8 @@ static void choose_level(struct job *job)
 	}
 	job->lower_level = true;
 	job->level = kmodel_served_level(&job->km, o->levels[0]);
-	remark(&job->remarks, "dump level %u can't be served for this vmcore: level %u is",
-	       o->levels[0], job->level);
+	remark_also(&job->remarks, "dump level %u is served in place of %u", job->level,
+		    o->levels[0]);
 }
 
 static void warn_of_input(const struct job *job)

@@ -179,10 +179,20 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 	get_numbers(r, info);
 	get_compound_rules(r, info);
 	if (!judge_base(r, info, &missing)) {
-		cant_tell(remarks, "cache, user and free", missing);
+		if (wanted & ~page_classes_of_level(0))
+			cant_tell(remarks, "cache, user and free", missing);
 		return;
 	}
 	has_mapping = get_field(info, "page.mapping", 8, struct_page_bytes, &r->mapping_off);
+	if (has_mapping)
+		r->known |= 1 << CLASS_USER;
+	else if (wanted & (cache | 1 << CLASS_USER))
+		cant_tell(remarks, "cache and user", "page.mapping");
+
+	if (has_mapping && r->lru && r->private && r->swapcache && r->swapbacked)
+		r->known |= cache;
+	else if (has_mapping && (wanted & cache))
+		cant_tell(remarks, "cache", "PG_lru, PG_private, PG_swapcache or PG_swapbacked");
 
 	if (r->type_buddy.mask && r->free_orders &&
 	    get_field(info, "page.private", 8, struct_page_bytes, &r->private_off))
@@ -191,16 +201,6 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 		cant_tell(remarks, "free",
 			  "PAGE_BUDDY_MAPCOUNT_VALUE, page.private or zone.free_area");
 
-	if (has_mapping && r->lru && r->private && r->swapcache && r->swapbacked)
-		r->known |= cache;
-	else if (wanted & cache)
-		cant_tell(remarks, "cache",
-			  "page.mapping, PG_lru, PG_private, PG_swapcache or PG_swapbacked");
-
-	if (has_mapping)
-		r->known |= 1 << CLASS_USER;
-	else if (wanted & 1 << CLASS_USER)
-		cant_tell(remarks, "user", "page.mapping");
 	if ((wanted & 1 << CLASS_USER) && (r->order_kind == ORDER_UNKNOWN || !r->head_mask))
 		remark(remarks,
 		       "only the first page of each huge page is left out: VMCOREINFO doesn't say "

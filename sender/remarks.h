@@ -21,4 +21,7 @@ struct remarks {
 /* Add a line, without the final newline. */
 void remark(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
 
+/* Add to the last line what follows from it; a line of its own where there is none, or no room. */
+void remark_also(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
+
 #endif
