@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -158,6 +159,43 @@ static void test_write(void **state)
 	assert_memory_equal(o.bytes + 100, want, MUCH);
 	free(o.bytes);
 	free(want);
+}
+
+static void *write_late(void *arg)
+{
+	const struct other_end *o = arg;
+
+	usleep(200000);
+	(void)!write(o->fd, "x", 1);
+	return NULL;
+}
+
+/* Of this thread. */
+static long long cpu_ns(void)
+{
+	struct timespec used;
+
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used), 0);
+	return used.tv_sec * 1000000000LL + used.tv_nsec;
+}
+
+static void test_waits_without_spinning(void **state UNUSED)
+{
+	struct other_end o = {0};
+	long long before;
+	int fds[2];
+	char byte;
+
+	open_pipe(fds);
+	fcntl(fds[0], F_SETFL, O_NONBLOCK);
+	o.fd = fds[1];
+	assert_int_equal(pthread_create(&o.thread, NULL, write_late, &o), 0);
+	before = cpu_ns();
+	assert_int_equal(io_read_full(fds[0], &byte, 1), 1);
+	assert_true(cpu_ns() - before < 50000000); /* of 200 ms */
+	pthread_join(o.thread, NULL);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 static void test_at_offsets(void **state UNUSED)
@@ -312,6 +350,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "io_write_full, io_writev_full: write all to a slow reader", test_write, &no);
 	unit_add(&u, "io_write_full, io_writev_full: wait for a descriptor that doesn't block",
 		 test_write, &yes);
+	unit_add(&u, "io_read_full: doesn't spin while it waits", test_waits_without_spinning,
+		 NULL);
 	unit_add(&u, "io_pread_full, io_pwrite_full: go by offsets", test_at_offsets, NULL);
 	unit_add(&u, "io: returns the system's error", test_errors, NULL);
 	unit_add(&u, "io_fsync_parent: takes any path", test_fsync_parent, NULL);

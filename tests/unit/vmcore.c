@@ -236,6 +236,37 @@ static void test_refused_window(void **state UNUSED)
 	close_core(&o);
 }
 
+/* How far the mapping that has `p` goes on behind it. */
+static size_t mapped_bytes(const void *p)
+{
+	const uintptr_t at = (uintptr_t)p;
+	FILE *f = fopen("/proc/self/maps", "r");
+	unsigned long first, end;
+	size_t n = 0;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f))
+		if (sscanf(line, "%lx-%lx", &first, &end) == 2 && at >= first && at < end)
+			n = end - at;
+	fclose(f);
+	return n;
+}
+
+/* What lies in the file behind a piece may be what mmap() of /proc/vmcore refuses. */
+static void test_window_ends(void **state UNUSED)
+{
+	struct opened o = {0};
+	uint64_t lost;
+
+	core_add_load(&o.plan, 0, 20 * CORE_PAGE, 20 * CORE_PAGE);
+	core_add_load(&o.plan, 64 << 20, 8 << 20, 8 << 20);
+	open_core(&o, VMCORE_ACCESS_MMAP);
+	assert_int_equal(mapped_bytes(page_source_get(o.src, 0, 1, &lost)), 20 * CORE_PAGE);
+	assert_int_equal(mapped_bytes(page_source_get(o.src, 16384, 1, &lost)), 1 << 20);
+	close_core(&o);
+}
+
 /* A page that a window has is the file's own; one that no piece has whole is put together. */
 static void test_mapped(void **state UNUSED)
 {
@@ -377,6 +408,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "page_source_get: loses pages of a file that shrinks", test_shrinks, NULL);
 	unit_add(&u, "page_source_get: reads where a window is refused, and there alone",
 		 test_refused_window, NULL);
+	unit_add(&u, "page_source_get: has windows of 1 MiB that end with their piece",
+		 test_window_ends, NULL);
 	unit_add(&u, "page_source_get: maps what lies in one piece", test_mapped, NULL);
 	UNIT_ADD_ROWS(&u, infos, test_info);
 	unit_add(&u, "vmcore_open: takes the first VMCOREINFO", test_first_info_counts, NULL);
