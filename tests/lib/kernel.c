@@ -296,8 +296,10 @@ struct kernel *kernel_new(const struct kernel_setup *setup)
 		k->setup.levels == 5);
 	kernel_add_info(k, "NUMBER(sme_mask)=%" PRIu64 "\n%s", k->setup.sme_mask,
 			k->setup.series->info);
-	for (uint64_t p = 0; p < KERNEL_BYTES; p += entry_bytes(2))
+	for (uint64_t p = 0; p < KERNEL_BYTES; p += entry_bytes(2)) {
 		kernel_map(k, KERNEL_DIRECT_MAP + p, p, 2);
+		kernel_map(k, KERNEL_SYMBOL_TABLES + p, p, 2);
+	}
 	for (uint64_t p = 0; p < KERNEL_IMAGE_BYTES; p += KERNEL_PAGE)
 		kernel_map(k, KERNEL_IMAGE_VADDR + p, KERNEL_IMAGE + p, 1);
 	make_sections(k);

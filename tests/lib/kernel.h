@@ -34,6 +34,9 @@ enum {
 #define KERNEL_VMEMMAP	   UINT64_C(0xffffea0000000000)
 #define KERNEL_IMAGE_VADDR UINT64_C(0xffffffff81000000)
 
+/* All of the kernel's memory is mapped here too, within reach of the image's addresses. */
+#define KERNEL_SYMBOL_TABLES UINT64_C(0xffffffff82000000)
+
 /* How one series of kernels marks its pages, and says so: numbers of flag bits, values of _mapcount
  * (0: it has no such type). */
 struct kernel_series {

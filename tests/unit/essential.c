@@ -1,0 +1,362 @@
+/* sender/essential.h, sender/sending_order.h: what readers need first, and the order it makes. */
+#include "../lib/unit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../sender/essential.h"
+#include "../../sender/kmodel.h"
+#include "../../sender/pageset.h"
+#include "../../sender/remarks.h"
+#include "../../sender/sending_order.h"
+#include "../../sender/vmcore.h"
+#include "../lib/kernel.h"
+#include "../lib/kernelsyms.h"
+#include "bytes.h"
+
+enum {
+	ALL = (1 << CLASS_COUNT) - 1 - (1 << CLASS_KERNEL),
+	CPUS = 2,
+	AREA_BYTES = 32 << 10,
+	PERCPU_START = 0x0, /* per-CPU variables are told from 0 on */
+	CURRENT_TASK = 0x1000,
+	STACK_BYTES = 16 << 10,
+	/* In the image. */
+	TEXT_BYTES = 0x20000,
+	OFFSETS_AT = 0x30000,
+	UNIT_SIZE_AT = 0x31000,
+	NR_CPUS_AT = 0x31008,
+	BANNER_AT = 0x10000,
+	CONSTANTS_AT = 0x12000,
+	CONSTANTS_BYTES = 0x2000,
+};
+
+/* A kernel with CPUs, tasks and a log, and where each of them lies. */
+struct fixture {
+	struct kernel *k;
+	struct vmcore *core;
+	struct kmodel km;
+	struct remarks remarks;
+	struct pageset *parts[ESSENTIAL_PARTS];
+	uint64_t area[CPUS], task[CPUS], stack[CPUS], table, log_text, boot_page, other;
+};
+
+static uint8_t *image_at(struct fixture *f, uint64_t at)
+{
+	return kernel_at(f->k, KERNEL_IMAGE + at);
+}
+
+static void add_log(struct fixture *f)
+{
+	const uint64_t ring = kernel_alloc(f->k, KERNEL_PAGE, KERNEL_PAGE);
+	const uint64_t descs = kernel_alloc(f->k, KERNEL_PAGE, KERNEL_PAGE);
+	const uint64_t pointer = ring + 0x800;
+
+	f->log_text = kernel_alloc(f->k, 1 << 14, KERNEL_PAGE);
+	le64_put(kernel_at(f->k, pointer), KERNEL_DIRECT_MAP + ring);
+	le32_put(kernel_at(f->k, ring), 4);
+	le64_put(kernel_at(f->k, ring + 8), KERNEL_DIRECT_MAP + descs);
+	le64_put(kernel_at(f->k, ring + 16), KERNEL_DIRECT_MAP + descs);
+	le32_put(kernel_at(f->k, ring + 40), 14);
+	le64_put(kernel_at(f->k, ring + 48), KERNEL_DIRECT_MAP + f->log_text);
+	kernel_add_info(f->k,
+			"SYMBOL(prb)=%" PRIx64 "\nOFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET("
+					       "printk_ringbuffer.text_data_ring)=40\n"
+			"OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
+			"OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_data_ring.size_bits)=0\n"
+			"OFFSET(prb_data_ring.data)=8\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n",
+			KERNEL_DIRECT_MAP + pointer);
+}
+
+static void add_symbols(struct fixture *f, bool hot)
+{
+	const struct kernel_symbol symbols[] = {
+		{"A__per_cpu_start", PERCPU_START},
+		{hot ? "Apcpu_hot" : "Acurrent_task", CURRENT_TASK},
+		{"T_stext", KERNEL_IMAGE_VADDR},
+		{"Rlinux_banner", KERNEL_IMAGE_VADDR + BANNER_AT},
+		{"R__start_ro_after_init", KERNEL_IMAGE_VADDR + CONSTANTS_AT},
+		{"R__end_ro_after_init", KERNEL_IMAGE_VADDR + CONSTANTS_AT + CONSTANTS_BYTES},
+		{"D_sdata", KERNEL_IMAGE_VADDR + TEXT_BYTES},
+		{"D__per_cpu_offset", KERNEL_IMAGE_VADDR + OFFSETS_AT},
+		{"Dpcpu_unit_size", KERNEL_IMAGE_VADDR + UNIT_SIZE_AT},
+		{"Dnr_cpu_ids", KERNEL_IMAGE_VADDR + NR_CPUS_AT},
+	};
+
+	kernel_add_symbols(f->k, symbols, ARRAY_LEN(symbols), KERNEL_PERCPU_ABSOLUTE);
+}
+
+static struct fixture *new_fixture(const struct kernel_setup *setup)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	f->k = kernel_new(setup);
+	add_log(f);
+	for (unsigned i = 0; i < CPUS; i++) {
+		/* Apart from each other by more than the gaps that are filled. */
+		f->area[i] = kernel_alloc(f->k, AREA_BYTES, 256 << 10);
+		f->task[i] = kernel_alloc(f->k, 16 << 10, 256 << 10);
+		f->stack[i] = kernel_alloc(f->k, STACK_BYTES, 256 << 10);
+		le64_put(image_at(f, OFFSETS_AT + 8 * i), KERNEL_DIRECT_MAP + f->area[i]);
+		le64_put(kernel_at(f->k, f->area[i] + CURRENT_TASK),
+			 KERNEL_DIRECT_MAP + f->task[i]);
+		/* A vmalloc'ed stack, with the task's address on it. */
+		for (uint64_t at = 0; at < STACK_BYTES; at += KERNEL_PAGE)
+			f->table = kernel_map(f->k,
+					      UINT64_C(0xffffc90000000000) + i * STACK_BYTES + at,
+					      f->stack[i] + at, 1);
+		le64_put(kernel_at(f->k, f->stack[i] + 0x3e00),
+			 KERNEL_DIRECT_MAP + f->task[i] + 64);
+		kernel_add_cpu(f->k, UINT64_C(0xffffc90000000000) + i * STACK_BYTES + 0x3d08);
+	}
+	le32_put(image_at(f, UNIT_SIZE_AT), AREA_BYTES);
+	le32_put(image_at(f, NR_CPUS_AT), CPUS);
+	f->other = kernel_alloc(f->k, KERNEL_PAGE, 256 << 10);
+	f->boot_page = kernel_alloc(f->k, KERNEL_PAGE, 256 << 10);
+	kernel_set_flag(f->k, f->boot_page / KERNEL_PAGE, 12);
+	return f;
+}
+
+static void find(struct fixture *f)
+{
+	struct error err = {0};
+
+	f->core = kernel_open(f->k);
+	kmodel_init(&f->km, f->core, ALL, &f->remarks);
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+		assert_int_equal(pageset_new(f->core->map.max_mapnr, &f->parts[i], &err), 0);
+	if (essential_find(&f->km, f->parts, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static void free_fixture(struct fixture *f)
+{
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+		pageset_free(f->parts[i]);
+	kmodel_deinit(&f->km);
+	vmcore_free(f->core);
+	kernel_free(f->k);
+	free(f);
+}
+
+static bool has(const struct fixture *f, unsigned part, uint64_t paddr, uint64_t bytes)
+{
+	for (uint64_t p = paddr; p < paddr + bytes; p += KERNEL_PAGE)
+		if (!pageset_has(f->parts[part], p / KERNEL_PAGE))
+			return false;
+	return true;
+}
+
+static bool has_any(const struct fixture *f, uint64_t paddr)
+{
+	for (unsigned i = 0; i < ESSENTIAL_PARTS; i++)
+		if (has(f, i, paddr, 1))
+			return true;
+	return false;
+}
+
+/* What every kernel has of it. */
+static void check_common(const struct fixture *f)
+{
+	assert_true(has(f, ESSENTIAL_POINTED, kernel_top_table(f->k), 1));
+	assert_true(has(f, ESSENTIAL_POINTED, f->table, 1));
+	assert_true(has(f, ESSENTIAL_POINTED, f->log_text, 1 << 14));
+	for (unsigned i = 0; i < CPUS; i++)
+		assert_true(has(f, ESSENTIAL_POINTED, f->stack[i], STACK_BYTES));
+	assert_false(has_any(f, f->other));
+	assert_false(has_any(f, (uint64_t)(KERNEL_BYTES + 0x10000)));
+}
+
+static void test_named(void **state UNUSED)
+{
+	for (unsigned hot = 0; hot < 2; hot++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){0});
+
+		add_symbols(f, hot);
+		find(f);
+		check_common(f);
+		for (unsigned i = 0; i < CPUS; i++) {
+			assert_true(has(f, ESSENTIAL_POINTED, f->area[i], AREA_BYTES));
+			assert_true(has(f, ESSENTIAL_POINTED, f->task[i], 16 << 10));
+		}
+		/* Code comes last, but for the page that tells which vmlinux it is, and for what
+		 * was constant from boot on. */
+		assert_true(has(f, ESSENTIAL_IMAGE_TEXT, KERNEL_IMAGE, TEXT_BYTES));
+		assert_true(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE + TEXT_BYTES,
+				KERNEL_IMAGE_BYTES - TEXT_BYTES));
+		assert_false(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE + 0x8000, 1));
+		assert_true(has(f, ESSENTIAL_POINTED, KERNEL_IMAGE + BANNER_AT, 1));
+		assert_true(
+			has(f, ESSENTIAL_POINTED, KERNEL_IMAGE + CONSTANTS_AT, CONSTANTS_BYTES));
+		/* The tasks are known: no need to guess. */
+		assert_false(has_any(f, f->boot_page));
+		free_fixture(f);
+	}
+}
+
+/* Without a symbol table: what the stacks point at, and what was allocated at boot. */
+static void test_unnamed(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+
+	find(f);
+	check_common(f);
+	for (unsigned i = 0; i < CPUS; i++)
+		assert_true(has(f, ESSENTIAL_POINTED, f->task[i], 16 << 10));
+	assert_true(has(f, ESSENTIAL_POINTED, f->boot_page, 1));
+	assert_true(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE, KERNEL_IMAGE_BYTES));
+	assert_int_equal(pageset_next(f->parts[ESSENTIAL_IMAGE_TEXT], 0), f->core->map.max_mapnr);
+	free_fixture(f);
+}
+
+static void test_section_roots(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+	uint64_t roots = 0;
+
+	/* The one word that points at the array of sections. */
+	find(f);
+	for (uint64_t at = 0; at < KERNEL_BYTES && !roots; at += KERNEL_PAGE)
+		if (le64_get(kernel_at(f->k, at)) > KERNEL_DIRECT_MAP &&
+		    le64_get(kernel_at(f->k, at)) < KERNEL_DIRECT_MAP + KERNEL_BYTES &&
+		    (le64_get(kernel_at(f->k, le64_get(kernel_at(f->k, at)) - KERNEL_DIRECT_MAP)) &
+		     0xfff) == 0xf)
+			roots = at;
+	assert_int_not_equal(roots, 0);
+	assert_true(has(f, ESSENTIAL_POINTED, roots, 1));
+	assert_true(
+		has(f, ESSENTIAL_POINTED, le64_get(kernel_at(f->k, roots)) - KERNEL_DIRECT_MAP, 1));
+	free_fixture(f);
+}
+
+/* Without an image load (QEMU's cores) the image is found by _stext. */
+static void test_image_by_stext(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){.no_image_load = true});
+
+	find(f);
+	assert_true(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE, KERNEL_IMAGE_BYTES));
+	free_fixture(f);
+}
+
+static void test_nothing_known(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){.no_info = true});
+	struct sending_order order;
+	struct error err;
+
+	find(f);
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+		assert_int_equal(pageset_next(f->parts[i], 0), f->core->map.max_mapnr);
+	assert_int_equal(sending_order_init(&order, &f->km, &err), 0);
+	assert_int_equal(order.essential_count, 0);
+	assert_int_equal(order.count, 1);
+	assert_int_equal(order.extents[0].first, 0);
+	assert_int_equal(order.extents[0].end, f->core->map.max_mapnr);
+	sending_order_deinit(&order);
+	free_fixture(f);
+}
+
+/* --- corrupt kernels --- */
+
+/* Values that would make everything essential, or keep it busy for ever. */
+static void test_bounds(void **state UNUSED)
+{
+	static const char *const more[] = {
+		"LENGTH(mem_section)=18446744073709551615",
+		"SIZE(prb_desc)=18446744073709551615",
+		"SIZE(printk_info)=9223372036854775808",
+		"OFFSET(prb_data_ring.data)=18446744073709551615",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){.more = more[i]});
+
+		add_symbols(f, false);
+		le32_put(image_at(f, UNIT_SIZE_AT), UINT32_MAX);
+		le32_put(image_at(f, NR_CPUS_AT), UINT32_MAX);
+		find(f);
+		assert_true(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE + TEXT_BYTES, 1));
+		free_fixture(f);
+	}
+}
+
+/* Stack pointers that lead nowhere. */
+static void test_stacks_nowhere(void **state UNUSED)
+{
+	static const uint64_t rsp[] = {0, 8, UINT64_MAX, UINT64_C(0x7ffe00000000),
+				       UINT64_C(0xffffeb0000000000)};
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+
+	for (size_t i = 0; i < ARRAY_LEN(rsp); i++)
+		kernel_add_cpu(f->k, rsp[i]);
+	find(f);
+	check_common(f);
+	free_fixture(f);
+}
+
+/* --- the order --- */
+
+static int by_first(const void *a, const void *b)
+{
+	const struct pfn_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* All pfns once, the essential ones in front, part by part. */
+static void test_order(void **state UNUSED)
+{
+	for (unsigned named = 0; named < 2; named++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){.pages = 20001});
+		struct sending_order order;
+		uint64_t essential = 0, pfn = 0;
+		struct error err;
+
+		if (named)
+			add_symbols(f, false);
+		find(f);
+		assert_int_equal(sending_order_init(&order, &f->km, &err), 0);
+		for (size_t i = 0; i < order.essential_count; i++) {
+			bool any = false;
+
+			essential += order.extents[i].end - order.extents[i].first;
+			for (uint64_t p = order.extents[i].first; p < order.extents[i].end; p++)
+				any |= has_any(f, p * KERNEL_PAGE);
+			assert_true(any);
+		}
+		assert_int_equal(order.essential_pages, essential);
+		for (size_t i = order.essential_count; i < order.count; i++)
+			for (uint64_t p = order.extents[i].first; p < order.extents[i].end; p++)
+				assert_false(has_any(f, p * KERNEL_PAGE));
+		qsort(order.extents, order.count, sizeof(*order.extents), by_first);
+		for (size_t i = 0; i < order.count; i++) {
+			assert_int_equal(order.extents[i].first, pfn);
+			assert_true(order.extents[i].end > pfn);
+			pfn = order.extents[i].end;
+		}
+		assert_int_equal(pfn, f->core->map.max_mapnr);
+		sending_order_deinit(&order);
+		free_fixture(f);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+
+	unit_add(&u, "essential_find: finds CPUs and tasks by the symbol table", test_named, NULL);
+	unit_add(&u, "essential_find: finds them without", test_unnamed, NULL);
+	unit_add(&u, "essential_find: has the memory sections", test_section_roots, NULL);
+	unit_add(&u, "essential_find: finds an image that has no load", test_image_by_stext, NULL);
+	unit_add(&u, "essential_find: is empty where nothing is known", test_nothing_known, NULL);
+	unit_add(&u, "essential_find: is bounded on corrupt kernels", test_bounds, NULL);
+	unit_add(&u, "essential_find: stands stack pointers that lead nowhere", test_stacks_nowhere,
+		 NULL);
+	unit_add(&u, "sending_order: has all pages once, the essential ones first", test_order,
+		 NULL);
+	return unit_run(&u, "essential", argc, argv);
+}
