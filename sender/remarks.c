@@ -27,8 +27,10 @@ void remark_also(struct remarks *remarks, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(also, sizeof(also), fmt, ap);
 	va_end(ap);
-	if (line && used + 2 + strlen(also) < REMARK_BYTES)
-		snprintf(line + used, REMARK_BYTES - used, "; %s", also);
-	else
+	if (line && used + 2 + strlen(also) < REMARK_BYTES) {
+		strcpy(line + used, "; ");
+		strcpy(line + used + 2, also);
+	} else {
 		remark(remarks, "%s", also);
+	}
 }
