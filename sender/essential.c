@@ -22,6 +22,7 @@ enum {
 	CPU_AREA_BYTES_DEFAULT = 256 << 10,
 	CPU_AREAS_BYTES_MAX = 128 << 20,
 	LOG_BYTES_MAX = 64 << 20,
+	SECTION_ROOTS_MAX = 1 << 17, /* for 2^52 bytes in sections of 128 MiB */
 	SECTION_ROOTS_BYTES_MAX = 16 << 20,
 	BOOT_PAGES_BYTES_MAX = 64 << 20,
 	STACK_TARGETS_BYTES_MAX = 64 << 20,
@@ -171,7 +172,7 @@ static void add_section_roots(struct finder *e)
 	if (!vmcoreinfo_symbol(info, "mem_section", &roots) ||
 	    !vmcoreinfo_length(info, "mem_section", &count))
 		return;
-	count = MIN(count, (uint64_t)SECTION_ROOTS_BYTES_MAX / 8);
+	count = MIN(count, (uint64_t)SECTION_ROOTS_MAX);
 	add_vaddr(e, roots, count * 8);
 	for (uint64_t i = 0; i < count && bytes < SECTION_ROOTS_BYTES_MAX; i++) {
 		uint64_t root;

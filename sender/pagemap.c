@@ -88,11 +88,27 @@ static uint64_t section_word(const struct paging *paging, const struct section_k
 	return paging_read(paging, entry + k->word_off, raw, sizeof(raw)) ? le64_get(raw) : 0;
 }
 
+/* Note where section `i` has its struct pages: whether it has any that can be trusted. */
+static bool find_section(struct pagemap *map, const struct section_keys *k, uint64_t i,
+			 uint64_t per_root, bool extreme)
+{
+	const uint64_t word = section_word(map->paging, k, i, per_root, extreme);
+	const uint64_t need = SECTION_HAS_MEM_MAP | SECTION_IS_ONLINE;
+
+	/* The struct pages of a section that isn't online hold nothing. */
+	if ((word & need) != need)
+		return false;
+	/* The word holds the address minus the size of all struct pages before it. */
+	map->section_vaddr[i] =
+		(word & ~(uint64_t)SECTION_FLAGS) + i * map->section_pages * map->struct_page_bytes;
+	return true;
+}
+
 int pagemap_init(struct pagemap *map, const struct paging *paging, struct error *err)
 {
 	const struct vmcore *core = paging->core;
 	struct section_keys k;
-	uint64_t per_root, page_struct, found = 0;
+	uint64_t per_root, page_struct, found = 0, next = 0;
 	bool extreme;
 	int r = get_keys(&k, core, err);
 
@@ -115,18 +131,14 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 
 	per_root = MAX(core->page_bytes / k.entry_bytes, UINT64_C(1));
 	extreme = is_extreme(&k, per_root);
-	for (size_t i = 0; i < map->section_count; i++) {
-		const uint64_t word = section_word(paging, &k, i, per_root, extreme);
-		const uint64_t need = SECTION_HAS_MEM_MAP | SECTION_IS_ONLINE;
+	/* Between ranges of memory may lie any number of sections that don't exist. */
+	for (size_t n = 0; n < core->map.ram_count; n++) {
+		const struct pfn_range *ram = &core->map.ram[n];
+		const uint64_t first = MAX(ram->first / map->section_pages, next);
 
-		/* The struct pages of a section that isn't online hold nothing that could be
-		 * trusted. */
-		if ((word & need) != need)
-			continue;
-		/* The word holds the address minus the size of all struct pages before it. */
-		map->section_vaddr[i] = (word & ~(uint64_t)SECTION_FLAGS) +
-					i * map->section_pages * map->struct_page_bytes;
-		found++;
+		next = div_round_up(ram->end, map->section_pages);
+		for (uint64_t i = first; i < next; i++)
+			found += find_section(map, &k, i, per_root, extreme);
 	}
 	if (!found)
 		return error_set(err, -ENODATA, "no memory section has struct pages");

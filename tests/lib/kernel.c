@@ -357,6 +357,7 @@ int kernel_file(const struct kernel *k, char path[static 32])
 	const uint64_t above = k->setup.pages * KERNEL_PAGE - KERNEL_BYTES;
 	struct core_load *l;
 	struct core core;
+	size_t used;
 	int fd;
 
 	assert(plan);
@@ -377,7 +378,7 @@ int kernel_file(const struct kernel *k, char path[static 32])
 		l->salt = CORE_ZEROS;
 	}
 	core = core_make(plan);
-	memcpy(core.bytes + plan->loads[above ? 1 : 0].off, k->memory, KERNEL_BYTES);
+	memcpy(core.bytes + plan->loads[above ? 1 : 0].off, k->memory, k->used);
 	/* Memory above has content as far as its load says, but the file is cut before it. */
 	if (above) {
 		uint8_t *phdr = core.bytes + CORE_EHDR_BYTES + CORE_PHDR_BYTES;
@@ -385,7 +386,11 @@ int kernel_file(const struct kernel *k, char path[static 32])
 		le64_put(phdr + 8, core.size_bytes);
 		le64_put(phdr + 32, above);
 	}
-	fd = core_file(core.bytes, core.size_bytes, path);
+	/* What the kernel hasn't taken is a hole: tests and fuzzers make many of these. */
+	used = plan->loads[above ? 1 : 0].off + k->used;
+	fd = core_file(core.bytes, used, path);
+	if (ftruncate(fd, (off_t)core.size_bytes) < 0)
+		abort();
 	core_free(&core);
 	free(plan);
 	return fd;

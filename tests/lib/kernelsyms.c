@@ -79,7 +79,8 @@ static uint32_t encode(uint64_t vaddr, uint64_t place, enum kernel_encoding enco
 {
 	switch (encoding) {
 	case KERNEL_PERCPU_ABSOLUTE:
-		/* Absolute ones are positive, of all others offset = base - 1 - address is below 0. */
+		/* Absolute ones are positive, of all others offset = base - 1 - address is below 0.
+		 */
 		return vaddr < UINT32_MAX / 2 ? (uint32_t)vaddr : (uint32_t)(BASE - 1 - vaddr);
 	case KERNEL_BASE_RELATIVE:
 		return (uint32_t)(vaddr - BASE);

@@ -63,7 +63,7 @@ static void add_log(struct fixture *f)
 	le64_put(kernel_at(f->k, ring + 48), KERNEL_DIRECT_MAP + f->log_text);
 	kernel_add_info(f->k,
 			"SYMBOL(prb)=%" PRIx64 "\nOFFSET(printk_ringbuffer.desc_ring)=0\nOFFSET("
-					       "printk_ringbuffer.text_data_ring)=40\n"
+			"printk_ringbuffer.text_data_ring)=40\n"
 			"OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
 			"OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_data_ring.size_bits)=0\n"
 			"OFFSET(prb_data_ring.data)=8\nSIZE(prb_desc)=24\nSIZE(printk_info)=88\n",

@@ -168,6 +168,31 @@ static void test_unusable_sections(void **state UNUSED)
 	}
 }
 
+/* Sections where there is no memory aren't looked for, however many there could be: here 2^26. */
+static void test_far_memory(void **state UNUSED)
+{
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+	const struct pfn_range far = {(UINT64_C(1) << 40) - 100, UINT64_C(1) << 40};
+	struct pfn_range ram[2], *old;
+	struct error err;
+
+	f.core = kernel_open(f.k);
+	assert_int_equal(paging_init(&f.paging, f.core, &err), 0);
+	assert_int_equal(f.core->map.ram_count, 1);
+	ram[0] = f.core->map.ram[0];
+	ram[1] = far;
+	old = f.core->map.ram;
+	f.core->map.ram = ram;
+	f.core->map.ram_count = 2;
+	f.core->map.max_mapnr = far.end;
+	assert_int_equal(pagemap_init(&f.map, &f.paging, &err), 0);
+	assert_true(is_known(&f, 5));
+	assert_false(is_known(&f, far.first));
+	f.core->map.ram = old;
+	f.core->map.ram_count = 1;
+	close_fixture(&f);
+}
+
 /* --- what is refused --- */
 
 struct refusal {
@@ -220,6 +245,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "pagemap_read: answers for one section, up to a hole", test_batches, NULL);
 	unit_add(&u, "pagemap_read: wants all of a struct page", test_across, NULL);
 	unit_add(&u, "pagemap_read: trusts no section that isn't in use", test_unusable_sections,
+		 NULL);
+	unit_add(&u, "pagemap_init: looks for sections where there is memory", test_far_memory,
 		 NULL);
 	UNIT_ADD_ROWS(&u, refusals, test_refusal);
 	return unit_run(&u, "pagemap", argc, argv);
