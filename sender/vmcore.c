@@ -135,10 +135,11 @@ int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, size_t siz
 
 	while (size_bytes) {
 		const bool hole = !piece || piece == end || piece->paddr > paddr;
-		const uint64_t until = !hole		       ? piece->end
-				       : piece && piece != end ? piece->paddr
+		/* Behind the last piece all is hole, the wrap at 2^64 included. */
+		const uint64_t there = !hole		       ? piece->end - paddr
+				       : piece && piece != end ? piece->paddr - paddr
 							       : UINT64_MAX;
-		const size_t n = (size_t)MIN((uint64_t)size_bytes, until - paddr);
+		const size_t n = (size_t)MIN((uint64_t)size_bytes, there);
 
 		if (hole) {
 			memset(out, 0, n);

@@ -128,6 +128,24 @@ static void test_patchwork(void **state)
 	close_core(&o);
 }
 
+static void test_last_addresses(void **state)
+{
+	const enum vmcore_access *access = *state;
+	struct opened o = {0};
+	uint8_t got[64], zeros[64] = {0};
+
+	core_add_load(&o.plan, 0, CORE_PAGE, CORE_PAGE)->salt = 1;
+	open_core(&o, *access);
+	alarm(10); /* rather than for ever */
+	for (uint64_t below = 0; below < sizeof(got); below++) {
+		memset(got, 1, sizeof(got));
+		assert_int_equal(vmcore_read(o.core, UINT64_MAX - below, got, sizeof(got)), 0);
+		assert_memory_equal(got, zeros, sizeof(got));
+	}
+	alarm(0);
+	close_core(&o);
+}
+
 static void test_longest_run(void **state)
 {
 	const enum vmcore_access *access = *state;
@@ -402,6 +420,7 @@ int main(int argc, char **argv)
 
 	add_accesses(&u, "has what the loads say, for any loads", test_any);
 	add_accesses(&u, "puts a page together from several loads and holes", test_patchwork);
+	add_accesses(&u, "has zeros at the last addresses that there are", test_last_addresses);
 	add_accesses(&u, "gives runs of 64 pages", test_longest_run);
 	add_accesses(&u, "loses the pages past the end of the file alone", test_lost);
 	add_accesses(&u, "has pages of 256 KiB", test_large_pages);
