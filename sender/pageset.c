@@ -31,7 +31,7 @@ int pageset_new(uint64_t mapnr, struct pageset **set_ret, struct error *err)
 	if (!set)
 		return error_set(err, -ENOMEM, "out of memory for the page bitmap");
 	set->mapnr = mapnr;
-	/* One word more than needed: next_word() may look at the one behind the last pfn. */
+	/* One word more than needed: never none, which mmap() refuses. */
 	set->word_count = (size_t)div_round_up(mapnr, WORD_BITS) + 1;
 	set->block_count = (size_t)div_round_up(set->word_count, BLOCK_WORDS);
 	set->block_ranks = calloc(set->block_count + 1, sizeof(*set->block_ranks));
@@ -125,31 +125,36 @@ bool pageset_has(const struct pageset *set, uint64_t pfn)
 	return pfn < set->mapnr && (set->words[pfn / WORD_BITS] >> (pfn % WORD_BITS) & 1);
 }
 
-/* The first pfn >= pfn whose bit, after `flip` was applied to its word, is set. */
-static uint64_t next_bit(const struct pageset *set, uint64_t pfn, uint64_t flip)
+/* The first pfn in [pfn, end) whose bit, after `flip` was applied to its word, is set, or end. */
+static uint64_t next_bit(const struct pageset *set, uint64_t pfn, uint64_t end, uint64_t flip)
 {
 	size_t w = (size_t)(pfn / WORD_BITS);
 	uint64_t word;
 
-	if (pfn >= set->mapnr)
-		return set->mapnr;
+	if (pfn >= end)
+		return end;
 	word = (set->words[w] ^ flip) & mask(pfn % WORD_BITS, WORD_BITS);
-	while (!word && w + 1 < set->word_count)
+	while (!word && (uint64_t)(w + 1) * WORD_BITS < end)
 		word = set->words[++w] ^ flip;
 	if (!word)
-		return set->mapnr;
+		return end;
 	pfn = (uint64_t)w * WORD_BITS + (unsigned)__builtin_ctzll(word);
-	return MIN(pfn, set->mapnr);
+	return MIN(pfn, end);
 }
 
 uint64_t pageset_next(const struct pageset *set, uint64_t pfn)
 {
-	return next_bit(set, pfn, 0);
+	return next_bit(set, pfn, set->mapnr, 0);
 }
 
 uint64_t pageset_next_gap(const struct pageset *set, uint64_t pfn)
 {
-	return next_bit(set, pfn, ~UINT64_C(0));
+	return next_bit(set, pfn, set->mapnr, ~UINT64_C(0));
+}
+
+uint64_t pageset_run(const struct pageset *set, uint64_t pfn, uint64_t max)
+{
+	return next_bit(set, pfn, pfn + MIN(max, set->mapnr - pfn), ~UINT64_C(0)) - pfn;
 }
 
 const uint8_t *pageset_bytes(const struct pageset *set)

@@ -43,6 +43,10 @@ bool pageset_has(const struct pageset *set, uint64_t pfn);
 uint64_t pageset_next(const struct pageset *set, uint64_t pfn);
 uint64_t pageset_next_gap(const struct pageset *set, uint64_t pfn);
 
+/* How many members there are in a row from `pfn` (< mapnr) on, counted to `max` at the most: looks
+ * no further, however long the row is. */
+uint64_t pageset_run(const struct pageset *set, uint64_t pfn, uint64_t max);
+
 /* The bitmap, (mapnr + 7) / 8 bytes: pfn n is bit n % 8 of byte n / 8. Borrowed. */
 const uint8_t *pageset_bytes(const struct pageset *set);
 uint64_t pageset_mapnr(const struct pageset *set);

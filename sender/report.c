@@ -48,8 +48,7 @@ static int count_zero_pages(struct usage *u, const struct vmcore *core, const st
 	uint64_t pfn = pageset_next(pages, 0);
 
 	while (r == 0 && pfn < pageset_mapnr(pages)) {
-		const uint64_t gap = pageset_next_gap(pages, pfn);
-		const size_t n = (size_t)MIN(gap - pfn, run_max);
+		const size_t n = (size_t)pageset_run(pages, pfn, run_max);
 		uint64_t lost;
 		const uint8_t *page = page_source_get(source, pfn, n, &lost);
 

@@ -124,15 +124,16 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err UNUSED)
 	chunk->data_bytes = 0;
 	while (chunk->pages < todo.pages) {
 		/* One read for each run of neighbours. */
-		const uint64_t gap = pageset_next_gap(w->setup.pages, pfn);
-		const size_t n = (size_t)MIN(gap - pfn, (uint64_t)(todo.pages - chunk->pages));
+		const size_t n =
+			(size_t)pageset_run(w->setup.pages, pfn, todo.pages - chunk->pages);
 		uint64_t lost;
 		const uint8_t *pages = page_source_get(w->source, pfn, n, &lost);
 
 		for (size_t i = 0; i < n; i++)
 			add_page(w, chunk, pfn + i,
 				 lost >> i & 1 ? NULL : pages + i * w->page_bytes);
-		pfn = pageset_next(w->setup.pages, pfn + n);
+		if (chunk->pages < todo.pages)
+			pfn = pageset_next(w->setup.pages, pfn + n);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "../../sender/pageset.h"
@@ -39,6 +40,9 @@ static void compare(struct pageset *set, const struct naive *n)
 		assert_int_equal(pageset_bytes(set)[pfn / 8] >> pfn % 8 & 1, n->has[pfn]);
 		assert_int_equal(pageset_next(set, pfn), next);
 		assert_int_equal(pageset_next_gap(set, pfn), gap);
+		for (uint64_t max = 0; max < 130; max += 1 + max / 3)
+			assert_int_equal(pageset_run(set, pfn, max), MIN(gap - pfn, max));
+		assert_int_equal(pageset_run(set, pfn, UINT64_MAX), gap - pfn);
 		rank -= n->has[pfn];
 		/* Of a large set those at the ends of words, and a few more. */
 		if (n->mapnr > 4000 && (pfn + 1) % 64 > 2 && pfn % 61)
@@ -213,6 +217,26 @@ static void test_sparse(void **state UNUSED)
 	assert_true(MEMORY_IS_NOTED || (resident_pages() - before) * page < 8 << 20);
 }
 
+/* A worker asks for the run of each chunk: a look at all that follows makes a dump of much memory
+ * take time that grows with its square. */
+static void test_run_is_short(void **state UNUSED)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const uint64_t mapnr = 4 * page * 8; /* four pages of bitmap */
+	AUTO(pageset_free) struct pageset *set = NULL;
+	uint8_t *bitmap;
+	struct error err;
+
+	assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+	pageset_add(set, 0, mapnr);
+	bitmap = (uint8_t *)(uintptr_t)pageset_bytes(set);
+	assert_int_equal(mprotect(bitmap + page, 2 * page, PROT_NONE), 0);
+	assert_int_equal(pageset_run(set, page * 8 - 64, 64), 64);
+	assert_int_equal(pageset_run(set, page * 8 - 1, 1), 1);
+	assert_int_equal(pageset_run(set, mapnr - 64, 1000), 64);
+	assert_int_equal(mprotect(bitmap + page, 2 * page, PROT_READ | PROT_WRITE), 0);
+}
+
 static void test_sparse_index(void **state UNUSED)
 {
 	const uint64_t mapnr = UINT64_C(1) << 33;
@@ -264,6 +288,7 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, sizes, test_size);
 	unit_add(&u, "pageset: agrees with an array of flags, for any changes", test_any, NULL);
 	unit_add(&u, "pageset_remove_bits: agrees with an array of flags", test_remove_bits, NULL);
+	unit_add(&u, "pageset_run: looks no further than it is asked to", test_run_is_short, NULL);
 	unit_add(&u, "pageset: costs little where address space is a hole", test_sparse, NULL);
 	unit_add(&u, "pageset_index: costs little there, too", test_sparse_index, NULL);
 	unit_add(&u, "pageset_new: refuses more pfns than there is memory for", test_too_many,
