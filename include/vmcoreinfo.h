@@ -15,7 +15,7 @@ struct vmcoreinfo;
 
 /*
  * Parse the text: `size_bytes` from the note, with or without a final newline or NUL. It is copied.
- * A line without '=' and a key that is too long are skipped; of a repeated key the first counts.
+ * A line without '=' is skipped; of a repeated key the first counts.
  * Fails -ENOMEM, or -EFBIG past VMCOREINFO_MAX_BYTES.
  */
 NODISCARD int vmcoreinfo_new(const void *text, size_t size_bytes, struct vmcoreinfo **vi_ret,

@@ -15,16 +15,6 @@ struct kmodel;
 struct pageset;
 struct remarks;
 
-/* Dump level bits: what is left out. Source: makedumpfile(8), -d. */
-enum {
-	LEVEL_ZERO = 1, /* found when pages are read: such pages stay in the set */
-	LEVEL_CACHE = 2,
-	LEVEL_CACHE_PRIVATE = 4,
-	LEVEL_USER = 8,
-	LEVEL_FREE = 16,
-	LEVEL_MAX = 31,
-};
-
 enum {
 	FILTER_CHUNK_BITS = 13, /* 8192 pages: 512 KiB of struct pages in one read */
 	FILTER_CHUNK_BITS_MIN = 6,

@@ -4,7 +4,6 @@
 
 #include "bytes.h"
 #include "compiler.h"
-#include "filter.h"
 #include "kernel.h"
 #include "remarks.h"
 #include "vmcore.h"

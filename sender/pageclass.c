@@ -6,7 +6,6 @@
 
 #include "bytes.h"
 #include "compiler.h"
-#include "filter.h"
 #include "remarks.h"
 #include "vmcoreinfo.h"
 

@@ -12,6 +12,16 @@
 struct remarks;
 struct vmcoreinfo;
 
+/* Dump level bits: what is left out. Source: makedumpfile(8), -d. */
+enum {
+	LEVEL_ZERO = 1, /* found when pages are read: such pages stay in the set */
+	LEVEL_CACHE = 2,
+	LEVEL_CACHE_PRIVATE = 4,
+	LEVEL_USER = 8,
+	LEVEL_FREE = 16,
+	LEVEL_MAX = 31,
+};
+
 enum page_class {
 	CLASS_KERNEL,	     /* and all that isn't known: always stays */
 	CLASS_CACHE,	     /* page cache and swap cache without private data */
