@@ -166,8 +166,10 @@ static int add_tables(struct finder *e, struct error *err)
 /* The array of section roots, and the roots themselves. */
 static void add_section_roots(struct finder *e)
 {
+	enum { ROOTS_AT_ONCE = 512 };
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t roots, count = 0, bytes = 0;
+	uint8_t raw[ROOTS_AT_ONCE * 8];
 
 	if (!vmcoreinfo_symbol(info, "mem_section", &roots) ||
 	    !vmcoreinfo_length(info, "mem_section", &count))
@@ -177,8 +179,12 @@ static void add_section_roots(struct finder *e)
 	for (uint64_t i = 0; i < count && bytes < SECTION_ROOTS_BYTES_MAX; i++) {
 		uint64_t root;
 
-		if (!read64(e, roots + i * 8, &root))
+		/* Read at once, for each read is a walk of page tables. */
+		if (i % ROOTS_AT_ONCE == 0 &&
+		    !paging_read(e->paging, roots + i * 8, raw,
+				 8 * (size_t)MIN(count - i, (uint64_t)ROOTS_AT_ONCE)))
 			break;
+		root = le64_get(raw + i % ROOTS_AT_ONCE * 8);
 		if (root) {
 			add_vaddr(e, root, e->page_bytes);
 			bytes += e->page_bytes;
