@@ -14,6 +14,10 @@ enum {
 	/* Gaps of that many pages between essential ones are filled: each extent costs two records
 	   of its own. */
 	GAP_PAGES = 32,
+
+	/* Where there are too many extents, longer gaps are filled, up to 4 MiB; after that it is
+	   better to send some essential pages late than all of memory early. */
+	GAP_PAGES_MAX = 1024,
 };
 
 /* How many extents a set's runs of pages are. */
@@ -27,12 +31,14 @@ static size_t count_runs(const struct pageset *pages)
 	return n;
 }
 
+/* Append a part's runs, as many as there may be. */
 static void append_runs(struct sending_order *o, const struct pageset *pages)
 {
 	const uint64_t mapnr = pageset_mapnr(pages);
 	uint64_t end;
 
-	for (uint64_t pfn = pageset_next(pages, 0); pfn < mapnr; pfn = pageset_next(pages, end)) {
+	for (uint64_t pfn = pageset_next(pages, 0); pfn < mapnr && o->count < ESSENTIAL_EXTENTS_MAX;
+	     pfn = pageset_next(pages, end)) {
 		end = pageset_next_gap(pages, pfn);
 		o->extents[o->count++] = (struct pfn_range){pfn, end};
 	}
@@ -64,16 +70,28 @@ static int append_rest(struct sending_order *o, uint64_t mapnr, struct error *er
 	return 0;
 }
 
-static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
+/* Fill gaps, and make the parts disjoint: the number of extents that they are. */
+static size_t fill_gaps(struct pageset *const *parts, uint64_t gap_pages)
 {
 	size_t runs = 0;
 
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++) {
-		pageset_fill_gaps(parts[i], GAP_PAGES);
+		pageset_fill_gaps(parts[i], gap_pages);
 		for (size_t before = 0; before < i; before++)
 			pageset_subtract(parts[i], parts[before]);
 		runs += count_runs(parts[i]);
 	}
+	return runs;
+}
+
+static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
+{
+	size_t runs = fill_gaps(parts, GAP_PAGES);
+
+	for (uint64_t gap = 2 * GAP_PAGES; runs > ESSENTIAL_EXTENTS_MAX && gap <= GAP_PAGES_MAX;
+	     gap *= 2)
+		runs = fill_gaps(parts, gap);
+	runs = MIN(runs, (size_t)ESSENTIAL_EXTENTS_MAX);
 	o->extents = calloc(2 * runs + 1, sizeof(*o->extents));
 	if (!o->extents)
 		return error_set(err, -ENOMEM, "out of memory for the sending order");

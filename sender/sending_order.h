@@ -10,12 +10,20 @@
 
 struct kmodel;
 
+enum {
+	/*
+	 * Descriptors of an essential extent lie alone in the table until what is around them has
+	 * come, and vmrecv keeps track of 16,384 pieces at the most (docs/ARCHITECTURE.md).
+	 */
+	ESSENTIAL_EXTENTS_MAX = 8192,
+};
+
 /* Extents in sending order: the essential ones, then all else in pfn order. Disjoint; they cover
  * all pfns. */
 struct sending_order {
 	struct pfn_range *extents;
 	size_t count;
-	size_t essential_count;	  /* of them, in front */
+	size_t essential_count;	  /* of them, in front: ESSENTIAL_EXTENTS_MAX at most */
 	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
 };
 
