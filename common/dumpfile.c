@@ -209,6 +209,27 @@ static size_t bytes_before_hole(uint64_t off, const uint8_t *bytes, size_t size_
 	return size_bytes;
 }
 
+/*
+ * Zeros in place of what a write that failed got through. It may have ended inside of a descriptor,
+ * and half of one reads as a page that is there. Only as far as the file system takes it: what has
+ * its place on a full disk can be written.
+ */
+static void wipe(const struct dumpfile *df, uint64_t off, size_t size_bytes)
+{
+	static const uint8_t zeros[4096];
+
+	while (size_bytes > 0) {
+		const ssize_t n = pwrite(df->fd, zeros, MIN(size_bytes, sizeof(zeros)), (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		off += (uint64_t)n;
+		size_bytes -= (size_t)n;
+	}
+}
+
 static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
 			struct error *err)
 {
@@ -218,8 +239,10 @@ static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes,
 						   : bytes_before_hole(off, bytes, size_bytes);
 		const int r = write_out(df, off, bytes, n, err);
 
-		if (r < 0)
+		if (r < 0) {
+			wipe(df, off, n);
 			return r;
+		}
 		off += n;
 		bytes += n;
 		size_bytes -= n;

@@ -35,7 +35,8 @@ void dumpfile_free(struct dumpfile *df);
 DEFINE_AUTO(struct dumpfile, dumpfile_free)
 
 /* Write at a file offset; off + size_bytes < 2^63 was checked by the caller. The error names the
- * file. */
+ * file. Where it fails the bytes read as zeros, as far as that can be had: no part of them stays.
+ */
 NODISCARD int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes,
 			     size_t size_bytes, struct error *err);
 

@@ -377,6 +377,37 @@ static void test_write_error(void **state UNUSED)
 	tinydump_free(&t);
 }
 
+/* Half of a descriptor is taken for a page that is there. */
+static void test_half_write(void **state UNUSED)
+{
+	const char *path = scratch_path("half");
+	const pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		struct rlimit limit = {12288 + 100, RLIM_INFINITY};
+		struct dumpfile *df = create(path, false);
+		uint8_t bytes[8192], got[sizeof(bytes)], zeros[sizeof(bytes)] = {0};
+		struct error err = {0};
+		int bad = 0;
+
+		memset(bytes, 'x', sizeof(bytes));
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		bad += dumpfile_write(df, 4096, bytes, 4096, &err) != 0;
+		bad += dumpfile_write(df, 8192, bytes, sizeof(bytes), &err) != -EFBIG;
+		bad += dumpfile_read(df, 8192, got, sizeof(got), &err) != 0;
+		bad += memcmp(got, zeros, sizeof(got)) != 0;
+		bad += dumpfile_read(df, 4096, got, 4096, &err) != 0;
+		bad += memcmp(got, bytes, 4096) != 0; /* what came before stays */
+		dumpfile_free(df);
+		_exit(bad);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -398,5 +429,7 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "dumpfile: agrees with an array", test_model, NULL);
 	unit_add(&u, "dumpfile: keeps what is there when a write fails", test_write_error, NULL);
+	unit_add(&u, "dumpfile: leaves nothing of a write that fails on the way", test_half_write,
+		 NULL);
 	return unit_run(&u, "dumpfile", argc, argv);
 }
