@@ -225,21 +225,51 @@ static int dump_to_file(struct job *job, struct error *err)
 	return r;
 }
 
+/* Text on its way into a dump file. */
+struct text {
+	struct dumpfile *df;
+	uint64_t bytes;
+};
+
+static ssize_t write_text(void *cookie, const char *bytes, size_t size_bytes)
+{
+	struct text *text = cookie;
+	struct error err;
+	const int r = dumpfile_write(text->df, text->bytes, bytes, size_bytes, &err);
+
+	if (r < 0) {
+		errno = -r;
+		return 0; /* what fopencookie() takes for a failure */
+	}
+	text->bytes += size_bytes;
+	return (ssize_t)size_bytes;
+}
+
+/* --dump-dmesg into a file, made as a dump is: with its name only once it is whole. */
+static int dmesg_to_file(const struct job *job, struct error *err)
+{
+	const char *path = job->o->dumpfile;
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	struct text text = {0};
+	FILE *out;
+	int r = dumpfile_create(path, job->o->force, &df, err);
+
+	if (r < 0)
+		return r;
+	text.df = df;
+	out = fopencookie(&text, "w", (cookie_io_functions_t){.write = write_text});
+	if (!out)
+		return error_set(err, -ENOMEM, "%s: out of memory", path);
+	r = report_dmesg(job->core, out, err);
+	if (fclose(out) != 0 && r == 0)
+		r = error_sys(err, "%s", path);
+	return r < 0 ? r : dumpfile_publish(df, err);
+}
+
 /* --dump-dmesg: to DUMPFILE, or to standard output. */
 static int dump_dmesg(const struct job *job, struct error *err)
 {
-	const char *path = job->o->dumpfile;
-	FILE *out = stdout;
-	int r;
-
-	if (path)
-		out = fopen(path, job->o->force ? "w" : "wx");
-	if (!out)
-		return error_sys(err, "%s", path);
-	r = report_dmesg(job->core, out, err);
-	if (path && fclose(out) != 0 && r == 0)
-		r = error_sys(err, "%s", path);
-	return r;
+	return job->o->dumpfile ? dmesg_to_file(job, err) : report_dmesg(job->core, stdout, err);
 }
 
 static int dump(struct job *job, struct error *err)

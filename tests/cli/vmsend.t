@@ -102,6 +102,16 @@ bad "a folder that isn't there" 1 "No such file" -d 1 "$core" "$T/no/dump"
 bad "an empty name" 2 "DUMPFILE" -d 1 "$core" ""
 bad "an empty vmcore" 2 "VMCORE" -d 1 ""
 
+# --- the log
+
+echo precious >"$T/log"
+bad "a log that isn't there, by force" 1 "VMCOREINFO" --dump-dmesg -f "$core" "$T/log"
+is "a log that isn't there: the old file stays" "$(<"$T/log")" precious
+bad "a log into a new file" 1 "VMCOREINFO" --dump-dmesg "$core" "$T/new-log"
+is "a log that isn't there: no file" "$(echo "$T"/new-log*)" "$T/new-log*"
+bad "a log into an existing file" 1 "$T/log exists; --force replaces it" --dump-dmesg "$core" "$T/log"
+bad "a log into a device, by force" 1 "isn't a regular file" --dump-dmesg -f "$core" /dev/full
+
 # --- what it says
 
 run "$vmsend" -d 1 -f "$core" "$T/dump"

@@ -36,6 +36,10 @@ quiet "vmrecv --info" "$vmrecv" --info "$T/received"
 quiet "vmrecv --info --json" "$vmrecv" --info --json "$T/received"
 quiet "vmsend --dump-dmesg" "$vmsend" -q --dump-dmesg "$core"
 like "vmsend --dump-dmesg: the log" "$(<"$T/out")" "Linux version 6"
+cp "$T/out" "$T/log"
+quiet "vmsend --dump-dmesg FILE" "$vmsend" -q --dump-dmesg "$core" "$T/log-file"
+ok "vmsend --dump-dmesg FILE: the same" cmp "$T/log" "$T/log-file"
+is "vmsend --dump-dmesg FILE: is its owner's" "$(stat -c %a "$T/log-file")" 600
 quiet "vmsend --mem-usage" "$vmsend" -q --mem-usage "$core"
 for threads in 0 2; do
     head -c 100000000 "$core" >"$T/half"
