@@ -28,6 +28,7 @@ struct dump {
 	struct dump_result *result;
 	struct pageset *pages;
 	struct sending_order order;
+	uint64_t data_pages; /* essential ones but for the kernel's code */
 	struct plan *plan;
 	struct writer *writer;
 	void **workers; /* struct worker */
@@ -133,6 +134,8 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 	const struct progress_state state = state_of(d);
 
 	/* Extents end with a chunk. */
+	if (state.done == d->data_pages)
+		d->result->data_end = state.bytes_out;
 	if (state.done == d->result->essential_pages)
 		d->result->essential_end = state.bytes_out;
 	progress_update(d->setup->progress, &state);
@@ -141,12 +144,12 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 	return 0;
 }
 
-/* The pages of the essential extents that the dump level has left in. */
-static uint64_t count_essential(const struct dump *d)
+/* The pages of the first extents that the dump level has left in. */
+static uint64_t count_pages(const struct dump *d, size_t extents)
 {
 	uint64_t pages = 0;
 
-	for (size_t i = 0; i < d->order.essential_count; i++)
+	for (size_t i = 0; i < extents; i++)
 		pages += pageset_rank(d->pages, d->order.extents[i].end) -
 			 pageset_rank(d->pages, d->order.extents[i].first);
 	return pages;
@@ -176,7 +179,8 @@ static int prepare(struct dump *d, struct error *err)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	w.pages = d->result->pages = pageset_count(d->pages);
 	r = sending_order_init(&d->order, s->km, err);
-	d->result->essential_pages = r == 0 ? count_essential(d) : 0;
+	d->data_pages = count_pages(d, d->order.data_count);
+	d->result->essential_pages = count_pages(d, d->order.essential_count);
 	if (r == 0)
 		r = plan_new(d->pages, d->order.extents, d->order.count,
 			     chunk_pages(s->core->page_bytes), &d->plan, err);

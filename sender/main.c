@@ -118,13 +118,16 @@ static void say_summary(const struct dump_result *res, double seconds)
 /* What has to arrive for a dump that is cut short to be of use. */
 static void say_essential(const struct dump_result *res, uint64_t page_bytes)
 {
-	char memory[16], stream[16];
+	char memory[16], data[16], stream[16];
 
 	if (res->essential_end)
-		log_detail("essential: %" PRIu64 " pages, %s, in the first %s of the stream",
+		log_detail("essential: %" PRIu64
+			   " pages, %s, in the first %s of the stream; without the "
+			   "kernel's code in the first %s",
 			   res->essential_pages,
 			   format_size(memory, sizeof(memory), res->essential_pages * page_bytes),
-			   format_size(stream, sizeof(stream), res->essential_end));
+			   format_size(stream, sizeof(stream), res->essential_end),
+			   format_size(data, sizeof(data), res->data_end));
 	else
 		log_detail("essential: no page is known to be");
 }

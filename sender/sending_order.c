@@ -95,8 +95,11 @@ static int make_order(struct sending_order *o, struct pageset *const *parts, str
 	o->extents = calloc(2 * runs + 1, sizeof(*o->extents));
 	if (!o->extents)
 		return error_set(err, -ENOMEM, "out of memory for the sending order");
-	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++) {
+		if (i == ESSENTIAL_IMAGE_TEXT)
+			o->data_count = o->count;
 		append_runs(o, parts[i]);
+	}
 	o->essential_count = o->count;
 	for (size_t i = 0; i < o->essential_count; i++)
 		o->essential_pages += o->extents[i].end - o->extents[i].first;

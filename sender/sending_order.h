@@ -24,6 +24,7 @@ struct sending_order {
 	struct pfn_range *extents;
 	size_t count;
 	size_t essential_count;	  /* of them, in front: ESSENTIAL_EXTENTS_MAX at most */
+	size_t data_count;	  /* of these, in front: all but the kernel's code */
 	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
 };
 

@@ -329,6 +329,7 @@ static void test_order(void **state UNUSED)
 			assert_true(any);
 		}
 		assert_int_equal(order.essential_pages, essential);
+		assert_int_equal(order.data_count < order.essential_count, named);
 		for (size_t i = order.essential_count; i < order.count; i++)
 			for (uint64_t p = order.extents[i].first; p < order.extents[i].end; p++)
 				assert_false(has_any(f, p * KERNEL_PAGE));
