@@ -131,6 +131,8 @@ static uint64_t free_bytes(const struct dumpfile *df)
 
 static enum exit_status status_of(int code, const struct assemble_result *res)
 {
+	enum exit_status status;
+
 	switch (code) {
 	case 0:
 		return EXIT_COMPLETE;
@@ -142,8 +144,9 @@ static enum exit_status status_of(int code, const struct assemble_result *res)
 		if (res->arrived.usable)
 			return EXIT_INCOMPLETE;
 		return code == -EBADMSG ? EXIT_FAILED : EXIT_TRANSPORT;
-	default:
-		return error_exit_status(code);
+	default: /* a socket on standard input may be reset, which cuts the stream short, too */
+		status = error_exit_status(code);
+		return status == EXIT_TRANSPORT && res->arrived.usable ? EXIT_INCOMPLETE : status;
 	}
 }
 

@@ -121,6 +121,30 @@ clean
 run "$vmrecv" "$out" <"$T/stream"
 told "cut in the bitmaps: 3, nothing usable" 3 "cut short.*no reader will open it"
 clean
+if type -P python3 >/dev/null; then
+    stream no-end-marker >"$T/stream"
+    for bytes in 1000000 9000; do
+        run python3 -c '
+import socket, struct, subprocess, sys
+server = socket.create_server(("127.0.0.1", 0))
+ours = socket.create_connection(server.getsockname())
+theirs, _ = server.accept()
+vmrecv = subprocess.Popen(sys.argv[3:], stdin=theirs.fileno())
+ours.sendall(open(sys.argv[1], "rb").read(int(sys.argv[2])))
+ours.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+ours.close()
+sys.exit(vmrecv.wait())' "$T/stream" $bytes "$vmrecv" "$out"
+        case $bytes in
+        9000) told "a socket that is reset early: 3, nothing usable" 3 "reset by peer.*no reader will open it" ;;
+        *) told "a socket that is reset: 4, as any cut" 4 "reset by peer.*vmcore.part has 8 of 8 pages" ;;
+        esac
+        clean
+    done
+else
+    skip "a socket that is reset: 4, as any cut" "no python3"
+    skip "a socket that is reset early: 3, nothing usable" "no python3"
+fi
+
 run "$vmrecv" "$out" </dev/null
 told "nothing at all: 3" 3 "nothing came"
 ok "nothing at all: leaves nothing" test ! -e "$part"
