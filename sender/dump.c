@@ -170,6 +170,7 @@ static int prepare(struct dump *d, struct error *err)
 		.exclude = page_classes_of_level(s->level),
 		.threads = s->threads,
 		.chunk_bits = FILTER_CHUNK_BITS,
+		.cancelled = s->cancelled,
 	};
 	int r = filter_run(&filter, &d->pages, &d->result->filter, s->remarks, err);
 

@@ -250,12 +250,14 @@ static void cover(const struct filter *f, struct filter_chunk *c)
 	}
 }
 
-static int filter_write(void *writer, const void *item, struct error *err UNUSED)
+static int filter_write(void *writer, const void *item, struct error *err)
 {
 	struct filter *f = writer;
 	/* Items are the filter's own, and the pipeline gives this one to nobody else now. */
 	struct filter_chunk *c = (struct filter_chunk *)(uintptr_t)item;
 
+	if (f->setup->cancelled && f->setup->cancelled())
+		return error_set(err, -ECANCELED, "stopped by a signal");
 	if (c->first < f->covered_end)
 		cover(f, c);
 	else if (c->overhang_end) {

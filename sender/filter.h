@@ -6,6 +6,7 @@
 #ifndef FILTER_H
 #define FILTER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -26,6 +27,7 @@ struct filter_setup {
 	unsigned exclude;	 /* classes to leave out, as a mask; those that aren't known stay */
 	unsigned threads;	 /* 0: in line */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk */
+	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
 };
 
 struct filter_result {
@@ -37,7 +39,7 @@ struct filter_result {
 /*
  * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
  * of is never in it. Where the kernel's counters disagree badly with what was found, `remarks` says
- * so. Fails -ENOMEM.
+ * so. Fails -ENOMEM, or -ECANCELED.
  */
 NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 			 struct filter_result *result_ret, struct remarks *remarks,

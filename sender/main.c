@@ -32,13 +32,16 @@ static bool cancelled(void)
 
 /* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
  * file size limit are write errors. */
-static void set_signals(void)
+static void set_signals(const struct options *o)
 {
 	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
-	sigaction(SIGINT, &stop, NULL);
-	sigaction(SIGTERM, &stop, NULL);
+	/* A report has nothing to be kept: there they end the program as ever. */
+	if (!o->mem_usage && !o->dump_dmesg) {
+		sigaction(SIGINT, &stop, NULL);
+		sigaction(SIGTERM, &stop, NULL);
+	}
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
@@ -326,7 +329,7 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
 	}
 	log_init("vmsend", o.log_level);
-	set_signals();
+	set_signals(&o);
 	r = run(&job, &status, &err);
 	if (r < 0)
 		log_error("%s", err.msg);

@@ -112,6 +112,13 @@ is "a log that isn't there: no file" "$(echo "$T"/new-log*)" "$T/new-log*"
 bad "a log into an existing file" 1 "$T/log exists; --force replaces it" --dump-dmesg "$core" "$T/log"
 bad "a log into a device, by force" 1 "isn't a regular file" --dump-dmesg -f "$core" /dev/full
 
+# --- signals (failures.t has those that end a dump)
+
+tests/tools/mkcore --repeat 64M "$T/large" 64G
+run bash -c '"$@" & sleep 0.5; kill -TERM $!; wait $!' - "$vmsend" --mem-usage "$T/large"
+is "SIGTERM ends a report at once" "$rc" 143
+rm "$T/large"
+
 # --- what it says
 
 run "$vmsend" -d 1 -f "$core" "$T/dump"

@@ -1,6 +1,7 @@
 /* sender/filter.h: which pages stay, for any chunk size and any number of workers. */
 #include "../lib/unit.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -440,6 +441,38 @@ static void test_counter(void **state)
 	kernel_free(k);
 }
 
+static unsigned asked;
+
+static bool cancelled_later(void)
+{
+	return ++asked > 5;
+}
+
+/* Much memory is minutes of filtering. */
+static void test_cancelled(void **state UNUSED)
+{
+	struct kernel *k = kernel_new(&(struct kernel_setup){.pages = 8192});
+	struct run r;
+	struct error err;
+
+	run_init(&r, k);
+	for (unsigned threads = 0; threads < 3; threads++) {
+		const struct filter_setup setup = {.km = &r.km,
+						   .exclude = ALL,
+						   .threads = threads,
+						   .chunk_bits = FILTER_CHUNK_BITS_MIN,
+						   .cancelled = cancelled_later};
+
+		asked = 0;
+		assert_int_equal(filter_run(&setup, &r.pages, &r.result, &r.remarks, &err),
+				 -ECANCELED);
+		assert_null(r.pages);
+		assert_int_equal(asked, 6);
+	}
+	run_deinit(&r);
+	kernel_free(k);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -463,5 +496,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "filter_run: keeps free blocks of impossible orders, and says so",
 		 test_odd_orders, NULL);
 	UNIT_ADD_ROWS(&u, counters, test_counter);
+	unit_add(&u, "filter_run: stops between two chunks when it is told to", test_cancelled,
+		 NULL);
 	return unit_run(&u, "filter", argc, argv);
 }
