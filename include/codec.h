@@ -2,10 +2,8 @@
  * One page to and from its compressed payload, as readers of kdump-compressed files decode it.
  * Level 3.
  *
- * zlib and snappy are always there; LZO and zstd are options of the build (WITH_LZO, WITH_ZSTD).
- * Pages of up to 16 KiB are put into LZO's and snappy's formats, and into zlib's at level 1, by
- * encoders of our own (lz.h, deflate.h); WITH_LIBDEFLATE is for what else is in zlib's format, and
- * twice as fast as zlib.
+ * zlib and snappy are always there; LZO and zstd are options of the build (WITH_LZO, WITH_ZSTD),
+ * and WITH_LIBDEFLATE makes zlib's format with libdeflate, at twice the speed.
  */
 #ifndef CODEC_H
 #define CODEC_H
