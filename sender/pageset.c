@@ -39,6 +39,10 @@ int pageset_new(uint64_t mapnr, struct pageset **set_ret, struct error *err)
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (set->words == MAP_FAILED)
 		set->words = NULL;
+	/* A bit must not cost 2 MiB where the system likes huge pages. Kernels without them refuse.
+	 */
+	if (set->words)
+		(void)madvise(set->words, set->word_count * sizeof(*set->words), MADV_NOHUGEPAGE);
 	if (!set->words || !set->block_ranks)
 		return error_set(err, -ENOMEM,
 				 "out of memory for the page bitmap of %" PRIu64 " pages", mapnr);

@@ -237,6 +237,38 @@ static void test_run_is_short(void **state UNUSED)
 	assert_int_equal(mprotect(bitmap + page, 2 * page, PROT_READ | PROT_WRITE), 0);
 }
 
+/* Whether the mapping of `at` has the flag `want` in smaps. */
+static bool mapping_has(const void *at, const char *want)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool here = false, has = false;
+	char line[512];
+
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		unsigned long first, end;
+
+		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
+			here = (uintptr_t)at >= first && (uintptr_t)at < end;
+		else if (here && strncmp(line, "VmFlags:", 8) == 0)
+			has = strstr(line, want) != NULL;
+	}
+	fclose(f);
+	return has;
+}
+
+/* With huge pages the bits of a sparse set would take 2 MiB each. */
+static void test_no_huge_pages(void **state UNUSED)
+{
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct error err;
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0)
+		skip();
+	assert_int_equal(pageset_new(UINT64_C(1) << 36, &set, &err), 0);
+	assert_true(mapping_has(pageset_bytes(set), " nh"));
+}
+
 static void test_sparse_index(void **state UNUSED)
 {
 	const uint64_t mapnr = UINT64_C(1) << 33;
@@ -290,6 +322,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "pageset_remove_bits: agrees with an array of flags", test_remove_bits, NULL);
 	unit_add(&u, "pageset_run: looks no further than it is asked to", test_run_is_short, NULL);
 	unit_add(&u, "pageset: costs little where address space is a hole", test_sparse, NULL);
+	unit_add(&u, "pageset: takes no huge pages", test_no_huge_pages, NULL);
 	unit_add(&u, "pageset_index: costs little there, too", test_sparse_index, NULL);
 	unit_add(&u, "pageset_new: refuses more pfns than there is memory for", test_too_many,
 		 NULL);
