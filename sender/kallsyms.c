@@ -100,16 +100,21 @@ static bool next_name(struct rd *r, struct compressed *name_ret)
 	return name_ret->tokens != NULL;
 }
 
-/* Whether a compressed name, without its type letter in front, is `name` of `length` bytes. */
-static bool is_name(const struct table *t, const struct compressed *c, const char *name,
-		    size_t length)
+/* How long a name is, with its type letter in front. */
+static size_t name_length(const struct table *t, const struct compressed *c)
 {
-	size_t sum = 0, used = 0;
+	size_t sum = 0;
 
 	for (size_t i = 0; i < c->count; i++)
 		sum += t->token_bytes[c->tokens[i]];
-	if (sum != length + 1)
-		return false;
+	return sum;
+}
+
+/* Whether a compressed name, without its type letter, is `name`, which is as long. */
+static bool is_name(const struct table *t, const struct compressed *c, const char *name)
+{
+	size_t used = 0;
+
 	for (size_t i = 0; i < c->count; i++) {
 		const uint8_t *token = t->tokens + t->token_at[c->tokens[i]];
 
@@ -132,6 +137,7 @@ enum encoding {
 
 /* Where a name was found, and what stands there. */
 struct entry {
+	size_t name_length; /* known before */
 	uint32_t index, offset;
 };
 
@@ -161,14 +167,17 @@ static size_t look_up(const struct table *t, const struct paging *paging,
 	size_t found = 0;
 
 	for (uint32_t i = 0; i < t->count && found < count && next_name(&r, &name); i++) {
+		const size_t length = name_length(t, &name);
+
 		for (size_t s = 0; s < count; s++) {
 			uint8_t raw[4];
 
-			if (symbols[s].found ||
-			    !is_name(t, &name, symbols[s].name, strlen(symbols[s].name)) ||
+			if (entry[s].name_length + 1 != length || symbols[s].found ||
+			    !is_name(t, &name, symbols[s].name) ||
 			    !paging_read(paging, t->offsets + (uint64_t)i * 4, raw, sizeof(raw)))
 				continue;
-			entry[s] = (struct entry){.index = i, .offset = le32_get(raw)};
+			entry[s].index = i;
+			entry[s].offset = le32_get(raw);
 			symbols[s].found = true;
 			found++;
 		}
@@ -206,6 +215,8 @@ bool kallsyms_find(const struct paging *paging, struct kallsyms_symbol *symbols,
 	names = t->names;
 	memcpy(wanted, symbols, count * sizeof(*wanted));
 	wanted[count] = (struct kallsyms_symbol){.name = "_stext"};
+	for (size_t s = 0; s <= count; s++)
+		entry[s].name_length = strlen(wanted[s].name);
 	if (!ok || look_up(t, paging, wanted, count + 1, entry) < 2 || !wanted[count].found)
 		return false;
 	encoding = find_encoding(t, paging, entry[count]);
