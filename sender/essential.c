@@ -26,6 +26,7 @@ enum {
 	SECTION_ROOTS_BYTES_MAX = 16 << 20,
 	BOOT_PAGES_BYTES_MAX = 64 << 20,
 	STACK_TARGETS_BYTES_MAX = 64 << 20,
+	STACK_TARGETS_LOADS_MAX = 1 << 30, /* a second; 2,000 words of 1,000 CPUs with 500 loads */
 
 	STACK_BYTES = 16 << 10, /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
 				   it is still the top */
@@ -294,16 +295,26 @@ static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *p
 	return false;
 }
 
+/* What is left to be looked for on stacks: bytes to add, loads to compare with. */
+struct target_budget {
+	uint64_t bytes, loads;
+};
+
 /* What the words at `words` point at, as blocks that a task_struct would lie in. */
-static void add_targets(struct finder *e, const uint8_t *words, size_t bytes, uint64_t *budget)
+static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
+			struct target_budget *budget)
 {
-	for (size_t i = 0; i + 8 <= bytes && *budget >= SLAB_BYTES; i += 8) {
+	const uint64_t loads = e->km->core->elf.load_count;
+
+	for (size_t i = 0; i + 8 <= bytes && budget->bytes >= SLAB_BYTES && budget->loads >= loads;
+	     i += 8) {
 		uint64_t paddr;
 
+		budget->loads -= loads;
 		if (!in_direct_map(e->km->core, le64_get(words + i), &paddr))
 			continue;
 		add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
-		*budget -= SLAB_BYTES;
+		budget->bytes -= SLAB_BYTES;
 	}
 }
 
@@ -312,17 +323,20 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes, ui
 static void add_stacks(struct finder *e, bool with_targets)
 {
 	const struct vmcore *core = e->km->core;
-	uint64_t budget = STACK_TARGETS_BYTES_MAX;
+	struct target_budget budget = {STACK_TARGETS_BYTES_MAX, STACK_TARGETS_LOADS_MAX};
+	unsigned stacks = 0;
 	struct elf_note note;
 	size_t pos = 0;
 
-	while (elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
+	while (stacks < CPUS_MAX &&
+	       elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
 		uint8_t stack[STACK_BYTES];
 		uint64_t bottom;
 
 		if (!elf_note_is(&note, "CORE") || note.type != ELF_NT_PRSTATUS ||
 		    note.desc_bytes < PRSTATUS_REGS + PRSTATUS_REGS_BYTES)
 			continue;
+		stacks++;
 		bottom = le64_get(note.desc + PRSTATUS_RSP) & ~(uint64_t)(STACK_BYTES - 1);
 		add_vaddr(e, bottom, STACK_BYTES);
 		if (!with_targets)

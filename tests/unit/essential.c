@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../sender/essential.h"
 #include "../../sender/kmodel.h"
@@ -345,6 +346,57 @@ static void test_order(void **state UNUSED)
 	}
 }
 
+static bool maps_nothing(const struct paging *p UNUSED, uint64_t vaddr UNUSED,
+			 uint64_t *paddr_ret UNUSED, uint64_t *span_ret UNUSED)
+{
+	return false;
+}
+
+static size_t has_no_tables(const struct paging *p UNUSED, uint64_t *paddr UNUSED,
+			    size_t max UNUSED, bool *all_ret)
+{
+	*all_ret = true;
+	return 0;
+}
+
+/* As many CPUs and loads as a vmcore may have: words times loads is hours. */
+static void test_many_stacks(void **state UNUSED)
+{
+	enum { CPU_NOTES = 20000, DESC_BYTES = 336, NOTE_BYTES = 20 + DESC_BYTES };
+	struct vmcore core = {.page_bytes = KERNEL_PAGE, .map.max_mapnr = 4096};
+	struct kmodel km = {.core = &core, .has_paging = true};
+	struct pageset *parts[ESSENTIAL_PARTS];
+	struct error err;
+
+	km.paging =
+		(struct paging){.core = &core, .translate = maps_nothing, .tables = has_no_tables};
+	core.elf.load_count = ELF_LOADS_MAX;
+	core.elf.loads = calloc(ELF_LOADS_MAX, sizeof(*core.elf.loads));
+	core.elf.notes_bytes = CPU_NOTES * NOTE_BYTES;
+	core.elf.notes = calloc(CPU_NOTES, NOTE_BYTES);
+	assert_non_null(core.elf.loads);
+	assert_non_null(core.elf.notes);
+	for (size_t i = 0; i < ELF_LOADS_MAX; i++)
+		core.elf.loads[i] = (struct elf_load){.vaddr = 1 + i, .mem_bytes = 1};
+	for (size_t i = 0; i < CPU_NOTES; i++) {
+		uint8_t *note = core.elf.notes + i * NOTE_BYTES;
+
+		le32_put(note, 5);
+		le32_put(note + 4, DESC_BYTES);
+		le32_put(note + 8, ELF_NT_PRSTATUS);
+		memcpy(note + 12, "CORE", 5);
+	}
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+		assert_int_equal(pageset_new(core.map.max_mapnr, &parts[i], &err), 0);
+	alarm(30); /* rather than for hours */
+	assert_int_equal(essential_find(&km, parts, &err), 0);
+	alarm(0);
+	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
+		pageset_free(parts[i]);
+	free(core.elf.loads);
+	free(core.elf.notes);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -357,6 +409,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "essential_find: is bounded on corrupt kernels", test_bounds, NULL);
 	unit_add(&u, "essential_find: stands stack pointers that lead nowhere", test_stacks_nowhere,
 		 NULL);
+	unit_add(&u, "essential_find: takes seconds for any number of stacks and loads",
+		 test_many_stacks, NULL);
 	unit_add(&u, "sending_order: has all pages once, the essential ones first", test_order,
 		 NULL);
 	return unit_run(&u, "essential", argc, argv);
