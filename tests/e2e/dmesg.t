@@ -1,0 +1,47 @@
+#!/bin/bash
+# --dump-dmesg gives the log that crash shows, but for what is documented: callers, and how far further lines
+# are indented.
+# shellcheck source=tests/lib/e2e.sh
+. "$(dirname "$0")/../lib/e2e.sh"
+need "${crash[0]}"
+use_core k61-512m
+use_vmlinux
+
+# Without callers and indentation, which crash has none of and less of; crash's own warnings come first.
+plain() { sed -E 's/^(\[ *[0-9]+\.[0-9]+\])\[ *[CT][0-9]+\]/\1/; s/^ +//; s/ +$//' "$1"; }
+of_crash() {
+    printf '%s\n' log quit | timeout 600 "${crash[@]}" -s "$vmlinux" "$1" 2>&1 | sed -n '/^\[ *[0-9]*\.[0-9]*\]/,$p'
+}
+
+run "$vmsend" --dump-dmesg "$core"
+is "$name: the log is printed" "$rc $(<"$T/err")" "0 "
+cp "$T/out" "$T/log"
+like "$name: from its first message on" "$(head -n 1 "$T/log")" '^\[ +0\.000000\].* Linux version [1-9]'
+ok "$name: to the panic" grep -qE 'sysrq: Trigger a crash|Kernel panic' "$T/log"
+of_crash "$core" >"$T/crash"
+plain "$T/crash" >"$T/crash.plain"
+plain "$T/log" >"$T/log.plain"
+ok "$name: crash shows as many lines" test "$(wc -l <"$T/log.plain")" = "$(wc -l <"$T/crash.plain")"
+ok "$name: crash shows the same" diff "$T/crash.plain" "$T/log.plain"
+
+# Further lines of a message stand under its text.
+if grep -q '^ ' "$T/log"; then
+    prefix=$(grep -m1 -B1 '^ ' "$T/log" | sed -nE '1s/^(\[[^]]*\](\[[^]]*\])?).*/\1 /p')
+    like "$name: further lines are indented by the prefix" "$(grep -m1 '^ ' "$T/log")" "^ {${#prefix}}"
+else
+    skip "$name: further lines are indented by the prefix" "no message has several"
+fi
+
+# A file: written once, replaced only if told to.
+ok "to a file" "$vmsend" --dump-dmesg "$core" "$T/file"
+ok "to a file: the same" cmp "$T/log" "$T/file"
+run "$vmsend" --dump-dmesg "$core" "$T/file"
+told "to a file: refuses one that exists" 1 "exists"
+ok "to a file: --force replaces it" "$vmsend" --dump-dmesg -f "$core" "$T/file"
+run bash -c '"$0" --dump-dmesg "$1" >/dev/full' "$vmsend" "$core"
+told "a full disk is told" 5 "No space"
+
+tests/tools/mkcore "$T/small" 4M
+run "$vmsend" --dump-dmesg "$T/small"
+told "a vmcore without VMCOREINFO has none" 1 "VMCOREINFO"
+done_testing
