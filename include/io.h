@@ -30,8 +30,8 @@ NODISCARD int io_pwrite_full(int fd, const void *buf, size_t size_bytes, uint64_
 NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
 
 /*
- * Open what is closed of the standard streams, so that no file of ours becomes one of them; using such a
- * stream fails (EBADF), as if it were still closed. Called first of all.
+ * Open what is closed of the standard streams, so that no file of ours becomes one of them; using
+ * such a stream fails (EBADF), as if it were still closed. Called first of all.
  */
 void io_fill_standard_streams(void);
 
