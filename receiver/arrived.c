@@ -121,8 +121,18 @@ struct table_walk {
 	struct dumpfile *df;
 	struct ranges *received;
 	uint8_t *window; /* TABLE_WINDOW_DESCS descriptors */
+	uint64_t table_end;
+	uint32_t block_size;
 	uint64_t good, lost;
 };
+
+/* Whether a page can be there: behind all descriptors, and not longer than a page. Its codec may be
+ * one that we don't know. */
+static bool is_possible(const struct table_walk *w, const struct kdump_desc *desc)
+{
+	return desc->off >= w->table_end && desc->size_bytes > 0 &&
+	       desc->size_bytes <= w->block_size;
+}
 
 /* Judge one descriptor, of which all bytes came if `whole`: whether it has to be zeroed. */
 static bool judge_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
@@ -134,7 +144,7 @@ static bool judge_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
 		w->lost += whole;
 		return false;
 	}
-	if (whole && desc.off > 0 && !ckd_add(&end, desc.off, desc.size_bytes) &&
+	if (whole && is_possible(w, &desc) && !ckd_add(&end, desc.off, desc.size_bytes) &&
 	    ranges_cover(w->received, desc.off, end)) {
 		w->good++;
 		return false;
@@ -208,7 +218,8 @@ static int judge_pages(struct dumpfile *df, struct ranges *received, struct arri
 	r = count_pages(df, &a->header, &a->pages, err);
 	if (r < 0)
 		return r;
-	a->table_end = desc_off + a->pages * KDUMP_DESC_BYTES;
+	w.table_end = a->table_end = desc_off + a->pages * KDUMP_DESC_BYTES;
+	w.block_size = a->header.block_size;
 	r = walk_table(&w, desc_off, a->table_end, err);
 	if (r < 0)
 		return r;

@@ -266,6 +266,46 @@ static void test_lost_pages(void **state UNUSED)
 	tinydump_free(&t);
 }
 
+/* clang-format off */
+static const struct {
+	const char *name;
+	struct kdump_desc desc;
+	int want;
+} descs[] = {
+	{"assemble: takes no page of 0 bytes", {.off = 1 << 20, .size_bytes = 0}, -ENODATA},
+	{"assemble: takes no page that is longer than one", {.off = 1, .size_bytes = TINY_BLOCK + 1}, -ENODATA},
+	{"assemble: takes no page among the descriptors", {.off = 0, .size_bytes = 16}, -ENODATA},
+	{"assemble: takes the first page behind them", {.off = 1, .size_bytes = TINY_BLOCK}, 0},
+	{"assemble: takes a page of a codec that is yet to come", {.off = 1, .size_bytes = 16, .flags = 0x40}, 0},
+};
+/* clang-format on */
+
+/* Descriptors that came whole, but as nobody writes them: the stream was damaged on its way. An
+ * offset of 1 stands for the table's end, of 0 for a byte before. */
+static void test_desc(void **state)
+{
+	const __typeof__(descs[0]) *row = *state;
+	struct tinydump t = tinydump_make();
+	struct kdump_desc desc = row->desc;
+	struct outcome out;
+	struct stream s;
+
+	if (desc.off < 2)
+		desc.off += t.at.desc_off + t.pages * KDUMP_DESC_BYTES - 1;
+	kdump_put_desc(tinydump_desc(&t, 5), &desc);
+	s = stream_of(&t, 5000);
+	out = run(&s, 0, &no_limits);
+	assert_int_equal(out.code, row->want);
+	if (row->want < 0) {
+		assert_mended(&out, &t);
+		assert_int_equal(out.res.arrived.pages_missing, 1);
+	} else {
+		assert_published(&out, &t);
+	}
+	stream_free(&s);
+	tinydump_free(&t);
+}
+
 /* A part of a split dump has only its own pfns' descriptors. */
 static void test_split(void **state UNUSED)
 {
@@ -607,5 +647,6 @@ int main(int argc, char **argv)
 	unit_add(&u, "assemble: counts what follows the end marker", test_trailing, NULL);
 	unit_add(&u, "assemble: mends what was stopped", test_stop, NULL);
 	unit_add(&u, "assemble: mends what a full disk cut short", test_write_error, NULL);
+	UNIT_ADD_ROWS(&u, descs, test_desc);
 	return unit_run(&u, "assemble", argc, argv);
 }
