@@ -19,7 +19,7 @@ enum {
 	/* What a thread's codec takes, rounded up: libdeflate 205 KiB, zlib 268 KiB, zstd level 1
 	   600 KiB. */
 	CODEC_MEMORY_BYTES = 1 << 20,
-	/* Code, libraries, stacks and the C library's own. Measured: docs/PERFORMANCE.md. */
+	/* Code, libraries, stacks and the C library's own: measured, and rounded up. */
 	BASE_MEMORY_BYTES = 9 << 20,
 };
 
