@@ -143,11 +143,19 @@ static void add_constants(struct finder *e, const struct kallsyms_symbol *sym)
 
 static void add_text(struct finder *e, const struct kallsyms_symbol *sym)
 {
-	uint64_t stext;
+	uint64_t stext, span;
 
-	if (sym[SYM_SDATA].found && vmcoreinfo_symbol(e->km->core->info, "_stext", &stext) &&
-	    sym[SYM_SDATA].vaddr > stext && sym[SYM_SDATA].vaddr - stext <= IMAGE_BYTES_MAX)
-		add_vaddr(e, stext, sym[SYM_SDATA].vaddr - stext);
+	if (!vmcoreinfo_symbol(e->km->core->info, "_stext", &stext))
+		return;
+	if (sym[SYM_SDATA].found) {
+		if (sym[SYM_SDATA].vaddr > stext && sym[SYM_SDATA].vaddr - stext <= IMAGE_BYTES_MAX)
+			add_vaddr(e, stext, sym[SYM_SDATA].vaddr - stext);
+		return;
+	}
+	/* Without symbols it is at least the code, as far as it can be told from data. */
+	for (uint64_t done = 0;
+	     done < IMAGE_BYTES_MAX && paging_code(e->paging, stext + done, &span); done += span)
+		add_vaddr(e, stext + done, span);
 }
 
 static int add_tables(struct finder *e, struct error *err)
@@ -367,10 +375,15 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 	return 0;
 }
 
+static bool is_image(const struct kmodel *km, uint64_t pfn)
+{
+	return pfn >= km->image.first && pfn < km->image.end;
+}
+
 /*
- * Pages with PG_reserved: what was allocated before the buddy allocator was up, with the CPUs'
- * areas. For kernels without a symbol table (5.10), which cost a further pass over the struct
- * pages.
+ * Pages with PG_reserved that aren't the image's: what was allocated before the buddy allocator was
+ * up, with the CPUs' areas. For kernels without a symbol table (5.10), which cost a further pass
+ * over the struct pages.
  */
 static int add_boot_pages(struct finder *e, struct error *err)
 {
@@ -394,7 +407,8 @@ static int add_boot_pages(struct finder *e, struct error *err)
 
 		for (size_t i = 0; known && i < n && budget; i++) {
 			if (!(le64_get(raw + i * bytes + km->rules.flags_off) & km->reserved) ||
-			    pageset_has(pagemap_pages, pfn + i) || pageset_has(e->pages, pfn + i))
+			    pageset_has(pagemap_pages, pfn + i) || pageset_has(e->pages, pfn + i) ||
+			    is_image(km, pfn + i))
 				continue;
 			pageset_add(e->pages, pfn + i, pfn + i + 1);
 			budget--;

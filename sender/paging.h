@@ -21,9 +21,10 @@ struct paging {
 	unsigned levels;       /* of tables */
 	uint64_t address_mask; /* of an entry: the bits that are an address */
 
-	/* See paging_translate(), paging_tables(). */
+	/* See paging_translate(), paging_code(), paging_tables(). */
 	bool (*translate)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
 			  uint64_t *span_ret);
+	bool (*code)(const struct paging *p, uint64_t vaddr, uint64_t *span_ret);
 	size_t (*tables)(const struct paging *p, uint64_t *paddr, size_t max, bool *all_ret);
 };
 
@@ -45,6 +46,13 @@ static inline bool paging_translate(const struct paging *p, uint64_t vaddr, uint
 				    uint64_t *span_ret)
 {
 	return p->translate(p, vaddr, paddr_ret, span_ret);
+}
+
+/* Whether what is mapped at `vaddr` may be executed, and in *span_ret as above. False where nothing
+ * is mapped. */
+static inline bool paging_code(const struct paging *p, uint64_t vaddr, uint64_t *span_ret)
+{
+	return p->code(p, vaddr, span_ret);
 }
 
 /*

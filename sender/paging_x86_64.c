@@ -23,7 +23,8 @@ enum {
 	LEAF_LEVEL_MAX = 3,
 };
 
-#define ADDRESS_BITS UINT64_C(0x000ffffffffff000)
+#define ADDRESS_BITS	 UINT64_C(0x000ffffffffff000)
+#define ENTRY_NO_EXECUTE (UINT64_C(1) << 63) /* of any level */
 
 /* Bytes that one entry of a level maps; level 1 is the last table. */
 static uint64_t entry_bytes(unsigned level)
@@ -36,34 +37,62 @@ static bool is_leaf(unsigned level, uint64_t entry)
 	return level == 1 || (level <= LEAF_LEVEL_MAX && (entry & ENTRY_LEAF));
 }
 
-/* At most `levels` steps down, whatever the tables hold. */
+/* The entry that maps vaddr, and its level, which is 0 if there is none. At most `levels` steps
+ * down, whatever the tables hold. */
+struct leaf {
+	unsigned level;
+	uint64_t entry;
+	bool no_execute; /* by it, or by one on the way to it */
+};
+
+static struct leaf walk(const struct paging *p, uint64_t vaddr)
+{
+	uint64_t table = p->root_paddr;
+	struct leaf leaf = {0};
+
+	for (unsigned level = p->levels; level; level--) {
+		const uint64_t index = vaddr / entry_bytes(level) % ENTRIES;
+		uint8_t raw[ENTRY_BYTES];
+
+		if (vmcore_read(p->core, table + index * ENTRY_BYTES, raw, sizeof(raw)) < 0)
+			break;
+		leaf.entry = le64_get(raw);
+		leaf.no_execute |= (leaf.entry & ENTRY_NO_EXECUTE) != 0;
+		if (!(leaf.entry & ENTRY_PRESENT))
+			break;
+		if (is_leaf(level, leaf.entry)) {
+			leaf.level = level;
+			break;
+		}
+		table = leaf.entry & p->address_mask;
+	}
+	return leaf;
+}
+
 static bool translate(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
 		      uint64_t *span_ret)
 {
-	uint64_t table = p->root_paddr;
+	const struct leaf leaf = walk(p, vaddr);
+	uint64_t bytes, within;
 
-	for (unsigned level = p->levels; level; level--) {
-		const uint64_t bytes = entry_bytes(level);
-		uint8_t raw[ENTRY_BYTES];
-		uint64_t entry;
+	if (!leaf.level)
+		return false;
+	bytes = entry_bytes(leaf.level);
+	within = vaddr & (bytes - 1);
+	/* Bit 12 of a large leaf isn't address but PAT: the mask takes it too. */
+	*paddr_ret = (leaf.entry & p->address_mask & ~(bytes - 1)) + within;
+	*span_ret = bytes - within;
+	return true;
+}
 
-		if (vmcore_read(p->core, table + vaddr / bytes % ENTRIES * ENTRY_BYTES, raw,
-				sizeof(raw)) < 0)
-			return false;
-		entry = le64_get(raw);
-		if (!(entry & ENTRY_PRESENT))
-			return false;
-		if (is_leaf(level, entry)) {
-			/* Bit 12 of a large leaf isn't address but PAT: the mask takes it too. */
-			const uint64_t within = vaddr & (bytes - 1);
+static bool code(const struct paging *p, uint64_t vaddr, uint64_t *span_ret)
+{
+	const struct leaf leaf = walk(p, vaddr);
 
-			*paddr_ret = (entry & p->address_mask & ~(bytes - 1)) + within;
-			*span_ret = bytes - within;
-			return true;
-		}
-		table = entry & p->address_mask;
-	}
-	return false;
+	if (!leaf.level || leaf.no_execute)
+		return false;
+	*span_ret = entry_bytes(leaf.level) - vaddr % entry_bytes(leaf.level);
+	return true;
 }
 
 /* --- the tables themselves --- */
@@ -169,6 +198,7 @@ int paging_x86_64_init(struct paging *p, struct error *err)
 	p->levels = five_levels ? 5 : 4;
 	p->address_mask = ADDRESS_BITS & ~sme_mask;
 	p->translate = translate;
+	p->code = code;
 	p->tables = tables;
 	return 0;
 }

@@ -198,6 +198,28 @@ static void test_named(void **state UNUSED)
 	}
 }
 
+/* Without a symbol table the code is known by being executable, and still comes last. */
+static void test_unnamed_code(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+
+	for (uint64_t p = 0; p < TEXT_BYTES; p += KERNEL_PAGE) {
+		uint8_t *entry = kernel_at(
+			f->k, kernel_map(f->k, KERNEL_IMAGE_VADDR + p, KERNEL_IMAGE + p, 1));
+
+		le64_put(entry, le64_get(entry) & ~(UINT64_C(1) << 63));
+	}
+	find(f);
+	check_common(f);
+	assert_true(has(f, ESSENTIAL_IMAGE_TEXT, KERNEL_IMAGE, TEXT_BYTES));
+	assert_true(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE + TEXT_BYTES,
+			KERNEL_IMAGE_BYTES - TEXT_BYTES));
+	assert_false(has(f, ESSENTIAL_IMAGE_DATA, KERNEL_IMAGE + 0x8000, 1));
+	/* It has PG_reserved, as all of the image in use. */
+	assert_false(has(f, ESSENTIAL_POINTED, KERNEL_IMAGE + 0x8000, 1));
+	free_fixture(f);
+}
+
 /* Without a symbol table: what the stacks point at, and what was allocated at boot. */
 static void test_unnamed(void **state UNUSED)
 {
@@ -403,6 +425,7 @@ int main(int argc, char **argv)
 
 	unit_add(&u, "essential_find: finds CPUs and tasks by the symbol table", test_named, NULL);
 	unit_add(&u, "essential_find: finds them without", test_unnamed, NULL);
+	unit_add(&u, "essential_find: knows code without a symbol table", test_unnamed_code, NULL);
 	unit_add(&u, "essential_find: has the memory sections", test_section_roots, NULL);
 	unit_add(&u, "essential_find: finds an image that has no load", test_image_by_stext, NULL);
 	unit_add(&u, "essential_find: is empty where nothing is known", test_nothing_known, NULL);

@@ -151,6 +151,33 @@ static void test_cycle(void **state UNUSED)
 	close_fixture(&f);
 }
 
+/* Code is what no entry on the way forbids to execute. */
+static void test_code(void **state UNUSED)
+{
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+	const uint64_t no_execute = UINT64_C(1) << 63;
+	uint64_t span, at = kernel_map(f.k, FREE_4K, 0x5000, 1);
+
+	kernel_map(f.k, FREE_4K + KERNEL_PAGE, 0x6000, 1);
+	le64_put(kernel_at(f.k, at), le64_get(kernel_at(f.k, at)) & ~no_execute);
+	at = kernel_map(f.k, FREE_2M, 0x400000, 2);
+	le64_put(kernel_at(f.k, at), le64_get(kernel_at(f.k, at)) & ~no_execute);
+	open_fixture(&f);
+	assert_true(paging_code(&f.paging, FREE_4K + 16, &span));
+	assert_int_equal(span, KERNEL_PAGE - 16);
+	assert_false(paging_code(&f.paging, FREE_4K + KERNEL_PAGE, &span));
+	assert_false(paging_code(&f.paging, FREE_4K + 2 * KERNEL_PAGE, &span));
+	assert_true(paging_code(&f.paging, FREE_2M, &span));
+	assert_int_equal(span, 2 << 20);
+	vmcore_free(f.core);
+	/* The same below a table that forbids it. */
+	at = kernel_top_table(f.k) + FREE_4K / (UINT64_C(1) << 39) % 512 * 8;
+	le64_put(kernel_at(f.k, at), le64_get(kernel_at(f.k, at)) | no_execute);
+	open_fixture(&f);
+	assert_false(paging_code(&f.paging, FREE_4K, &span));
+	close_fixture(&f);
+}
+
 /* --- reading --- */
 
 static void test_read(void **state UNUSED)
@@ -338,6 +365,7 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "translate: refuses what isn't present", test_not_present, NULL);
 	unit_add(&u, "translate: ends in tables that are a cycle", test_cycle, NULL);
+	unit_add(&u, "paging_code: takes what may be executed", test_code, NULL);
 	unit_add(&u, "paging_read: reads across pages, not across gaps", test_read, NULL);
 	unit_add(&u, "paging_tables: lists the kernel's tables once", test_tables, NULL);
 	unit_add(&u, "paging_tables: leaves out the direct map's", test_direct_map, NULL);
