@@ -13,7 +13,7 @@ WITH_ZSTD ?= 1
 WITH_LIBDEFLATE ?= 1
 WITH_JANSSON ?= 1
 
-packages := zlib snappy
+packages := zlib snappy openssl
 packages += $(if $(filter 1,$(WITH_LZO)),lzo2)
 packages += $(if $(filter 1,$(WITH_ZSTD)),libzstd)
 packages += $(if $(filter 1,$(WITH_LIBDEFLATE)),libdeflate)

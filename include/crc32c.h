@@ -9,4 +9,7 @@
  * CPU's instruction where it has one. */
 uint32_t crc32c(uint32_t crc, const void *bytes, size_t size_bytes);
 
+/* The same without the instruction, as on a CPU that lacks it. */
+uint32_t crc32c_by_tables(uint32_t crc, const void *bytes, size_t size_bytes);
+
 #endif

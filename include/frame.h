@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "compiler.h"
 #include "error.h"
 #include "outbuf.h"
 
@@ -97,6 +98,7 @@ struct frame_reader {
 	bool skip_noise;      /* before the first frame */
 	size_t skipped_bytes; /* of noise */
 	char noise[160];      /* its last line, fit for a terminal, with a NUL */
+	bool noise_ended;     /* that line has its end */
 };
 
 /* `skip_noise`: up to FRAME_NOISE_MAX bytes before the first magic are passed over. */

@@ -135,7 +135,8 @@ enum { DATA_HEAD_BYTES = 8 };
 void data_put(struct outbuf *o, const struct data *d);
 NODISCARD int data_get(const struct frame *f, struct data *d_ret, struct error *err);
 
-/* S -> R: a cursor (its `segment` is the checkpoint's number), D of it, the segment's table. */
+/* S -> R: a cursor (its `segment` is the checkpoint's number), D of it, the segment's table. get
+ * takes a struct of zeros, or one to be used again. */
 struct checkpoint {
 	struct cursor cursor;
 	uint8_t chain[DIGEST_BYTES];
