@@ -26,10 +26,12 @@ enum {
 	SEGMENT_EXTENTS_MAX = 23829,
 };
 
+#define CURSOR_AT_END UINT64_MAX
+
 /* Where a segment ends: all that the rest of the dump depends on but for vmcore and options. */
 struct cursor {
-	uint64_t segment;      /* the next one: how many are done */
-	uint64_t chunk;	       /* the next one of the plan */
+	uint64_t segment; /* the next one: how many are done */
+	uint64_t chunk;	  /* the next one of the plan; CURSOR_AT_END: only the end marker is left */
 	uint64_t data_off;     /* of the next payload in the file */
 	uint64_t stream_bytes; /* of the flattened stream so far, its header included */
 	uint64_t unreadable;   /* pages so far */

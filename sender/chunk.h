@@ -29,6 +29,7 @@ struct chunk {
 	uint32_t pages;
 	struct page_flag page_flag[CHUNK_PAGES_MAX];
 	uint32_t data_bytes; /* of page_data that are used */
+	uint8_t sha256[32];  /* of these bytes, if the workers were told to make it */
 	uint8_t *page_data;  /* room for as many bytes as chunk_new() was given */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "digest.h"
 #include "pageset.h"
 #include "vmcore.h"
 #include "zero.h"
@@ -14,7 +15,8 @@ struct worker {
 	size_t page_bytes;
 	struct page_source *source;
 	struct compressor *compressor;
-	size_t bound; /* room that a page may need while it is compressed */
+	struct digester *digester; /* NULL: no digests are wanted */
+	size_t bound;		   /* room that a page may need while it is compressed */
 
 	/* The payload of a page of zeros, made once: at level 0 half of memory is such pages. */
 	uint8_t *zero_payload;
@@ -60,6 +62,8 @@ int worker_new(const struct worker_setup *setup, struct worker **w_ret, struct e
 	if (r == 0)
 		r = compressor_new(setup->codec, setup->codec_level, w->page_bytes, &w->compressor,
 				   err);
+	if (r == 0 && setup->digest)
+		r = digester_new(&w->digester, err);
 	if (r < 0)
 		return r;
 	w->bound = MAX(w->page_bytes, compressor_bound(w->compressor));
@@ -76,6 +80,7 @@ void worker_free(struct worker *w)
 		return;
 	page_source_free(w->source);
 	compressor_free(w->compressor);
+	digester_free(w->digester);
 	free(w->zero_payload);
 	free(w);
 }
@@ -112,7 +117,16 @@ static void add_page(struct worker *w, struct chunk *chunk, uint64_t pfn, const 
 	chunk->data_bytes += flag->size_bytes;
 }
 
-int worker_fill(void *worker, uint64_t k, void *item, struct error *err UNUSED)
+static int make_digest(struct worker *w, struct chunk *chunk, struct error *err)
+{
+	if (!w->digester || chunk->data_bytes == 0)
+		return 0;
+	digester_begin(w->digester);
+	digester_add(w->digester, chunk->page_data, chunk->data_bytes);
+	return digester_end(w->digester, chunk->sha256, err);
+}
+
+int worker_fill(void *worker, uint64_t k, void *item, struct error *err)
 {
 	struct worker *w = worker;
 	struct chunk *chunk = item;
@@ -135,5 +149,5 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err UNUSED)
 		if (chunk->pages < todo.pages)
 			pfn = pageset_next(w->setup.pages, pfn + n);
 	}
-	return 0;
+	return make_digest(w, chunk, err);
 }

@@ -21,6 +21,7 @@ struct worker_setup {
 	enum codec_id codec;
 	int codec_level;
 	bool exclude_zero; /* level bit 1 */
+	bool digest;	   /* make each chunk's SHA-256 */
 };
 
 /* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */
@@ -34,8 +35,8 @@ size_t worker_page_data_bytes(const struct worker *w);
 
 /*
  * Fill `chunk`, a struct chunk, with chunk k of the plan: what it holds then depends on the vmcore,
- * k and the setup alone. The `worker` is a struct worker. Never fails: a page that can't be read
- * becomes PAGE_UNREADABLE.
+ * k and the setup alone. The `worker` is a struct worker. A page that can't be read becomes
+ * PAGE_UNREADABLE; fails only where a digest can't be made.
  */
 int worker_fill(void *worker, uint64_t k, void *chunk, struct error *err);
 

@@ -28,12 +28,12 @@ struct writer {
 	struct writer_setup setup;
 	struct kdump_layout layout;
 	struct run data, descs;
-	struct writer_cursor cursor; /* chunk, segment, unreadable are kept up to date; the rest at
-					a segment's end */
-	uint64_t described_off;	     /* payloads before that have their descriptors written */
-	uint64_t segment_start;	     /* stream bytes where the segment began */
-	uint64_t earlier_bytes;	     /* what the stream has beyond the sink's count; may wrap */
-	uint64_t zero_off;	     /* the shared page of zeros */
+	struct cursor cursor;	/* chunk, segment, unreadable are kept up to date; the rest at
+					  a segment's end */
+	uint64_t described_off; /* payloads before that have their descriptors written */
+	uint64_t segment_start; /* stream bytes where the segment began */
+	uint64_t earlier_bytes; /* what the stream has beyond the sink's count; may wrap */
+	uint64_t zero_off;	/* the shared page of zeros */
 	struct writer_counts counts;
 };
 
@@ -67,14 +67,16 @@ void writer_free(struct writer *w)
 	free(w);
 }
 
-/* Write a run as one record; what comes next follows it in the file. */
+/* Write a run as one record; what comes next follows it in the file. The extents of the data run
+ * are its chunks. */
 static int flush(struct writer *w, struct run *run, struct error *err)
 {
 	int r;
 
 	if (run->used == 0)
 		return 0;
-	r = sink_write(w->setup.sink, run->off, run->bytes, run->used, err);
+	r = (run == &w->data ? sink_write_told : sink_write)(w->setup.sink, run->off, run->bytes,
+							     run->used, err);
 	run->off += run->used;
 	run->used = 0;
 	return r;
@@ -91,7 +93,7 @@ static int flush_both(struct writer *w, struct error *err)
 
 static int end_segment(struct writer *w, struct error *err)
 {
-	const int r = flush_both(w, err);
+	int r = flush_both(w, err);
 
 	if (r < 0)
 		return r;
@@ -99,9 +101,9 @@ static int end_segment(struct writer *w, struct error *err)
 	w->cursor.segment++;
 	w->cursor.data_off = w->data.off;
 	w->cursor.stream_bytes = w->segment_start;
-	if (!w->setup.segment_end)
-		return 0;
-	return w->setup.segment_end(w->setup.ctx, &w->cursor, err);
+	r = w->setup.segment_end ? w->setup.segment_end(w->setup.ctx, &w->cursor, err) : 0;
+	sink_next_segment(w->setup.sink);
+	return r;
 }
 
 int writer_prologue(struct writer *w, const struct vmcore *core, const struct pageset *pages,
@@ -119,12 +121,13 @@ int writer_prologue(struct writer *w, const struct vmcore *core, const struct pa
 	return r < 0 ? r : end_segment(w, err);
 }
 
-void writer_resume(struct writer *w, const struct writer_cursor *cursor)
+void writer_resume(struct writer *w, const struct cursor *cursor)
 {
 	w->cursor = *cursor;
 	w->data.off = w->described_off = cursor->data_off;
 	w->earlier_bytes = cursor->stream_bytes - sink_stream_bytes(w->setup.sink);
 	w->segment_start = cursor->stream_bytes;
+	w->counts.unreadable = cursor->unreadable;
 }
 
 /* The descriptor of a page whose payload, if it has one, comes next in the data run. */
@@ -179,6 +182,11 @@ int writer_chunk(void *writer, const void *item, struct error *err)
 	if (r < 0)
 		return r;
 	off = w->data.off + w->data.used;
+	if (chunk->data_bytes) {
+		r = sink_tell(w->setup.sink, off, chunk->data_bytes, chunk->sha256, err);
+		if (r < 0)
+			return r;
+	}
 	memcpy(w->data.bytes + w->data.used, chunk->page_data, chunk->data_bytes);
 	w->data.used += chunk->data_bytes;
 	for (uint32_t i = 0; i < chunk->pages; i++) {
@@ -199,8 +207,12 @@ int writer_chunk(void *writer, const void *item, struct error *err)
 int writer_finish(struct writer *w, struct error *err)
 {
 	uint8_t main_header[KDUMP_HEADER_BYTES];
-	int r = flush_both(w, err);
+	int r;
 
+	if (w->cursor.chunk == CURSOR_AT_END)
+		return sink_finish(w->setup.sink, err);
+	w->cursor.chunk = CURSOR_AT_END;
+	r = flush_both(w, err);
 	if (r < 0)
 		return r;
 	if (w->cursor.unreadable && !(w->setup.header.status & KDUMP_INCOMPLETE)) {
@@ -210,7 +222,8 @@ int writer_finish(struct writer *w, struct error *err)
 		if (r < 0)
 			return r;
 	}
-	return sink_finish(w->setup.sink, err);
+	r = end_segment(w, err);
+	return r ? r : sink_finish(w->setup.sink, err);
 }
 
 const struct writer_counts *writer_counts(const struct writer *w)

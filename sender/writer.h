@@ -16,6 +16,7 @@
 #include "chunk.h"
 #include "error.h"
 #include "kdump.h"
+#include "segment.h"
 
 struct pageset;
 struct sink;
@@ -23,15 +24,6 @@ struct vmcore;
 struct writer;
 
 enum { SEGMENT_BYTES = 16 << 20 };
-
-/* Where a segment ends: all that the rest of the dump depends on but for vmcore and options. */
-struct writer_cursor {
-	uint64_t segment;      /* the next one; 0: the prologue */
-	uint64_t chunk;	       /* the next one of the plan */
-	uint64_t data_off;     /* of the next payload in the file */
-	uint64_t stream_bytes; /* so far */
-	uint64_t unreadable;   /* pages so far */
-};
 
 /* What was written, by kind. */
 struct writer_counts {
@@ -46,10 +38,11 @@ struct writer_setup {
 	bool exclude_zero; /* one shared payload for all zero pages */
 
 	/*
-	 * Called at each segment's end, the prologue's included, behind its last record. Returns 0
-	 * to go on, 1 to end the page pass here, or fails with *err set. May be NULL.
+	 * Called at each segment's end, the prologue's and the last one's included, behind its last
+	 * record. What the segment wrote is in sink_segment(). Returns 0 to go on, 1 to end the
+	 * page pass here, or fails with *err set. May be NULL.
 	 */
-	int (*segment_end)(void *ctx, const struct writer_cursor *cursor, struct error *err);
+	int (*segment_end)(void *ctx, const struct cursor *cursor, struct error *err);
 	/* Called after each chunk; the same returns. May be NULL. */
 	int (*chunk_end)(void *ctx, const struct writer *w, struct error *err);
 	void *ctx;
@@ -66,13 +59,13 @@ NODISCARD int writer_prologue(struct writer *w, const struct vmcore *core,
 
 /* Begin at a cursor that segment_end was given by another writer of the same dump, in place of the
  * prologue. */
-void writer_resume(struct writer *w, const struct writer_cursor *cursor);
+void writer_resume(struct writer *w, const struct cursor *cursor);
 
 /* The next chunk. `writer` is a struct writer, `chunk` a struct chunk. For struct pipeline. */
 int writer_chunk(void *writer, const void *chunk, struct error *err);
 
-/* All chunks are written: the last runs, a second main header if pages were unreadable, the end
- * marker. */
+/* All chunks are written: the last runs, a second main header if pages were unreadable, the last
+ * segment's end, the end marker. Returns as segment_end does. */
 NODISCARD int writer_finish(struct writer *w, struct error *err);
 
 const struct writer_counts *writer_counts(const struct writer *w);

@@ -41,12 +41,16 @@ struct job {
 	unsigned threads;
 	enum codec_id codec;
 	bool exclude_zero;
-	uint64_t stop_at;		    /* segment; 0: never */
-	const struct writer_cursor *resume; /* NULL: from the beginning */
+	uint64_t stop_at;	     /* segment; 0: never */
+	const struct cursor *resume; /* NULL: from the beginning */
 
 	int result;
-	struct writer_cursor cursors[SEGMENTS_MAX];
+	struct cursor cursors[SEGMENTS_MAX];
+	uint8_t chains[SEGMENTS_MAX][DIGEST_BYTES]; /* D of each cursor */
 	size_t cursor_count;
+	struct segment table; /* of all segments */
+	uint8_t chain[DIGEST_BYTES];
+	const struct sink *sink;
 	struct writer_counts counts;
 	uint8_t *stream; /* mapped */
 	size_t stream_bytes;
@@ -74,11 +78,17 @@ static void source_deinit(struct source *src)
 	close(src->fd);
 }
 
-static int segment_end(void *ctx, const struct writer_cursor *cursor, struct error *err UNUSED)
+static int segment_end(void *ctx, const struct cursor *cursor, struct error *err)
 {
 	struct job *job = ctx;
+	AUTO(digester_free) struct digester *digester = NULL;
+	const struct segment *segment = sink_segment(job->sink);
 
-	assert_true(job->cursor_count < SEGMENTS_MAX);
+	assert_int_equal(digester_new(&digester, err), 0);
+	assert_int_equal(digest_chain(digester, segment, job->chain, err), 0);
+	for (size_t i = 0; i < segment->count; i++)
+		assert_int_equal(segment_add(&job->table, &segment->extents[i], err), 0);
+	memcpy(job->chains[job->cursor_count], job->chain, DIGEST_BYTES);
 	job->cursors[job->cursor_count++] = *cursor;
 	return cursor->segment == job->stop_at;
 }
@@ -93,11 +103,12 @@ static int run_chunks(struct job *job, const struct plan *plan, struct writer *w
 		.codec = job->codec,
 		.codec_level = job->codec != CODEC_NONE,
 		.exclude_zero = job->exclude_zero,
+		.digest = true,
 	};
 	void *workers[PIPELINE_ITEMS_PER_WORKER * 8], *items[ARRAY_LEN(workers)];
 	struct pipeline p = {
 		.workers = job->threads,
-		.first_chunk = job->resume ? job->resume->chunk : 0,
+		.first_chunk = job->resume ? MIN(job->resume->chunk, plan_chunk_count(plan)) : 0,
 		.end_chunk = plan_chunk_count(plan),
 		.items = items,
 		.item_count = MAX(1U, job->threads * PIPELINE_ITEMS_PER_WORKER),
@@ -156,7 +167,9 @@ static void job_run(struct job *job)
 					 &setup.header, &known, &err),
 			 0);
 	assert_int_equal(sink_new_flat(fd, &sink, &err), 0);
+	assert_int_equal(sink_keep_segment(sink, &err), 0);
 	setup.sink = sink;
+	job->sink = sink;
 	assert_int_equal(plan_new(src->pages, job->extent_count ? job->extents : &all,
 				  job->extent_count ? job->extent_count : 1,
 				  chunk_pages(src->core->page_bytes), &plan, &err),
@@ -169,7 +182,8 @@ static void job_run(struct job *job)
 	if (job->result == 0)
 		job->result = run_chunks(job, plan, writer);
 	if (job->result == 0)
-		assert_int_equal(writer_finish(writer, &err), 0);
+		job->result = writer_finish(writer, &err);
+	assert_in_range(job->result, 0, 1);
 	job->counts = *writer_counts(writer);
 	take_stream(job, fd);
 }
@@ -177,12 +191,15 @@ static void job_run(struct job *job)
 static void job_deinit(struct job *job)
 {
 	munmap(job->stream, job->stream_bytes);
+	segment_deinit(&job->table);
 }
 
 static void same_stream(const struct job *a, const struct job *b)
 {
 	assert_int_equal(a->stream_bytes, b->stream_bytes);
 	assert_memory_equal(a->stream, b->stream, a->stream_bytes);
+	assert_int_equal(a->cursor_count, b->cursor_count);
+	assert_memory_equal(a->chain, b->chain, DIGEST_BYTES);
 }
 
 /* --- sources --- */
@@ -230,6 +247,36 @@ static void wanted_page(const struct source *src, uint64_t pfn, uint8_t *page)
 
 /* The stream keeps the rules, and has the pages of the source; from `lost` on (if any) it hasn't.
  */
+/* The extents are the file's bytes, each once but for a second main header, and nothing else is
+ * there. */
+static void check_extents(const struct job *job, const struct core_stream *s)
+{
+	AUTO(digester_free) struct digester *digester = NULL;
+	AUTO_FREE uint8_t *told = calloc(1, s->file_bytes + 1);
+	uint8_t sha256[DIGEST_BYTES];
+	struct error err;
+
+	assert_non_null(told);
+	assert_int_equal(digester_new(&digester, &err), 0);
+	for (size_t i = job->table.count; i--;) {
+		const struct extent *e = &job->table.extents[i];
+
+		assert_true(e->off + e->size_bytes <= s->file_bytes);
+		if (told[e->off]) {
+			assert_true(e->off == 0 && s->header_again);
+			continue;
+		}
+		digester_begin(digester);
+		digester_add(digester, s->file + e->off, e->size_bytes);
+		assert_int_equal(digester_end(digester, sha256, &err), 0);
+		assert_memory_equal(sha256, e->sha256, DIGEST_BYTES);
+		for (size_t b = 0; b < e->size_bytes; b++)
+			assert_false(told[e->off + b]++);
+	}
+	for (size_t b = 0; b < s->file_bytes; b++)
+		assert_true(told[b] || s->file[b] == 0);
+}
+
 static void check_pages(const struct job *job, const struct source *src, uint64_t lost)
 {
 	struct core_stream s = core_stream_judge(job->stream, job->stream_bytes);
@@ -255,6 +302,7 @@ static void check_pages(const struct job *job, const struct source *src, uint64_
 	assert_int_equal(job->counts.unreadable, missing);
 	assert_int_equal(s.header.status & KDUMP_INCOMPLETE, missing ? KDUMP_INCOMPLETE : 0);
 	assert_int_equal(s.header_again, missing != 0);
+	check_extents(job, &s);
 	core_stream_free(&s);
 }
 
@@ -336,7 +384,7 @@ static void test_any_order(void **state UNUSED)
 	source_deinit(&src);
 }
 
-static void check_cursor(const struct writer_cursor *a, const struct writer_cursor *b)
+static void check_cursor(const struct cursor *a, const struct cursor *b)
 {
 	assert_int_equal(a->segment, b->segment);
 	assert_int_equal(a->chunk, b->chunk);
@@ -349,10 +397,12 @@ static void check_cursor(const struct writer_cursor *a, const struct writer_curs
 static void stop_and_restart(const struct job *whole, size_t s, unsigned first_threads,
 			     unsigned second_threads)
 {
-	const struct writer_cursor *cursor = &whole->cursors[s];
+	const struct cursor *cursor = &whole->cursors[s];
 	struct job first = *whole, second = *whole;
 
 	first.stop_at = cursor->segment;
+	first.table = second.table = (struct segment){0};
+	memset(first.chain, 0, sizeof(first.chain));
 	first.threads = first_threads;
 	first.cursor_count = 0;
 	job_run(&first);
@@ -362,7 +412,10 @@ static void stop_and_restart(const struct job *whole, size_t s, unsigned first_t
 	assert_int_equal(first.stream_bytes, cursor->stream_bytes);
 	assert_memory_equal(first.stream, whole->stream, first.stream_bytes);
 
+	assert_memory_equal(first.chain, whole->chains[s], DIGEST_BYTES);
+
 	second.resume = cursor;
+	memcpy(second.chain, first.chain, DIGEST_BYTES);
 	second.threads = second_threads;
 	second.cursor_count = 0;
 	job_run(&second);
@@ -370,6 +423,7 @@ static void stop_and_restart(const struct job *whole, size_t s, unsigned first_t
 	assert_int_equal(second.cursor_count, whole->cursor_count - s - 1);
 	for (size_t i = 0; i < second.cursor_count; i++)
 		check_cursor(&second.cursors[i], &whole->cursors[s + 1 + i]);
+	assert_memory_equal(second.chain, whole->chain, DIGEST_BYTES);
 	assert_int_equal(first.stream_bytes + second.stream_bytes - FLAT_HEADER_BYTES,
 			 whole->stream_bytes);
 	assert_memory_equal(second.stream + FLAT_HEADER_BYTES, whole->stream + first.stream_bytes,
@@ -387,8 +441,11 @@ static void check_segments(const struct job *job)
 			job->cursors[i].stream_bytes - job->cursors[i - 1].stream_bytes;
 
 		assert_int_equal(job->cursors[i].segment, i + 1);
-		/* The first chunk boundary that far behind the last. */
-		assert_in_range(bytes, SEGMENT_BYTES, SEGMENT_BYTES + 2 * CHUNK_BYTES);
+		/* The first chunk boundary that far behind the last; what is left at the end. */
+		assert_true(bytes <= SEGMENT_BYTES + 2 * CHUNK_BYTES);
+		assert_true(bytes >= SEGMENT_BYTES || i + 1 == job->cursor_count);
+		assert_int_equal(job->cursors[i].chunk == CURSOR_AT_END,
+				 i + 1 == job->cursor_count);
 	}
 }
 
