@@ -50,6 +50,31 @@ bad:
 	return error_set(err, -EINVAL, "\"%s\" isn't a size such as 4096, 512M or 2G", text);
 }
 
+int parse_duration(const char *text, uint64_t *ms_ret, struct error *err)
+{
+	static const struct {
+		char unit;
+		uint64_t ms;
+	} units[] = {{'\0', 1000}, {'s', 1000}, {'m', 60000}, {'h', 3600000}};
+	char *end;
+	uint64_t n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (end == text || errno || *text < '0' || *text > '9' || (*end && end[1]))
+		goto bad;
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (*end != units[i].unit)
+			continue;
+		if (ckd_mul(&n, n, units[i].ms))
+			goto bad;
+		*ms_ret = n;
+		return 0;
+	}
+bad:
+	return error_set(err, -EINVAL, "\"%s\" isn't a duration such as 30s, 5m or 2h", text);
+}
+
 const char *format_size(char *out, size_t out_bytes, uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

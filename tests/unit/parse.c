@@ -51,6 +51,44 @@ static void test_number(void **state)
 		assert_non_null(strstr(err.msg, "isn't a number from"));
 }
 
+struct duration {
+	const char *name, *text;
+	int result;
+	uint64_t want_ms;
+};
+
+/* clang-format off */
+static const struct duration durations[] = {
+	{"parse_duration: takes seconds without a unit", "90", 0, 90000},
+	{"parse_duration: takes 0", "0", 0, 0},
+	{"parse_duration: takes seconds", "1s", 0, 1000},
+	{"parse_duration: takes minutes", "10m", 0, 600000},
+	{"parse_duration: takes hours", "2h", 0, 7200000},
+	{"parse_duration: refuses what doesn't fit", "18446744073709552s", -EINVAL, 0},
+	{"parse_duration: refuses 2^64", "18446744073709551616", -EINVAL, 0},
+	{"parse_duration: refuses nothing", "", -EINVAL, 0},
+	{"parse_duration: refuses a unit alone", "s", -EINVAL, 0},
+	{"parse_duration: refuses another unit", "1d", -EINVAL, 0},
+	{"parse_duration: refuses milliseconds", "1ms", -EINVAL, 0},
+	{"parse_duration: refuses two", "1m30s", -EINVAL, 0},
+	{"parse_duration: refuses a sign", "-1s", -EINVAL, 0},
+	{"parse_duration: refuses a blank before", " 1s", -EINVAL, 0},
+	{"parse_duration: refuses a blank between", "1 s", -EINVAL, 0},
+};
+/* clang-format on */
+
+static void test_duration(void **state)
+{
+	const struct duration *row = *state;
+	uint64_t ms = 4711;
+	struct error err = {0};
+
+	assert_int_equal(parse_duration(row->text, &ms, &err), row->result);
+	assert_int_equal(ms, row->result ? 4711 : row->want_ms);
+	if (row->result)
+		assert_non_null(strstr(err.msg, "isn't a duration such as"));
+}
+
 struct size {
 	const char *name, *text;
 	int result;
@@ -146,6 +184,7 @@ int main(int argc, char **argv)
 
 	UNIT_ADD_ROWS(&u, numbers, test_number);
 	UNIT_ADD_ROWS(&u, sizes, test_size);
+	UNIT_ADD_ROWS(&u, durations, test_duration);
 	unit_add(&u, "format_size: takes the unit that fits", test_format_size, NULL);
 	unit_add(&u, "format_duration: rounds to what is shown", test_format_duration, NULL);
 	return unit_run(&u, "parse", argc, argv);
