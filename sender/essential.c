@@ -355,7 +355,78 @@ static void add_stacks(struct finder *e, bool with_targets)
 	}
 }
 
-/* --- pages allocated at boot --- */
+/* --- pages told by PG_reserved --- */
+
+static bool is_image(const struct kmodel *km, uint64_t pfn)
+{
+	return pfn >= km->image.first && pfn < km->image.end;
+}
+
+/* Struct pages that are read at once, and which of them have PG_reserved. */
+enum { STRUCT_PAGES_AT_ONCE = 4096 };
+
+struct reserved {
+	const struct kmodel *km;
+	uint8_t *raw; /* STRUCT_PAGES_AT_ONCE of the largest */
+	uint64_t pfn;
+	size_t count;
+	bool known;
+};
+
+static int reserved_init(struct reserved *r, const struct kmodel *km, struct error *err)
+{
+	*r = (struct reserved){
+		.km = km,
+		.raw = malloc((size_t)STRUCT_PAGES_AT_ONCE * STRUCT_PAGE_BYTES_MAX),
+	};
+	return r->raw ? 0 : error_set(err, -ENOMEM, "out of memory for the essential pages");
+}
+
+/* The struct pages from pfn (< end) on, or that they can't be had; end at the most. */
+static void reserved_read(struct reserved *r, uint64_t pfn, uint64_t end)
+{
+	const uint64_t n = MIN(end - pfn, (uint64_t)STRUCT_PAGES_AT_ONCE);
+
+	r->pfn = pfn;
+	r->count = pagemap_read(&r->km->pagemap, pfn, (size_t)n, r->raw, &r->known);
+}
+
+/* Whether page i of those that were read has it; false where that isn't known. */
+static bool reserved_has(const struct reserved *r, size_t i)
+{
+	const struct page_rules *rules = &r->km->rules;
+
+	return r->known && (le64_get(r->raw + i * rules->struct_page_bytes + rules->flags_off) &
+			    r->km->reserved);
+}
+
+/*
+ * What was freed of the image (init memory, gaps) is memory like any other: of no use to readers,
+ * and at levels that keep user memory up to a quarter of the image.
+ */
+static int drop_freed_image(const struct finder *e, struct error *err)
+{
+	const struct kmodel *km = e->km;
+	const uint64_t end = MIN(km->image.end, km->pagemap.mapnr);
+	struct reserved reserved;
+	AUTO_FREE uint8_t *raw = NULL;
+	int r;
+
+	if (!km->reserved)
+		return 0;
+	r = reserved_init(&reserved, km, err);
+	raw = reserved.raw;
+	for (uint64_t pfn = km->image.first; r == 0 && pfn < end; pfn += reserved.count) {
+		reserved_read(&reserved, pfn, end);
+		for (size_t i = 0; reserved.known && i < reserved.count; i++) {
+			if (reserved_has(&reserved, i))
+				continue;
+			pageset_remove(e->parts[ESSENTIAL_IMAGE_DATA], pfn + i, pfn + i + 1);
+			pageset_remove(e->parts[ESSENTIAL_IMAGE_TEXT], pfn + i, pfn + i + 1);
+		}
+	}
+	return r;
+}
 
 /* The pages that hold the struct pages themselves: reserved too, but many, and no reader needs them
  * to open a dump. */
@@ -375,11 +446,6 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 	return 0;
 }
 
-static bool is_image(const struct kmodel *km, uint64_t pfn)
-{
-	return pfn >= km->image.first && pfn < km->image.end;
-}
-
 /*
  * Pages with PG_reserved that aren't the image's: what was allocated before the buddy allocator was
  * up, with the CPUs' areas. For kernels without a symbol table (5.10), which cost a further pass
@@ -388,34 +454,29 @@ static bool is_image(const struct kmodel *km, uint64_t pfn)
 static int add_boot_pages(struct finder *e, struct error *err)
 {
 	const struct kmodel *km = e->km;
-	const size_t bytes = km->rules.struct_page_bytes, batch = 4096;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
-	AUTO_FREE uint8_t *raw = malloc(batch * STRUCT_PAGE_BYTES_MAX);
-	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes, pfn = 0;
+	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes;
+	struct reserved reserved;
+	AUTO_FREE uint8_t *raw = NULL;
 	int r;
 
-	if (!km->reserved || !raw)
-		return raw ? 0 : error_set(err, -ENOMEM, "out of memory for the essential pages");
-	r = find_pagemap_pages(e, &pagemap_pages, err);
-	if (r < 0)
-		return r;
-	while (pfn < km->pagemap.mapnr && budget) {
-		const uint64_t left = km->pagemap.mapnr - pfn;
-		bool known;
-		const size_t n = pagemap_read(&km->pagemap, pfn, (size_t)MIN(left, (uint64_t)batch),
-					      raw, &known);
-
-		for (size_t i = 0; known && i < n && budget; i++) {
-			if (!(le64_get(raw + i * bytes + km->rules.flags_off) & km->reserved) ||
-			    pageset_has(pagemap_pages, pfn + i) || pageset_has(e->pages, pfn + i) ||
-			    is_image(km, pfn + i))
+	if (!km->reserved)
+		return 0;
+	r = reserved_init(&reserved, km, err);
+	raw = reserved.raw;
+	if (r == 0)
+		r = find_pagemap_pages(e, &pagemap_pages, err);
+	for (uint64_t pfn = 0; r == 0 && pfn < km->pagemap.mapnr && budget; pfn += reserved.count) {
+		reserved_read(&reserved, pfn, km->pagemap.mapnr);
+		for (size_t i = 0; i < reserved.count && budget; i++) {
+			if (!reserved_has(&reserved, i) || pageset_has(pagemap_pages, pfn + i) ||
+			    pageset_has(e->pages, pfn + i) || is_image(km, pfn + i))
 				continue;
 			pageset_add(e->pages, pfn + i, pfn + i + 1);
 			budget--;
 		}
-		pfn += n;
 	}
-	return 0;
+	return r;
 }
 
 static int find_pages(struct finder *e, struct error *err)
@@ -441,6 +502,9 @@ static int find_pages(struct finder *e, struct error *err)
 	e->pages = e->parts[ESSENTIAL_IMAGE_DATA];
 	add_image(e);
 	pageset_subtract(e->pages, e->parts[ESSENTIAL_IMAGE_TEXT]);
+	r = drop_freed_image(e, err);
+	if (r < 0)
+		return r;
 	e->pages = e->parts[ESSENTIAL_POINTED];
 	add_constants(e, sym);
 	add_section_roots(e);

@@ -235,6 +235,29 @@ static void test_unnamed(void **state UNUSED)
 	free_fixture(f);
 }
 
+/* Init memory, by a page of data and one of code that have lost PG_reserved. */
+static void test_freed_image(void **state UNUSED)
+{
+	for (unsigned named = 0; named < 2; named++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){0});
+		const uint64_t freed[] = {KERNEL_IMAGE + 0x5000,
+					  KERNEL_IMAGE + TEXT_BYTES + 0x5000};
+
+		if (named)
+			add_symbols(f, false);
+		for (size_t i = 0; i < ARRAY_LEN(freed); i++)
+			memset(kernel_page(f->k, freed[i] / KERNEL_PAGE) + PAGE_FLAGS, 0, 8);
+		find(f);
+		check_common(f);
+		for (size_t i = 0; i < ARRAY_LEN(freed); i++) {
+			assert_false(has_any(f, freed[i]));
+			assert_true(has_any(f, freed[i] - KERNEL_PAGE));
+			assert_true(has_any(f, freed[i] + KERNEL_PAGE));
+		}
+		free_fixture(f);
+	}
+}
+
 static void test_section_roots(void **state UNUSED)
 {
 	struct fixture *f = new_fixture(&(struct kernel_setup){0});
@@ -426,6 +449,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "essential_find: finds CPUs and tasks by the symbol table", test_named, NULL);
 	unit_add(&u, "essential_find: finds them without", test_unnamed, NULL);
 	unit_add(&u, "essential_find: knows code without a symbol table", test_unnamed_code, NULL);
+	unit_add(&u, "essential_find: leaves out what was freed of the image", test_freed_image,
+		 NULL);
 	unit_add(&u, "essential_find: has the memory sections", test_section_roots, NULL);
 	unit_add(&u, "essential_find: finds an image that has no load", test_image_by_stext, NULL);
 	unit_add(&u, "essential_find: is empty where nothing is known", test_nothing_known, NULL);
