@@ -31,6 +31,7 @@ enum {
 	STACK_BYTES = 16 << 10, /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
 				   it is still the top */
 	TASK_BYTES = 16 << 10,	/* struct task_struct is 9 to 13 KiB */
+	FUNCTION_BYTES = 4096,	/* that a return address is behind its function's beginning: most */
 	SLAB_BYTES = 32 << 10,	/* the block that a task_struct lies in: slabs of order 3 */
 
 	/* Where user_regs_struct has the stack pointer in an NT_PRSTATUS. Source: Linux elfcore.h,
@@ -46,6 +47,9 @@ struct finder {
 	struct pageset *const *parts; /* ESSENTIAL_PARTS of them */
 	struct pageset *pages;	      /* the part that is added to */
 	uint64_t page_bytes;
+
+	/* The image's code, and where it lies in memory, in one piece; empty: not known. */
+	uint64_t text, text_end, text_paddr;
 };
 
 /* Kernel variables that VMCOREINFO doesn't name. */
@@ -141,21 +145,23 @@ static void add_constants(struct finder *e, const struct kallsyms_symbol *sym)
 			  MIN(end->vaddr - first->vaddr, (uint64_t)IMAGE_BYTES_MAX));
 }
 
-static void add_text(struct finder *e, const struct kallsyms_symbol *sym)
+/* Without symbols it is at least the code, as far as it can be told from data. */
+static void find_text(struct finder *e, const struct kallsyms_symbol *sym)
 {
-	uint64_t stext, span;
+	const struct kallsyms_symbol *sdata = &sym[SYM_SDATA];
+	uint64_t stext, done = 0, span;
 
-	if (!vmcoreinfo_symbol(e->km->core->info, "_stext", &stext))
+	if (!vmcoreinfo_symbol(e->km->core->info, "_stext", &stext) ||
+	    !paging_translate(e->paging, stext, &e->text_paddr, &span))
 		return;
-	if (sym[SYM_SDATA].found) {
-		if (sym[SYM_SDATA].vaddr > stext && sym[SYM_SDATA].vaddr - stext <= IMAGE_BYTES_MAX)
-			add_vaddr(e, stext, sym[SYM_SDATA].vaddr - stext);
-		return;
-	}
-	/* Without symbols it is at least the code, as far as it can be told from data. */
-	for (uint64_t done = 0;
-	     done < IMAGE_BYTES_MAX && paging_code(e->paging, stext + done, &span); done += span)
-		add_vaddr(e, stext + done, span);
+	if (!sdata->found)
+		for (; done < IMAGE_BYTES_MAX && paging_code(e->paging, stext + done, &span);
+		     done += span)
+			;
+	else if (sdata->vaddr > stext && sdata->vaddr - stext <= IMAGE_BYTES_MAX)
+		done = sdata->vaddr - stext;
+	e->text = stext;
+	e->text_end = stext + done;
 }
 
 static int add_tables(struct finder *e, struct error *err)
@@ -326,8 +332,26 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
 	}
 }
 
-/* The stack around each CPU's stack pointer; where the tasks aren't known by name, what stack and
- * registers point at too. */
+/*
+ * The code that the words at `words` may return to. Debuggers have it from vmlinux, too, but crash
+ * reads it in the dump, from the function's beginning on, to see how large a frame is.
+ */
+static void add_callers(const struct finder *e, const uint8_t *words, size_t bytes)
+{
+	struct finder callers = *e;
+
+	callers.pages = e->parts[ESSENTIAL_CALLERS];
+	for (size_t i = 0; i + 8 <= bytes; i += 8) {
+		const uint64_t to = le64_get(words + i) - e->text;
+		const uint64_t from = to - MIN(to, (uint64_t)FUNCTION_BYTES);
+
+		if (to < e->text_end - e->text)
+			add_paddr(&callers, e->text_paddr + from, to - from + 1);
+	}
+}
+
+/* The stack around each CPU's stack pointer, and the code it returns to; where the tasks aren't
+ * known by name, what stack and registers point at too. */
 static void add_stacks(struct finder *e, bool with_targets)
 {
 	const struct vmcore *core = e->km->core;
@@ -347,10 +371,13 @@ static void add_stacks(struct finder *e, bool with_targets)
 		stacks++;
 		bottom = le64_get(note.desc + PRSTATUS_RSP) & ~(uint64_t)(STACK_BYTES - 1);
 		add_vaddr(e, bottom, STACK_BYTES);
-		if (!with_targets)
+		add_callers(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES);
+		if (with_targets)
+			add_targets(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES, &budget);
+		if (!paging_read(e->paging, bottom, stack, sizeof(stack)))
 			continue;
-		add_targets(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES, &budget);
-		if (paging_read(e->paging, bottom, stack, sizeof(stack)))
+		add_callers(e, stack, sizeof(stack));
+		if (with_targets)
 			add_targets(e, stack, sizeof(stack), &budget);
 	}
 }
@@ -497,8 +524,9 @@ static int find_pages(struct finder *e, struct error *err)
 		kallsyms_find(e->paging, sym, SYM_COUNT) && sym[SYM_PER_CPU_OFFSET].found;
 	int r;
 
+	find_text(e, sym);
 	e->pages = e->parts[ESSENTIAL_IMAGE_TEXT];
-	add_text(e, sym);
+	add_paddr(e, e->text_paddr, e->text_end - e->text);
 	e->pages = e->parts[ESSENTIAL_IMAGE_DATA];
 	add_image(e);
 	pageset_subtract(e->pages, e->parts[ESSENTIAL_IMAGE_TEXT]);

@@ -19,6 +19,7 @@ enum {
 	 */
 	ESSENTIAL_POINTED,
 	ESSENTIAL_IMAGE_DATA, /* the kernel image but for what follows */
+	ESSENTIAL_CALLERS,    /* of its code what the CPUs' stacks return to */
 	ESSENTIAL_IMAGE_TEXT, /* its code and read-only data, where the kernel has a symbol table */
 	ESSENTIAL_PARTS,
 };

@@ -258,6 +258,30 @@ static void test_freed_image(void **state UNUSED)
 	}
 }
 
+/* The code that stacks return to, from a page before on, goes ahead of all other code. */
+static void test_callers(void **state UNUSED)
+{
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+	const uint64_t code[] = {0, 0x4010, TEXT_BYTES - 1};
+
+	add_symbols(f, false);
+	for (size_t i = 0; i < ARRAY_LEN(code); i++)
+		le64_put(kernel_at(f->k, f->stack[1] + 0x800 + 8 * i),
+			 KERNEL_IMAGE_VADDR + code[i]);
+	le64_put(kernel_at(f->k, f->stack[1] + 0x900), KERNEL_IMAGE_VADDR - 1);
+	le64_put(kernel_at(f->k, f->stack[1] + 0x908), KERNEL_IMAGE_VADDR + TEXT_BYTES);
+	find(f);
+	for (size_t i = 0; i < ARRAY_LEN(code); i++)
+		assert_true(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + code[i], 1));
+	assert_true(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + 0x3000, 1));
+	assert_true(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + TEXT_BYTES - 2 * KERNEL_PAGE, 1));
+	assert_false(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE - KERNEL_PAGE, 1));
+	assert_false(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + 0x1000, 1));
+	assert_false(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + 0x5000, 1));
+	assert_false(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + TEXT_BYTES, 1));
+	free_fixture(f);
+}
+
 static void test_section_roots(void **state UNUSED)
 {
 	struct fixture *f = new_fixture(&(struct kernel_setup){0});
@@ -449,6 +473,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "essential_find: finds CPUs and tasks by the symbol table", test_named, NULL);
 	unit_add(&u, "essential_find: finds them without", test_unnamed, NULL);
 	unit_add(&u, "essential_find: knows code without a symbol table", test_unnamed_code, NULL);
+	unit_add(&u, "essential_find: has the code that stacks return to", test_callers, NULL);
 	unit_add(&u, "essential_find: leaves out what was freed of the image", test_freed_image,
 		 NULL);
 	unit_add(&u, "essential_find: has the memory sections", test_section_roots, NULL);
