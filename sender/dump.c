@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "delivery.h"
 #include "flat.h"
 #include "pageset.h"
 #include "pipeline.h"
@@ -21,6 +22,16 @@ enum {
 	CODEC_MEMORY_BYTES = 1 << 20,
 	/* Code, libraries, stacks and the C library's own: measured, and rounded up. */
 	BASE_MEMORY_BYTES = 9 << 20,
+
+	/* Segments of which the counts are kept for a resume: more than are sent in the second
+	   between acknowledgements. */
+	SNAPSHOTS = 256,
+};
+
+/* What was written when a segment ended. */
+struct snapshot {
+	uint64_t segment; /* the cursor's; 0: unused */
+	struct writer_counts counts;
 };
 
 struct dump {
@@ -30,12 +41,45 @@ struct dump {
 	struct sending_order order;
 	uint64_t data_pages; /* essential ones but for the kernel's code */
 	struct plan *plan;
+	struct kdump_header header; /* final, but for unreadable pages */
 	struct writer *writer;
+	const struct sink *sink; /* that it writes to */
+	struct sink *own_sink;	 /* the same, of a delivery */
+	struct cursor cursor;	 /* of the last segment's end */
+	uint64_t pages_before;	 /* the cursor that the writer began at */
+	struct writer_counts counts_before;
+	struct snapshot snapshots[SNAPSHOTS];
 	void **workers; /* struct worker */
 	unsigned worker_count;
 	void **chunks; /* struct chunk: what the workers fill */
 	size_t chunk_count;
 };
+
+/* What was written by this writer and the ones before it. */
+static struct writer_counts counts_of(const struct dump *d)
+{
+	const struct writer_counts *now = writer_counts(d->writer), *before = &d->counts_before;
+
+	return (struct writer_counts){
+		.zero = before->zero + now->zero,
+		.compressed = before->compressed + now->compressed,
+		.raw = before->raw + now->raw,
+		.unreadable = now->unreadable, /* the cursor has those before it */
+	};
+}
+
+static void take_snapshot(struct dump *d, uint64_t segment)
+{
+	d->snapshots[segment % SNAPSHOTS] = (struct snapshot){segment, counts_of(d)};
+}
+
+/* Zeros, if the part that the receiver has was sent by another run of the program. */
+static struct writer_counts find_snapshot(const struct dump *d, uint64_t segment)
+{
+	const struct snapshot *s = &d->snapshots[segment % SNAPSHOTS];
+
+	return s->segment == segment ? s->counts : (struct writer_counts){0};
+}
 
 static void dump_deinit(struct dump *d)
 {
@@ -46,6 +90,7 @@ static void dump_deinit(struct dump *d)
 		chunk_free(d->chunks[i]);
 	free(d->chunks);
 	writer_free(d->writer);
+	sink_free(d->own_sink);
 	plan_free(d->plan);
 	sending_order_deinit(&d->order);
 	pageset_free(d->pages);
@@ -81,6 +126,7 @@ static int make_workers(struct dump *d, unsigned count, struct error *err)
 		.codec = s->codec,
 		.codec_level = s->codec_level,
 		.exclude_zero = s->level & LEVEL_ZERO,
+		.digest = s->delivery != NULL,
 	};
 	int r = 0;
 
@@ -118,7 +164,7 @@ static int make_chunks(struct dump *d, size_t count, struct error *err)
 static struct progress_state state_of(const struct dump *d)
 {
 	const struct writer_counts *c = writer_counts(d->writer);
-	const uint64_t done = c->zero + c->compressed + c->raw + c->unreadable;
+	const uint64_t done = d->pages_before + c->zero + c->compressed + c->raw + c->unreadable;
 
 	return (struct progress_state){
 		.done = done,
@@ -139,8 +185,31 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 	if (state.done == d->result->essential_pages)
 		d->result->essential_end = state.bytes_out;
 	progress_update(d->setup->progress, &state);
+	if (d->setup->delivery)
+		return delivery_pump(d->setup->delivery, err);
 	if (d->setup->cancelled && d->setup->cancelled())
 		return error_set(err, -ECANCELED, "stopped by a signal");
+	return 0;
+}
+
+static int segment_end(void *ctx, const struct cursor *cursor, struct error *err)
+{
+	struct dump *d = ctx;
+
+	d->cursor = *cursor;
+	if (!d->setup->delivery)
+		return 0;
+	take_snapshot(d, cursor->segment);
+	return delivery_checkpoint(d->setup->delivery, cursor, d->sink, err);
+}
+
+/* A link that breaks while memory is filtered is made again when there is something to send. */
+static int filter_chunk_end(void *ctx, struct error *err)
+{
+	struct delivery *delivery = ctx;
+
+	if (delivery_pump(delivery, err) < 0 && !delivery_lost(delivery, err))
+		return err->code;
 	return 0;
 }
 
@@ -159,18 +228,14 @@ static uint64_t count_pages(const struct dump *d, size_t extents)
 static int prepare(struct dump *d, struct error *err)
 {
 	const struct dump_setup *s = d->setup;
-	struct writer_setup w = {
-		.sink = s->sink,
-		.exclude_zero = s->level & LEVEL_ZERO,
-		.chunk_end = chunk_end,
-		.ctx = d,
-	};
 	const struct filter_setup filter = {
 		.km = s->km,
 		.exclude = page_classes_of_level(s->level),
 		.threads = s->threads,
 		.chunk_bits = FILTER_CHUNK_BITS,
 		.cancelled = s->cancelled,
+		.chunk_end = s->delivery ? filter_chunk_end : NULL,
+		.ctx = s->delivery,
 	};
 	int r = filter_run(&filter, &d->pages, &d->result->filter, s->remarks, err);
 
@@ -178,7 +243,7 @@ static int prepare(struct dump *d, struct error *err)
 		return r;
 	for (size_t i = 0; i < s->core->map.ram_count; i++)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
-	w.pages = d->result->pages = pageset_count(d->pages);
+	d->result->pages = pageset_count(d->pages);
 	r = sending_order_init(&d->order, s->km, err);
 	d->data_pages = count_pages(d, d->order.data_count);
 	d->result->essential_pages = count_pages(d, d->order.essential_count);
@@ -186,20 +251,39 @@ static int prepare(struct dump *d, struct error *err)
 		r = plan_new(d->pages, d->order.extents, d->order.count,
 			     chunk_pages(s->core->page_bytes), &d->plan, err);
 	if (r == 0)
-		r = prologue_header(s->core, s->level, codec_kdump_flag(s->codec), &w.header,
+		r = prologue_header(s->core, s->level, codec_kdump_flag(s->codec), &d->header,
 				    &d->result->uname_known, err);
-	if (r == 0)
-		r = writer_new(&w, &d->writer, err);
+	return r;
+}
+
+/* A writer into `sink`. */
+static int make_writer(struct dump *d, struct sink *sink, struct error *err)
+{
+	const struct writer_setup setup = {
+		.sink = sink,
+		.header = d->header,
+		.pages = d->result->pages,
+		.exclude_zero = d->setup->level & LEVEL_ZERO,
+		.segment_end = segment_end,
+		.chunk_end = chunk_end,
+		.ctx = d,
+	};
+	const int r = writer_new(&setup, &d->writer, err);
+
 	if (r < 0)
 		return r;
+	d->sink = sink;
+	d->pages_before = 0;
+	d->counts_before = (struct writer_counts){0};
 	d->result->table_end = writer_table_end(d->writer);
 	return 0;
 }
 
-static int page_pass(struct dump *d, unsigned threads, struct error *err)
+static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 {
 	const struct pipeline pipeline = {
-		.workers = threads,
+		.workers = MIN(d->setup->threads, d->worker_count),
+		.first_chunk = first_chunk,
 		.end_chunk = plan_chunk_count(d->plan),
 		.items = d->chunks,
 		.item_count = d->chunk_count,
@@ -210,6 +294,156 @@ static int page_pass(struct dump *d, unsigned threads, struct error *err)
 	};
 
 	return pipeline_run(&pipeline, &d->result->threads, err);
+}
+
+/* The whole dump into `sink`. */
+static int write_all(struct dump *d, struct sink *sink, struct error *err)
+{
+	int r = make_writer(d, sink, err);
+
+	if (r == 0)
+		r = writer_prologue(d->writer, d->setup->core, d->pages, err);
+	if (r == 0)
+		r = page_pass(d, 0, err);
+	return r == 0 ? writer_finish(d->writer, err) : r;
+}
+
+/* What comes behind the cursor. */
+static int write_rest(struct dump *d, struct sink *sink, const struct cursor *cursor,
+		      struct error *err)
+{
+	const uint64_t chunk = MIN(cursor->chunk, plan_chunk_count(d->plan));
+	int r = make_writer(d, sink, err);
+
+	if (r < 0)
+		return r;
+	d->cursor = *cursor;
+	for (uint64_t k = 0; k < chunk; k++)
+		d->pages_before += plan_chunk(d->plan, k).pages;
+	d->pages_before -= MIN(cursor->unreadable, d->pages_before); /* the writer counts them */
+	d->counts_before = find_snapshot(d, cursor->segment);
+	writer_resume(d->writer, cursor);
+	r = page_pass(d, chunk, err);
+	return r == 0 ? writer_finish(d->writer, err) : r;
+}
+
+/* For the comparison of a prologue with the one that a receiver has. */
+struct comparison {
+	struct delivery *delivery;
+	const struct delivery_start *start;
+	const struct sink *sink;
+	bool same;
+};
+
+static int compare_prologue(void *ctx, const struct cursor *cursor UNUSED, struct error *err)
+{
+	struct comparison *c = ctx;
+	const int r = delivery_is_same(c->delivery, c->start, c->sink, err);
+
+	c->same = r > 0;
+	return MIN(r, 0);
+}
+
+/* Whether the receiver's part is of this dump, and its cursor one that can be: 1 or 0. */
+static int can_resume(struct dump *d, const struct delivery_start *start, struct error *err)
+{
+	AUTO(sink_free) struct sink *sink = NULL;
+	AUTO(writer_free) struct writer *writer = NULL;
+	struct comparison c = {.delivery = d->setup->delivery, .start = start};
+	struct writer_setup setup = {
+		.header = d->header,
+		.pages = d->result->pages,
+		.exclude_zero = d->setup->level & LEVEL_ZERO,
+		.segment_end = compare_prologue,
+		.ctx = &c,
+	};
+	int r = sink_new_null(&sink, err);
+
+	if (r == 0)
+		r = sink_keep_segment(sink, err);
+	c.sink = setup.sink = sink;
+	if (r == 0)
+		r = writer_new(&setup, &writer, err);
+	if (r == 0)
+		r = writer_prologue(writer, d->setup->core, d->pages, err);
+	if (r < 0)
+		return r;
+	return c.same && start->cursor.data_off >= writer_table_end(writer) &&
+	       (start->cursor.chunk == CURSOR_AT_END ||
+		start->cursor.chunk <= plan_chunk_count(d->plan));
+}
+
+/* Of the attempt before. */
+static void drop_writer(struct dump *d)
+{
+	writer_free(d->writer);
+	sink_free(d->own_sink);
+	d->writer = NULL;
+	d->own_sink = NULL;
+}
+
+/* One attempt, from where the receiver wants it. */
+static int deliver_once(struct dump *d, const struct delivery_start *start, struct error *err)
+{
+	struct delivery *delivery = d->setup->delivery;
+	struct end end = {.pages = d->result->pages};
+	int r = start->resumed ? can_resume(d, start, err) : 1;
+
+	drop_writer(d);
+
+	if (r == 0) {
+		delivery_mismatch(delivery);
+		return error_set(err, -ESTALE, "the receiver's part is of another dump");
+	}
+	if (r > 0)
+		r = delivery_sink(delivery, &d->own_sink, err);
+	if (r == 0)
+		r = start->resumed ? write_rest(d, d->own_sink, &start->cursor, err)
+				   : write_all(d, d->own_sink, err);
+	if (r == 0) {
+		end.segments = d->cursor.segment;
+		end.stream_bytes = writer_stream_bytes(d->writer);
+		end.unreadable = d->cursor.unreadable;
+		r = delivery_end(delivery, &end, err);
+	}
+	return r;
+}
+
+/* Until a destination has it, or none is left. */
+static int deliver(struct dump *d, struct error *err)
+{
+	struct delivery *delivery = d->setup->delivery;
+	const struct totals totals = {
+		.pages = d->result->pages,
+		.ram_pages = d->result->ram_pages,
+		.max_bytes = kdump_layout(&d->header).desc_off +
+			     d->result->pages * (KDUMP_DESC_BYTES + d->header.block_size),
+	};
+
+	for (;;) {
+		struct delivery_start start;
+		int r = delivery_start(delivery, &totals, &start, err);
+
+		if (r < 0)
+			return r;
+		switch (start.kind) {
+		case START_LEVEL:
+			d->result->other_level = true;
+			d->result->wanted_level = start.level;
+			return 0;
+		case START_DONE:
+		case START_LOG_ONLY:
+			d->result->was_there = start.kind == START_DONE;
+			d->result->log_only = start.kind == START_LOG_ONLY;
+			r = delivery_end(delivery, &(struct end){0}, err);
+			break;
+		case START_PAGES:
+			r = deliver_once(d, &start, err);
+			break;
+		}
+		if (r == 0 || !delivery_lost(delivery, err))
+			return r;
+	}
 }
 
 int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, struct error *err)
@@ -225,16 +459,12 @@ int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, str
 	if (r == 0)
 		r = make_chunks(&d, threads ? d.worker_count * PIPELINE_ITEMS_PER_WORKER : 1, err);
 	if (r == 0)
-		r = writer_prologue(d.writer, setup->core, d.pages, err);
-	if (r == 0)
-		r = page_pass(&d, MIN(threads, d.worker_count), err);
-	if (r == 0)
-		r = writer_finish(d.writer, err);
+		r = setup->delivery ? deliver(&d, err) : write_all(&d, setup->sink, err);
 	if (d.writer) {
 		const struct progress_state state = state_of(&d);
 
 		progress_end(setup->progress, &state);
-		result_ret->counts = *writer_counts(d.writer);
+		result_ret->counts = counts_of(&d);
 		result_ret->bytes_in = state.bytes_in;
 		result_ret->bytes_out = state.bytes_out;
 	}

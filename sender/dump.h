@@ -10,6 +10,7 @@
 #include "filter.h"
 #include "writer.h"
 
+struct delivery;
 struct kmodel;
 struct progress;
 struct remarks;
@@ -22,8 +23,9 @@ struct dump_setup {
 	unsigned level; /* one that the model serves */
 	enum codec_id codec;
 	int codec_level;
-	unsigned threads; /* 0: in line */
-	struct sink *sink;
+	unsigned threads;	   /* 0: in line */
+	struct sink *sink;	   /* where to; NULL: `delivery` says, maybe more than once */
+	struct delivery *delivery; /* delivery_open() was called; NULL: none */
 	struct progress *progress;
 	struct remarks *remarks;
 
@@ -43,6 +45,12 @@ struct dump_result {
 	uint64_t table_end; /* the least length of a file that holds the dump; 0: not known yet */
 	unsigned threads;   /* that there were */
 	bool uname_known;
+
+	/* Of a delivery. */
+	bool was_there;	  /* the receiver had the whole dump already */
+	bool log_only;	  /* it wants no more than the log */
+	bool other_level; /* it takes the dump at wanted_level only: nothing was done */
+	unsigned wanted_level;
 };
 
 /* Make the dump. *result_ret is filled as far as it came, whatever comes back. Fails with the first

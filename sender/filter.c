@@ -271,7 +271,7 @@ static int filter_write(void *writer, const void *item, struct error *err)
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		f->result->classes[i] += c->classes[i];
 	f->result->odd += c->odd;
-	return 0;
+	return f->setup->chunk_end ? f->setup->chunk_end(f->setup->ctx, err) : 0;
 }
 
 /* --- running --- */

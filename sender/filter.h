@@ -28,6 +28,11 @@ struct filter_setup {
 	unsigned threads;	 /* 0: in line */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk */
 	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
+
+	/* Called after each chunk, by one thread at a time; what it fails with ends the pass. May
+	 * be NULL. */
+	int (*chunk_end)(void *ctx, struct error *err);
+	void *ctx;
 };
 
 struct filter_result {

@@ -7,10 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "delivery.h"
 #include "dump.h"
 #include "dumpfile.h"
+#include "identity.h"
 #include "io.h"
 #include "kmodel.h"
+#include "link.h"
 #include "log.h"
 #include "options.h"
 #include "parse.h"
@@ -19,15 +22,21 @@
 #include "sink.h"
 
 static volatile sig_atomic_t stop_signal;
+static uint64_t deadline_ms; /* clock_ms(); 0: none */
 
 static void on_signal(int signal_number)
 {
 	stop_signal = signal_number;
 }
 
+static bool is_late(void)
+{
+	return deadline_ms && clock_ms() >= deadline_ms;
+}
+
 static bool cancelled(void)
 {
-	return stop_signal != 0;
+	return stop_signal != 0 || is_late();
 }
 
 /* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
@@ -58,6 +67,7 @@ struct job {
 	size_t said; /* of the remarks */
 	struct dump_result res;
 	bool kept_part; /* of a dump that was stopped */
+	struct delivery_result delivered;
 };
 
 /* Say the remarks that came since the last call. */
@@ -144,19 +154,22 @@ static enum exit_status judge(const struct job *job)
 	if (unreadable && !job->core->map.lost_bytes)
 		log_warning("%" PRIu64 " pages could not be read: the dump is marked incomplete",
 			    unreadable);
-	if (!job->res.uname_known)
+	if (!job->res.uname_known && !job->res.was_there)
 		log_warning("the kernel's name wasn't found in its memory: the dump has what "
 			    "VMCOREINFO says");
 	/* A cut vmcore is bad input; a bad page in a good one is what crashed machines have. */
 	if (job->core->map.lost_bytes)
+		return EXIT_INCOMPLETE;
+	if (job->res.log_only)
 		return EXIT_INCOMPLETE;
 	if (job->o->strict && (unreadable || job->lower_level))
 		return EXIT_INCOMPLETE;
 	return EXIT_COMPLETE;
 }
 
-/* Run the dump into `sink`, and tell of it. */
-static int dump_into(struct job *job, struct sink *sink, struct error *err)
+/* Run the dump into `sink`, or where `delivery` brings it, and tell of it. */
+static int dump_into(struct job *job, struct sink *sink, struct delivery *delivery,
+		     struct error *err)
 {
 	AUTO(progress_free) struct progress *progress = NULL;
 	const struct options *o = job->o;
@@ -168,6 +181,7 @@ static int dump_into(struct job *job, struct sink *sink, struct error *err)
 		.codec_level = o->codec_level,
 		.threads = dump_threads(job->core, o->codec, o->threads, o->memory_bytes),
 		.sink = sink,
+		.delivery = delivery,
 		.remarks = &job->remarks,
 		.cancelled = cancelled,
 	};
@@ -186,7 +200,7 @@ static int dump_into(struct job *job, struct sink *sink, struct error *err)
 			    format_size(size, sizeof(size), memory));
 	r = dump_run(&setup, &job->res, err);
 	say_remarks(job);
-	if (r < 0)
+	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)
 		return r;
 	say_essential(&job->res, job->core->page_bytes);
 	say_summary(&job->res, progress_seconds(progress));
@@ -203,7 +217,7 @@ static int dump_to_stream(struct job *job, struct error *err)
 				 "standard output is a terminal: name a DUMPFILE, or use a pipe");
 	r = sink_new_flat(STDOUT_FILENO, &sink, err);
 	if (r == 0)
-		r = dump_into(job, sink, err);
+		r = dump_into(job, sink, NULL, err);
 	/* A full disk may say so only now. */
 	if (r == 0 && close(STDOUT_FILENO) < 0)
 		r = error_sys(err, "writing the stream");
@@ -220,7 +234,7 @@ static int dump_to_file(struct job *job, struct error *err)
 	if (r == 0)
 		r = sink_new_file(df, &sink, err);
 	if (r == 0)
-		r = dump_into(job, sink, err);
+		r = dump_into(job, sink, NULL, err);
 	if (r == 0)
 		return dumpfile_publish(df, err);
 	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
@@ -229,6 +243,112 @@ static int dump_to_file(struct job *job, struct error *err)
 		job->kept_part = true;
 	}
 	return r;
+}
+
+/* What came of a delivery, for the operator. */
+static void say_delivered(const struct job *job)
+{
+	const struct delivery_result *d = &job->delivered;
+	const struct dump_result *res = &job->res;
+	char sent[16];
+
+	if (res->was_there)
+		log_note("%s: has the dump already", d->where);
+	else if (res->log_only)
+		log_warning("%s: wants the kernel log only, and has it", d->where);
+	else if (job->o->oneway || d->links == 0)
+		log_note("%s: complete", d->where);
+	else
+		log_note("%s: complete and verified; %s sent over %u link%s", d->where,
+			 format_size(sent, sizeof(sent), d->sent_bytes), d->links,
+			 d->links == 1 ? "" : "s");
+}
+
+/* One delivery at job->level: 0, also where the receiver asks for another level. */
+static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_bytes,
+			    struct error *err)
+{
+	AUTO(delivery_free) struct delivery *delivery = NULL;
+	const struct options *o = job->o;
+	const struct identity_options identity = {job->level, o->codec, o->codec_level};
+	struct delivery_setup setup = {
+		.to = o->to,
+		.to_count = o->to_count,
+		.connect = o->connect,
+		.dmesg = log,
+		.dmesg_bytes = log_bytes,
+		.timeout_ms = o->timeout_ms,
+		.retry_ms = o->retry_ms,
+		.deadline_ms = deadline_ms,
+		.bytes_per_s = o->bytes_per_s,
+		.force = o->force,
+		.cancelled = cancelled,
+	};
+	int r = identity_hello(job->core, &identity, log, log_bytes, &setup.hello, err);
+
+	if (r == 0)
+		r = delivery_new(&setup, &delivery, err);
+	if (r < 0)
+		return r;
+	delivery_open(delivery);
+	r = dump_into(job, NULL, delivery, err);
+	if (r < 0)
+		delivery_give_up(delivery, err, job->res.table_end);
+	delivery_result(delivery, &job->delivered);
+	return r;
+}
+
+/* --to, or --stream=session: the log first, then the dump. */
+static int dump_by_delivery(struct job *job, struct error *err)
+{
+	AUTO_FREE uint8_t *log = NULL;
+	size_t log_bytes = 0;
+	struct error log_err;
+	int r;
+
+	if (job->o->oneway && isatty(STDOUT_FILENO))
+		return error_set(err, -EINVAL, "standard output is a terminal: use a pipe");
+	if (identity_log(job->core, &log, &log_bytes, &log_err) < 0)
+		log_warning("the kernel log can't be had: %s", log_err.msg);
+	r = deliver_at_level(job, log, log_bytes, err);
+	/* The receiver's operator rules how large a dump may be; once. */
+	if (r == 0 && job->res.other_level) {
+		log_warning("the receiver takes a dump of level %u only", job->res.wanted_level);
+		job->level = kmodel_served_level(&job->km, job->res.wanted_level);
+		job->lower_level = true;
+		r = deliver_at_level(job, log, log_bytes, err);
+		if (r == 0 && job->res.other_level)
+			return error_set(err, -EACCES,
+					 "the receiver takes no level that is served");
+	}
+	if (r == 0)
+		say_delivered(job);
+	else if (job->delivered.partial)
+		job->kept_part = true;
+	return r;
+}
+
+/* --probe: no vmcore is needed. */
+static int probe(const struct options *o, struct error *err)
+{
+	AUTO(delivery_free) struct delivery *delivery = NULL;
+	struct delivery_setup setup = {
+		.to = o->to,
+		.to_count = o->to_count,
+		.connect = o->connect,
+		.hello = {.level = o->levels[0]},
+		.timeout_ms = o->timeout_ms,
+		.deadline_ms = deadline_ms,
+		.bytes_per_s = o->bytes_per_s,
+		.force = o->force,
+		.cancelled = cancelled,
+	};
+	int r;
+
+	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_name(o->codec));
+	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
+	r = delivery_new(&setup, &delivery, err);
+	return r < 0 ? r : delivery_probe(delivery, err);
 }
 
 /* Text on its way into a dump file. */
@@ -282,17 +402,23 @@ static int dump(struct job *job, struct error *err)
 {
 	choose_level(job);
 	say_remarks(job);
+	if (job->o->to_count || job->o->oneway)
+		return dump_by_delivery(job, err);
 	return job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
 }
 
 static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 {
-	int r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
+	int r;
+
+	*status_ret = EXIT_COMPLETE;
+	if (job->o->probe)
+		return probe(job->o, err);
+	r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
 
 	if (r < 0)
 		return r;
 	warn_of_input(job);
-	*status_ret = EXIT_COMPLETE;
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);
 	if (job->o->mem_usage) {
@@ -330,12 +456,16 @@ int main(int argc, char **argv)
 	}
 	log_init("vmsend", o.log_level);
 	set_signals(&o);
+	if (o.deadline_ms)
+		deadline_ms = clock_ms() + o.deadline_ms;
 	r = run(&job, &status, &err);
+	if (r == -ECANCELED && !stop_signal)
+		error_set(&err, -ECANCELED, "the deadline is over");
 	if (r < 0)
 		log_error("%s", err.msg);
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
-	if (r == -ECANCELED && job.kept_part)
+	if (job.kept_part && (r == -ECANCELED || o.to_count))
 		return EXIT_INCOMPLETE;
 	return r < 0 ? (int)error_exit_status(r) : (int)status;
 }

@@ -20,27 +20,46 @@ enum {
 	MESSAGE_DEBUG = 8,
 	MESSAGE_REPORT = 16,
 	MESSAGE_MAX = 31,
+
+	TIMEOUT_MIN_MS = 2000,
+	TIMEOUT_MAX_MS = 3600000,
+	TIMEOUT_MS = 30000,
 };
 
 /* Sorted as --help shows them. */
 enum option_id {
 	OPT_ACCESS,
+	OPT_BWLIMIT,
 	OPT_COMPRESS,
+	OPT_DEADLINE,
 	OPT_DUMP_DMESG,
 	OPT_DUMP_LEVEL,
 	OPT_FLATTENED,
 	OPT_FORCE,
 	OPT_HELP,
+	OPT_HOST_KEY,
+	OPT_IDENTITY,
 	OPT_JSON,
+	OPT_KNOWN_HOSTS,
 	OPT_LZO,
 	OPT_MEM_USAGE,
 	OPT_MEMORY,
 	OPT_MESSAGE_LEVEL,
 	OPT_NUM_THREADS,
+	OPT_PROBE,
 	OPT_PROGRESS,
 	OPT_QUIET,
+	OPT_REMOTE_COMMAND,
+	OPT_RETRY,
 	OPT_SNAPPY,
+	OPT_STREAM,
 	OPT_STRICT,
+	OPT_TIMEOUT,
+	OPT_TLS_CA,
+	OPT_TLS_CERT,
+	OPT_TLS_KEY,
+	OPT_TLS_PSK,
+	OPT_TO,
 	OPT_VERBOSE,
 	OPT_VERSION,
 	OPT_ZLIB,
@@ -50,24 +69,41 @@ enum option_id {
 
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
+	[OPT_BWLIMIT] = {"bwlimit", 0, "RATE", "bytes per second to send at most, such as 10M"},
 	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
+	[OPT_DEADLINE] = {"deadline", 0, "TIME", "the most that it all may take, such as 30m"},
 	[OPT_DUMP_DMESG] = {"dump-dmesg", 0, NULL, "only the kernel log, as text"},
 	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N...]",
 			    "pages to leave out, 0 to 31 (default 31)"},
 	[OPT_FLATTENED] = {"flattened", 'F', NULL, "the flattened stream on standard output"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace DUMPFILE if it exists"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this"},
+	[OPT_HOST_KEY] = {"host-key", 0, "SHA256:...",
+			  "the fingerprint that an SSH server must have"},
+	[OPT_IDENTITY] = {"identity", 0, "FILE", "the private key for ssh://"},
 	[OPT_JSON] = {"json", 0, NULL, "--mem-usage as JSON"},
+	[OPT_KNOWN_HOSTS] = {"known-hosts", 0, "FILE", "the keys of SSH servers"},
 	[OPT_LZO] = {"lzo", 'l', NULL, "compress with LZO"},
 	[OPT_MEM_USAGE] = {"mem-usage", 0, NULL, "only what each level would leave out"},
 	[OPT_MEMORY] = {"memory", 0, "SIZE", "take no more memory; fewer threads if need be"},
 	[OPT_MESSAGE_LEVEL] = {"message-level", 0, "N",
 			       "makedumpfile's: 1 progress, 2 common, 4 errors"},
 	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "workers; 0: in line (default: the CPUs)"},
+	[OPT_PROBE] = {"probe", 0, NULL, "only try each --to, and tell what works"},
 	[OPT_PROGRESS] = {"progress", 0, "HOW", "auto, tty, json or none, on standard error"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "errors and warnings only"},
+	[OPT_REMOTE_COMMAND] = {"remote-command", 0, "CMD",
+				"at the far end (default vmrecv --stdio)"},
+	[OPT_RETRY] = {"retry", 0, "TIME", "how long servers are tried in vain (10m)"},
 	[OPT_SNAPPY] = {"snappy", 'p', NULL, "compress with snappy"},
+	[OPT_STREAM] = {"stream", 0, "KIND", "to standard output: flattened or session"},
 	[OPT_STRICT] = {"strict", 0, NULL, "exit 4 where a warning would do"},
+	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
+	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of servers, for tls://"},
+	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this host's certificate"},
+	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
+	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "a shared key, in place of certificates"},
+	[OPT_TO] = {"to", 0, "URL", "ssh://, tls://, tcp://, file:; more as fallbacks"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "say more"},
 	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
 	[OPT_ZLIB] = {"zlib", 'c', NULL, "compress with zlib"},
@@ -179,13 +215,81 @@ static int parse_threads(struct options *o, const char *arg, struct error *err)
 	return r;
 }
 
+static int parse_to(struct options *o, const char *arg, struct error *err)
+{
+	const int r = o->to_count < TO_MAX
+			      ? url_parse(arg, &o->to[o->to_count], err)
+			      : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
+
+	if (r == 0)
+		o->to_count++;
+	return r;
+}
+
+static int parse_stream(struct options *o, const char *arg, struct error *err)
+{
+	if (strcmp(arg, "flattened") != 0 && strcmp(arg, "session") != 0)
+		return error_set(err, -EINVAL, "\"%s\" is none of flattened, session", arg);
+	o->oneway = *arg == 's';
+	return 0;
+}
+
+static int parse_timeout(struct options *o, const char *arg, struct error *err)
+{
+	uint64_t ms;
+	const int r = parse_duration(arg, &ms, err);
+
+	if (r < 0)
+		return r;
+	if (ms < TIMEOUT_MIN_MS || ms > TIMEOUT_MAX_MS)
+		return error_set(err, -EINVAL, "\"%s\" isn't from %ds to %dm", arg,
+				 TIMEOUT_MIN_MS / 1000, TIMEOUT_MAX_MS / 60000);
+	o->timeout_ms = (uint32_t)ms;
+	return 0;
+}
+
+/* A key, a certificate, or what else makes a connection; false if it is none of these. */
+static bool apply_connect(struct connect_setup *c, enum option_id option, const char *arg)
+{
+	const char **const to = option == OPT_HOST_KEY	       ? &c->host_key
+				: option == OPT_IDENTITY       ? &c->identity
+				: option == OPT_KNOWN_HOSTS    ? &c->known_hosts
+				: option == OPT_REMOTE_COMMAND ? &c->remote_command
+				: option == OPT_TLS_CA	       ? &c->tls_ca
+				: option == OPT_TLS_CERT       ? &c->tls_cert
+				: option == OPT_TLS_KEY	       ? &c->tls_key
+				: option == OPT_TLS_PSK	       ? &c->tls_psk
+							       : NULL;
+
+	if (to)
+		*to = arg;
+	return to;
+}
+
 static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 {
 	struct options *o = ctx;
 
+	if (apply_connect(&o->connect, (enum option_id)option, arg))
+		return 0;
 	switch ((enum option_id)option) {
 	case OPT_ACCESS:
 		return parse_access(o, arg, err);
+	case OPT_BWLIMIT:
+		return parse_size(arg, &o->bytes_per_s, err);
+	case OPT_DEADLINE:
+		return parse_duration(arg, &o->deadline_ms, err);
+	case OPT_RETRY:
+		return parse_duration(arg, &o->retry_ms, err);
+	case OPT_STREAM:
+		return parse_stream(o, arg, err);
+	case OPT_TIMEOUT:
+		return parse_timeout(o, arg, err);
+	case OPT_TO:
+		return parse_to(o, arg, err);
+	case OPT_PROBE:
+		o->probe = true;
+		return 0;
 	case OPT_COMPRESS:
 		return parse_compress(o, arg, err);
 	case OPT_DUMP_LEVEL:
@@ -237,10 +341,9 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_VERSION:
 		o->version = true;
 		return 0;
-	case OPT_COUNT:
-		break;
+	default:
+		return error_set(err, -EINVAL, "not handled");
 	}
-	return error_set(err, -EINVAL, "not handled");
 }
 
 /* A worker for each CPU at hand; in line where there is one. */
@@ -254,6 +357,27 @@ static unsigned default_threads(void)
 	return n <= 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
 }
 
+/* There is one way out. */
+static int judge_destinations(const struct options *o, struct error *err)
+{
+	const char *to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
+
+	if (o->probe && !o->to_count)
+		return error_set(err, -EINVAL, "--probe needs a --to to try");
+	if (o->oneway && o->to_count)
+		return error_set(err, -EINVAL,
+				 "--stream is about standard output, --to about other places");
+	if (to && o->dumpfile)
+		return error_set(err, -EINVAL, "%s and a DUMPFILE (\"%s\") are two destinations",
+				 to, o->dumpfile);
+	if (to && o->flattened)
+		return error_set(err, -EINVAL, "%s and --flattened are two destinations", to);
+	if (to && (o->dump_dmesg || o->mem_usage))
+		return error_set(err, -EINVAL, "%s is for dumps; %s writes to standard output", to,
+				 o->mem_usage ? "--mem-usage" : "--dump-dmesg");
+	return 0;
+}
+
 int options_parse(struct options *o, int argc, char **argv, struct error *err)
 {
 	const enum codec_id preferred = codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
@@ -265,6 +389,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		.level_count = 1,
 		.threads = default_threads(),
 		.log_level = LOG_NOTE,
+		.timeout_ms = TIMEOUT_MS,
+		.connect = {.remote_command = "vmrecv --stdio"},
 	};
 	r = set_codec(o, preferred, err);
 	if (r < 0)
@@ -282,6 +408,9 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 	if (!*o->vmcore || (o->dumpfile && !*o->dumpfile))
 		return error_set(err, -EINVAL, "%s is an empty name",
 				 *o->vmcore ? "DUMPFILE" : "VMCORE");
+	r = judge_destinations(o, err);
+	if (r < 0)
+		return r;
 	if (o->dump_dmesg && o->mem_usage)
 		return error_set(err, -EINVAL, "--dump-dmesg and --mem-usage are two commands");
 	if (o->mem_usage && o->dumpfile)
@@ -299,7 +428,8 @@ void options_print_help(void)
 {
 	puts("Usage: vmsend [OPTIONS] [VMCORE [DUMPFILE]]\n"
 	     "Write the crash dump VMCORE (default /proc/vmcore) as kdump-compressed DUMPFILE,\n"
-	     "or as a flattened stream on standard output: vmsend | ssh HOST vmrecv FILE\n");
+	     "as a flattened stream on standard output (vmsend | ssh HOST vmrecv FILE), or in\n"
+	     "a session to the first --to URL that takes it.\n");
 	cli_help(table, OPT_COUNT);
 	puts("\nDump levels add up: 1 zero pages, 2 cache, 4 cache with private data, 8 user,\n"
 	     "16 free pages. Exit status: 0 complete, 1 failed, 2 usage, 3 transport failed,\n"

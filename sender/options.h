@@ -9,9 +9,11 @@
 #include "error.h"
 #include "log.h"
 #include "progress.h"
+#include "transport.h"
+#include "url.h"
 #include "vmcore.h"
 
-enum { LEVELS_MAX = 8 };
+enum { LEVELS_MAX = 8, TO_MAX = 16 };
 
 struct options {
 	const char *vmcore;   /* borrowed from argv */
@@ -24,6 +26,17 @@ struct options {
 	unsigned threads; /* 0: in line */
 	enum vmcore_access access;
 	uint64_t memory_bytes; /* 0: not limited */
+
+	/* Destinations of a session; none: DUMPFILE or standard output. */
+	struct url to[TO_MAX];
+	size_t to_count;
+	bool oneway; /* a session into standard output */
+	struct connect_setup connect;
+	uint32_t timeout_ms;
+	uint64_t retry_ms;    /* 0: not given */
+	uint64_t deadline_ms; /* of it all; 0: none */
+	uint64_t bytes_per_s; /* 0: not limited */
+	bool probe;
 
 	bool flattened, force, strict, json;
 	bool dump_dmesg, mem_usage; /* instead of a dump */

@@ -1,0 +1,758 @@
+/* Destinations: connecting, connecting again, and going on to the next.
+ * Doesn't know pages or formats, nor what a session says but in outline. */
+#include "delivery.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "digest.h"
+#include "dumpfile.h"
+#include "link.h"
+#include "log.h"
+#include "parse.h"
+#include "sink.h"
+
+enum {
+	CONNECT_MS = 15000, /* of one attempt, with the handshake */
+	BACKOFF_MS = 1000,  /* doubled with each round */
+	BACKOFF_MAX_MS = 30000,
+	NAP_MS = 100, /* how long a signal may go unseen */
+
+	/* A server with part of the dump is tried alone for that long: going to another one means
+	   to begin again. */
+	LOYALTY_MS = 30000,
+
+	MISMATCHES_MAX = 2,
+
+	PROBE_BYTES = 16 << 20,
+
+	/* How long servers are tried without progress: less where a file can have the dump. */
+	RETRY_MS = 600000,
+	RETRY_BEFORE_FILE_MS = 120000,
+};
+
+struct destination {
+	struct url url;
+	bool refused;  /* for good */
+	bool has_part; /* it acknowledged a checkpoint */
+	unsigned mismatches;
+	uint64_t not_before_ms; /* it said when to come again */
+};
+
+struct delivery {
+	struct delivery_setup setup;
+	struct destination to[DESTINATIONS_MAX];
+	struct destination *current; /* NULL: none is connected; may be the pipe */
+	struct destination pipe;     /* one way */
+	struct link *link;	     /* of a server */
+	struct dumpfile *df;	     /* of file: */
+	char *path;		     /* of that */
+	uint64_t progress_ms;	     /* when something was last acknowledged, or it all began */
+	uint64_t acked;		     /* of the current link, when that was */
+	struct error last;	     /* why the last attempt failed; code 0: none has */
+	uint32_t random;	     /* for jitter */
+
+	struct digester *digester;
+	uint8_t chain[DIGEST_BYTES]; /* D of what was sent */
+	bool resumed;
+	struct delivery_result result;
+};
+
+int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret, struct error *err)
+{
+	AUTO(delivery_free) struct delivery *d = calloc(1, sizeof(*d));
+	struct timespec now;
+	int r;
+
+	if (!d)
+		return error_set(err, -ENOMEM, "out of memory for the delivery");
+	d->setup = *setup;
+	if (setup->to_count > DESTINATIONS_MAX)
+		return error_set(err, -EINVAL, "more than %d destinations", DESTINATIONS_MAX);
+	if (!d->setup.retry_ms)
+		d->setup.retry_ms = RETRY_MS;
+	for (size_t i = 0; i < setup->to_count; i++) {
+		d->to[i].url = setup->to[i];
+		if (!setup->retry_ms && setup->to[i].scheme == URL_FILE)
+			d->setup.retry_ms = RETRY_BEFORE_FILE_MS;
+	}
+	snprintf(d->pipe.url.text, sizeof(d->pipe.url.text), "standard output");
+	/* Machines that crashed together shall not come back together. */
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	d->random = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 16 ^ setup->hello.dump_id[0];
+	d->progress_ms = clock_ms();
+	r = digester_new(&d->digester, err);
+	if (r < 0)
+		return r;
+	*d_ret = TAKE_PTR(d);
+	return 0;
+}
+
+static void disconnect(struct delivery *d)
+{
+	if (d->link)
+		d->result.sent_bytes += link_sent_bytes(d->link);
+	link_free(d->link);
+	dumpfile_free(d->df);
+	free(d->path);
+	d->link = NULL;
+	d->df = NULL;
+	d->path = NULL;
+	d->current = NULL;
+}
+
+void delivery_free(struct delivery *d)
+{
+	if (!d)
+		return;
+	disconnect(d);
+	digester_free(d->digester);
+	free(d);
+}
+
+/* --- connecting ----------------------------------------------------------------------------- */
+
+static struct link_setup link_setup_of(const struct delivery *d)
+{
+	return (struct link_setup){
+		.bytes_per_s = d->setup.bytes_per_s,
+		.cancelled = d->setup.cancelled,
+		.deadline_ms = d->setup.deadline_ms,
+	};
+}
+
+static int connect_transport(struct delivery *d, const struct url *url,
+			     struct transport **transport_ret, struct error *err)
+{
+	struct connect_setup connect = d->setup.connect;
+
+	connect.timeout_ms = CONNECT_MS;
+	if (d->setup.deadline_ms) {
+		const uint64_t now_ms = clock_ms();
+
+		if (now_ms >= d->setup.deadline_ms)
+			return error_set(err, -ETIME, "the deadline is over");
+		connect.timeout_ms = (int)MIN(d->setup.deadline_ms - now_ms, (uint64_t)CONNECT_MS);
+	}
+	connect.cancelled = d->setup.cancelled;
+	connect.not_before_s = d->setup.hello.crash_time_s;
+	switch (url->scheme) {
+	case URL_TCP:
+		return transport_tcp_connect(url, &connect, transport_ret, err);
+	default:
+		return error_set(err, -ENOTSUP, "not part of this build");
+	}
+}
+
+/* A session with a server, as far as WELCOME. */
+static int open_link(struct delivery *d, struct destination *to, bool probe, struct error *err)
+{
+	const struct link_setup setup = link_setup_of(d);
+	struct upload_setup session = {
+		.hello = d->setup.hello,
+		.oneway = to == &d->pipe,
+		.skip_noise = to->url.scheme == URL_SSH && to != &d->pipe,
+		.timeout_ms = d->setup.timeout_ms,
+	};
+	struct transport *transport;
+	int r;
+
+	session.hello.probe = probe;
+	r = to == &d->pipe
+		    ? transport_new_fds(-1, dup(STDOUT_FILENO), "standard output", &transport, err)
+		    : connect_transport(d, &to->url, &transport, err);
+	if (r < 0)
+		return r;
+	r = link_new(transport, &session, &setup, &d->link, err);
+	if (r < 0)
+		return r;
+	d->current = to;
+	d->acked = 0;
+	d->result.links++;
+	return link_await(d->link, UPLOAD_QUEUED, err);
+}
+
+static bool is_server(const struct destination *to)
+{
+	return to->url.scheme != URL_FILE;
+}
+
+/* Remember why it failed, and tell. */
+static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
+{
+	enum upload_failure failure = UPLOAD_BROKEN;
+
+	if (d->link) {
+		failure = upload_failure(link_session(d->link));
+		if (failure == UPLOAD_LATER)
+			to->not_before_ms =
+				clock_ms() +
+				UINT64_C(1000) * upload_retry_after_s(link_session(d->link));
+	}
+	/* Keys, names and addresses that are wrong stay wrong. */
+	if (failure == UPLOAD_REFUSED || err->code == -EACCES || err->code == -EINVAL ||
+	    err->code == -ENOTSUP || !is_server(to))
+		to->refused = true;
+	d->last = *err;
+	log_warning("%s: %s%s", to->url.text, err->msg, to->refused ? "; not tried again" : "");
+	disconnect(d);
+}
+
+static bool has_ended(const struct delivery *d, struct error *err)
+{
+	if (d->setup.deadline_ms && clock_ms() >= d->setup.deadline_ms)
+		error_set(err, -ETIME, "the deadline is over");
+	else if (d->setup.cancelled && d->setup.cancelled())
+		error_set(err, -ECANCELED, "stopped by a signal");
+	else
+		return false;
+	return true;
+}
+
+static int nap(const struct delivery *d, uint64_t ms, struct error *err)
+{
+	const uint64_t until_ms = clock_ms() + ms;
+
+	while (clock_ms() < until_ms) {
+		const uint64_t left = until_ms - clock_ms();
+		const struct timespec moment = {
+			.tv_nsec = (long)(MIN(left, (uint64_t)NAP_MS) * 1000000)};
+
+		if (has_ended(d, err))
+			return err->code;
+		nanosleep(&moment, NULL);
+	}
+	return 0;
+}
+
+/* A number below n, of no quality. */
+static uint32_t any_below(struct delivery *d, uint32_t n)
+{
+	d->random = d->random * 1664525 + 1013904223;
+	return (uint32_t)((uint64_t)(d->random >> 8) * n >> 24);
+}
+
+/* Within a quarter of what is due after so many rounds. */
+static uint64_t backoff_ms(struct delivery *d, unsigned round)
+{
+	const uint32_t due = MIN((uint32_t)BACKOFF_MS << MIN(round, 8U), (uint32_t)BACKOFF_MAX_MS);
+
+	return due - due / 4 + any_below(d, due / 2);
+}
+
+/* Whether a server is to be left alone in this round. */
+static bool is_skipped(const struct delivery *d, const struct destination *to)
+{
+	const uint64_t now_ms = clock_ms();
+
+	if (to->refused || now_ms < to->not_before_ms)
+		return true;
+	if (to->has_part || now_ms - d->progress_ms >= LOYALTY_MS)
+		return false;
+	for (size_t i = 0; i < d->setup.to_count; i++)
+		if (d->to[i].has_part && !d->to[i].refused)
+			return true;
+	return false;
+}
+
+/* The servers [begin, end), each once: 1 if one welcomed us, 0 if none did. */
+static int try_round(struct delivery *d, size_t begin, size_t end, struct error *err)
+{
+	for (size_t i = begin; i < end; i++) {
+		struct destination *to = &d->to[i];
+		int r;
+
+		if (has_ended(d, err))
+			return err->code;
+		if (is_skipped(d, to))
+			continue;
+		r = open_link(d, to, false, err);
+		if (r == 0) {
+			log_note("%s: connected", to->url.text);
+			return 1;
+		}
+		note_failure(d, to, err);
+	}
+	return 0;
+}
+
+static bool all_refused(const struct delivery *d, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		if (!d->to[i].refused)
+			return false;
+	return true;
+}
+
+/* A run of servers, round after round, until there was no progress for too long. */
+static int try_servers(struct delivery *d, size_t begin, size_t end, struct error *err)
+{
+	for (unsigned round = 0;; round++) {
+		int r = try_round(d, begin, end, err);
+
+		if (r)
+			return r;
+		if (all_refused(d, begin, end) || clock_ms() - d->progress_ms >= d->setup.retry_ms)
+			return 0;
+		r = nap(d, backoff_ms(d, round), err);
+		if (r < 0)
+			return r;
+	}
+}
+
+/* A directory gets a file of its own for each crash. */
+static char *file_path(const struct delivery *d, const char *path)
+{
+	const struct hello *hello = &d->setup.hello;
+	const time_t crash_time = (time_t)hello->crash_time_s;
+	struct tm tm;
+	char time[32], *result, host[sizeof(hello->host)];
+
+	if (path[strlen(path) - 1] != '/')
+		return strdup(path);
+	/* The name comes from the crashed kernel's memory. */
+	snprintf(host, sizeof(host), "%s", *hello->host ? hello->host : "unknown");
+	for (char *c = host; *c; c++)
+		if (*c == '/')
+			*c = '_';
+	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", gmtime_r(&crash_time, &tm));
+	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
+}
+
+static int write_dmesg(const struct delivery *d, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	AUTO_FREE char *path = NULL;
+	int r;
+
+	if (!d->setup.dmesg || asprintf(&path, "%s-dmesg.txt", d->path) < 0)
+		return 0;
+	r = dumpfile_create(path, true, &df, err);
+	if (r == 0)
+		r = dumpfile_write(df, 0, d->setup.dmesg, d->setup.dmesg_bytes, err);
+	return r < 0 ? r : dumpfile_publish(df, err);
+}
+
+static int open_file(struct delivery *d, struct destination *to, struct error *err)
+{
+	int r;
+
+	d->path = file_path(d, to->url.path);
+	if (!d->path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = dumpfile_create(d->path, d->setup.force, &d->df, err);
+	if (r == 0)
+		r = write_dmesg(d, err);
+	if (r < 0)
+		return r;
+	d->current = to;
+	return 0;
+}
+
+/* One way there is one try. */
+static int open_pipe(struct delivery *d, struct error *err)
+{
+	if (d->pipe.refused) {
+		*err = d->last;
+		return err->code;
+	}
+	return open_link(d, &d->pipe, false, err);
+}
+
+/* Any destination, in their order. Fails as delivery_start(). */
+static int find_destination(struct delivery *d, struct error *err)
+{
+	size_t next = 0;
+	int r;
+
+	if (d->setup.to_count == 0)
+		return open_pipe(d, err);
+	while (next < d->setup.to_count) {
+		struct destination *to = &d->to[next];
+		size_t end = next;
+
+		while (end < d->setup.to_count && is_server(&d->to[end]))
+			end++;
+		if (end > next) {
+			r = try_servers(d, next, end, err);
+			if (r)
+				return MIN(r, 0);
+			next = end;
+			continue;
+		}
+		next++;
+		if (to->refused)
+			continue;
+		r = open_file(d, to, err);
+		if (r == 0)
+			return 0;
+		note_failure(d, to, err);
+	}
+	*err = d->last;
+	return err->code;
+}
+
+/* --- the dialogue --------------------------------------------------------------------------- */
+
+static int send_log(struct delivery *d, struct error *err)
+{
+	if (!d->link || !d->setup.dmesg || upload_state(link_session(d->link)) != UPLOAD_OPEN)
+		return 0;
+	return link_attach(d->link, "vmcore-dmesg.txt", d->setup.dmesg, d->setup.dmesg_bytes, err);
+}
+
+void delivery_open(struct delivery *d)
+{
+	struct error err;
+	int r = 0;
+
+	if (d->setup.to_count == 0) {
+		r = open_pipe(d, &err);
+		if (r < 0)
+			note_failure(d, &d->pipe, &err);
+	} else if (is_server(&d->to[0])) {
+		size_t end = 0;
+
+		while (end < d->setup.to_count && is_server(&d->to[end]))
+			end++;
+		r = try_round(d, 0, end, &err);
+	}
+	if (d->link && (r = send_log(d, &err)) < 0)
+		note_failure(d, d->current, &err);
+}
+
+/* TOTALS, and what the receiver makes of them. The log goes again after a new connection. */
+static int ask(struct delivery *d, const struct totals *totals, bool fresh,
+	       struct delivery_start *start_ret, struct error *err)
+{
+	struct upload *session = link_session(d->link);
+	const struct go *go = upload_go(session);
+	int r = fresh ? send_log(d, err) : 0;
+
+	if (r == 0 && upload_state(session) == UPLOAD_OPEN)
+		r = link_totals(d->link, totals, err);
+	if (r == 0)
+		r = link_await(d->link, UPLOAD_ASKED, err);
+	if (r < 0)
+		return r;
+	*start_ret = (struct delivery_start){.kind = START_PAGES};
+	if (upload_state(session) == UPLOAD_DONE) {
+		start_ret->kind = START_DONE;
+	} else if (go->kind == GO_LOG_ONLY) {
+		start_ret->kind = START_LOG_ONLY;
+	} else if (go->kind == GO_LEVEL) {
+		start_ret->kind = START_LEVEL;
+		start_ret->level = go->level;
+	} else if (go->kind == GO_RESUME) {
+		start_ret->resumed = true;
+		start_ret->cursor = go->cursor;
+		memcpy(start_ret->first, go->first, DIGEST_BYTES);
+		memcpy(d->chain, go->chain, DIGEST_BYTES);
+		log_note("%s: goes on after checkpoint %" PRIu64, d->current->url.text,
+			 go->cursor.segment);
+	}
+	return 0;
+}
+
+static int digest_start(struct delivery *d, const struct delivery_start *start, struct error *err)
+{
+	d->resumed = start->resumed;
+	if (start->resumed)
+		return 0;
+	return digest_begin(d->digester, d->setup.hello.dump_id, d->chain, err);
+}
+
+int delivery_start(struct delivery *d, const struct totals *totals,
+		   struct delivery_start *start_ret, struct error *err)
+{
+	for (;;) {
+		const bool fresh = !d->current;
+		int r = fresh ? find_destination(d, err) : 0;
+
+		if (r < 0)
+			return r;
+		*start_ret = (struct delivery_start){.kind = START_PAGES};
+		if (d->link)
+			r = ask(d, totals, fresh, start_ret, err);
+		if (r == 0)
+			return digest_start(d, start_ret, err);
+		if (r == -ECANCELED || r == -ETIME)
+			return r;
+		note_failure(d, d->current, err);
+	}
+}
+
+static int write_stream(void *ctx, struct iovec *iov, int count, struct error *err)
+{
+	struct delivery *d = ctx;
+	int r = 0;
+
+	for (int i = 0; i < count && r == 0; i++)
+		r = link_data(d->link, iov[i].iov_base, iov[i].iov_len, err);
+	return r;
+}
+
+int delivery_sink(struct delivery *d, struct sink **sink_ret, struct error *err)
+{
+	AUTO(sink_free) struct sink *sink = NULL;
+	int r;
+
+	if (d->df)
+		return sink_new_file(d->df, sink_ret, err);
+	r = sink_new_stream(write_stream, d, d->resumed, &sink, err);
+	if (r == 0)
+		r = sink_keep_segment(sink, err);
+	if (r < 0)
+		return r;
+	*sink_ret = TAKE_PTR(sink);
+	return 0;
+}
+
+int delivery_is_same(struct delivery *d, const struct delivery_start *start,
+		     const struct sink *sink, struct error *err)
+{
+	uint8_t chain[DIGEST_BYTES];
+	int r = digest_begin(d->digester, d->setup.hello.dump_id, chain, err);
+
+	if (r == 0)
+		r = digest_chain(d->digester, sink_segment(sink), chain, err);
+	return r < 0 ? r : memcmp(chain, start->first, DIGEST_BYTES) == 0;
+}
+
+void delivery_mismatch(struct delivery *d)
+{
+	struct error err;
+
+	link_abort(d->link, REASON_MISMATCH, "the part that is there is of another dump");
+	error_set(&err, -ESTALE, "the part that is there is of another dump");
+	if (++d->current->mismatches >= MISMATCHES_MAX)
+		d->current->refused = true;
+	note_failure(d, d->current, &err);
+}
+
+/* What was acknowledged makes a link worth coming back to. */
+static void note_progress(struct delivery *d)
+{
+	const uint64_t acked = d->link ? upload_acked(link_session(d->link)) : 0;
+
+	if (acked == d->acked)
+		return;
+	d->acked = acked;
+	d->progress_ms = clock_ms();
+	d->current->has_part = true;
+	d->result.partial = true;
+}
+
+int delivery_checkpoint(struct delivery *d, const struct cursor *cursor, const struct sink *sink,
+			struct error *err)
+{
+	struct checkpoint checkpoint = {.cursor = *cursor, .segment = *sink_segment(sink)};
+	int r;
+
+	if (!d->link)
+		return 0;
+	r = digest_chain(d->digester, &checkpoint.segment, d->chain, err);
+	if (r < 0)
+		return r;
+	memcpy(checkpoint.chain, d->chain, DIGEST_BYTES);
+	r = link_checkpoint(d->link, &checkpoint, err);
+	note_progress(d);
+	return r;
+}
+
+int delivery_pump(struct delivery *d, struct error *err)
+{
+	int r;
+
+	if (has_ended(d, err))
+		return err->code;
+	if (!d->link)
+		return 0;
+	r = link_pump(d->link, err);
+	note_progress(d);
+	return r;
+}
+
+int delivery_end(struct delivery *d, const struct end *end, struct error *err)
+{
+	struct end with_chain = *end;
+	int r;
+
+	if (d->df) {
+		r = dumpfile_publish(d->df, err);
+		snprintf(d->result.where, sizeof(d->result.where), "%s", d->path);
+		return r;
+	}
+	memcpy(with_chain.chain, d->chain, DIGEST_BYTES);
+	if (upload_state(link_session(d->link)) == UPLOAD_DONE)
+		r = 0;
+	else
+		r = link_end(d->link, &with_chain, err);
+	note_progress(d);
+	if (r == 0)
+		snprintf(d->result.where, sizeof(d->result.where), "%s%s%s", d->current->url.text,
+			 *upload_done_name(link_session(d->link)) ? ": " : "",
+			 upload_done_name(link_session(d->link)));
+	return r;
+}
+
+bool delivery_lost(struct delivery *d, const struct error *err)
+{
+	/* delivery_mismatch() told of it. */
+	if (!d->current)
+		return true;
+	if (err->code == -ECANCELED || err->code == -ETIME || err->code == -ENOMEM)
+		return false;
+	note_progress(d);
+	if (d->df) {
+		struct error unused;
+
+		/* A full disk: what it has is kept, and the next destination's turn comes. */
+		d->result.partial |= dumpfile_size(d->df) > 0;
+		(void)!dumpfile_keep_part(d->df, 0, &unused);
+	}
+	note_failure(d, d->current, err);
+	return true;
+}
+
+static enum reason reason_of(int code)
+{
+	switch (code) {
+	case -ECANCELED:
+		return REASON_STOPPED;
+	case -ETIME:
+		return REASON_DEADLINE;
+	case -EIO:
+		return REASON_IO;
+	default:
+		return REASON_OTHER;
+	}
+}
+
+void delivery_give_up(struct delivery *d, const struct error *why, uint64_t table_end)
+{
+	struct error unused;
+
+	note_progress(d);
+	if (d->link && upload_state(link_session(d->link)) != UPLOAD_DONE)
+		link_abort(d->link, reason_of(why->code), why->msg);
+	if (d->df && dumpfile_size(d->df) && dumpfile_keep_part(d->df, table_end, &unused) == 0) {
+		log_note("what was written is in %s", dumpfile_part_path(d->df));
+		d->result.partial = true;
+	}
+	disconnect(d);
+}
+
+void delivery_result(const struct delivery *d, struct delivery_result *result_ret)
+{
+	*result_ret = d->result;
+	if (d->link)
+		result_ret->sent_bytes += link_sent_bytes(d->link);
+	result_ret->refused = d->setup.to_count && all_refused(d, 0, d->setup.to_count);
+}
+
+/* --- probe ---------------------------------------------------------------------------------- */
+
+static void tell_step(void *ctx, const char *step, const char *detail)
+{
+	const struct destination *to = ctx;
+
+	log_note("%s: %s: ok%s%s", to->url.text, step, detail && *detail ? ", " : "",
+		 detail ? detail : "");
+}
+
+/* Bytes that no link can compress, as pages that are compressed can't be. */
+static void fill_noise(struct delivery *d, uint8_t *bytes, size_t size_bytes)
+{
+	for (size_t i = 0; i < size_bytes; i++)
+		bytes[i] = (uint8_t)any_below(d, 256);
+}
+
+/* How fast bytes go out, and are there: the end is acknowledged. */
+static int probe_rate(struct delivery *d, struct destination *to, struct error *err)
+{
+	AUTO_FREE uint8_t *noise = malloc(UPLOAD_DATA_BYTES);
+	const uint64_t begin_ms = clock_ms();
+	const struct totals totals = {0};
+	uint64_t ms, sent = 0;
+	char rate[16];
+	int r;
+
+	if (!noise)
+		return error_set(err, -ENOMEM, "out of memory");
+	fill_noise(d, noise, UPLOAD_DATA_BYTES);
+	r = link_totals(d->link, &totals, err);
+	if (r == 0)
+		r = link_await(d->link, UPLOAD_ASKED, err);
+	for (; r == 0 && sent < PROBE_BYTES && clock_ms() - begin_ms < 2000;
+	     sent += UPLOAD_DATA_BYTES)
+		r = link_data(d->link, noise, UPLOAD_DATA_BYTES, err);
+	if (r == 0)
+		r = link_end(d->link, &(struct end){.stream_bytes = sent}, err);
+	if (r < 0)
+		return r;
+	ms = MAX(clock_ms() - begin_ms, UINT64_C(1));
+	log_note("%s: rate: about %s/s", to->url.text,
+		 format_size(rate, sizeof(rate), sent * 1000 / ms));
+	return 0;
+}
+
+static int probe_server(struct delivery *d, struct destination *to, struct error *err)
+{
+	const struct welcome *w;
+	char free_text[16];
+	int r;
+
+	d->setup.connect.passed = tell_step;
+	d->setup.connect.ctx = to;
+	r = open_link(d, to, true, err);
+	if (r < 0)
+		return r;
+	w = upload_welcome(link_session(d->link));
+	log_note("%s: protocol: ok, %s takes this host for \"%s\"", to->url.text,
+		 *w->agent ? w->agent : "the receiver", w->host);
+	if (w->free_bytes)
+		log_note("%s: space: %s are free", to->url.text,
+			 format_size(free_text, sizeof(free_text), w->free_bytes));
+	return probe_rate(d, to, err);
+}
+
+/* Whether a file could be made there; none is left. */
+static int probe_file(struct delivery *d, struct destination *to, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	AUTO_FREE char *path = file_path(d, to->url.path);
+	int r;
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = dumpfile_create(path, d->setup.force, &df, err);
+	if (r == 0)
+		log_note("%s: %s can be written", to->url.text, path);
+	return r;
+}
+
+int delivery_probe(struct delivery *d, struct error *err)
+{
+	struct error first = {0};
+
+	for (size_t i = 0; i < d->setup.to_count; i++) {
+		struct destination *to = &d->to[i];
+		const int r = is_server(to) ? probe_server(d, to, err) : probe_file(d, to, err);
+
+		if (r < 0) {
+			log_error("%s: %s", to->url.text, err->msg);
+			if (!first.code)
+				first = *err;
+		}
+		disconnect(d);
+	}
+	*err = first;
+	return first.code;
+}
