@@ -15,6 +15,7 @@
 #include "kmodel.h"
 #include "link.h"
 #include "log.h"
+#include "meminfo.h"
 #include "options.h"
 #include "parse.h"
 #include "remarks.h"
@@ -145,6 +146,34 @@ static void say_essential(const struct dump_result *res, uint64_t page_bytes)
 		log_detail("essential: no page is known to be");
 }
 
+/* How many threads there is memory for; told where these are fewer than were wanted. */
+static unsigned choose_threads(const struct job *job)
+{
+	const struct options *o = job->o;
+	const uint64_t available = meminfo_available("/proc/meminfo");
+	const uint64_t limit = o->memory_bytes ? o->memory_bytes : meminfo_share(available);
+	const unsigned threads = dump_threads(job->core, o->codec, o->threads, limit);
+	const uint64_t memory = dump_memory_bytes(job->core, o->codec, threads);
+	char size[16], free[16];
+
+	format_size(size, sizeof(size), memory);
+	format_size(free, sizeof(free), available);
+	if (o->memory_bytes && memory > limit)
+		log_warning("--memory: %s is the least that this dump takes", size);
+	else if (!o->memory_bytes && available && memory > available)
+		log_warning("%s of memory are available, and this dump may take %s", free, size);
+	if (threads == o->threads)
+		log_detail("%u workers, at most %s of memory", threads, size);
+	else if (o->memory_bytes)
+		log_note("%u of %u threads, at most %s of memory", MAX(threads, 1U), o->threads,
+			 size);
+	else
+		log_note("%u of %u threads, at most %s of memory: %s are available; --memory "
+			 "allows more",
+			 MAX(threads, 1U), o->threads, size, free);
+	return threads;
+}
+
 /* Warnings about what was delivered; the exit status that they make. */
 static enum exit_status judge(const struct job *job)
 {
@@ -179,25 +208,17 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.level = job->level,
 		.codec = o->codec,
 		.codec_level = o->codec_level,
-		.threads = dump_threads(job->core, o->codec, o->threads, o->memory_bytes),
+		.threads = choose_threads(job),
 		.sink = sink,
 		.delivery = delivery,
 		.remarks = &job->remarks,
 		.cancelled = cancelled,
 	};
-	uint64_t memory;
-	char size[16];
 	int r = progress_new(o->progress, &progress, err);
 
 	if (r < 0)
 		return r;
 	setup.progress = progress;
-	memory = dump_memory_bytes(job->core, o->codec, setup.threads);
-	log_detail("%u workers, at most %s of memory", setup.threads,
-		   format_size(size, sizeof(size), memory));
-	if (o->memory_bytes && memory > o->memory_bytes)
-		log_warning("--memory: %s is the least that this dump takes",
-			    format_size(size, sizeof(size), memory));
 	r = dump_run(&setup, &job->res, err);
 	say_remarks(job);
 	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)

@@ -25,7 +25,7 @@ struct options {
 	int codec_level;
 	unsigned threads; /* 0: in line */
 	enum vmcore_access access;
-	uint64_t memory_bytes; /* 0: not limited */
+	uint64_t memory_bytes; /* 0: a share of what is available */
 
 	/* Destinations of a session; none: DUMPFILE or standard output. */
 	struct url to[TO_MAX];

@@ -11,4 +11,38 @@ run bash -c "$limit" - "$vmsend" -q -d 1 --compress=none "$T/core" "$T/dump"
 told "a file size limit is an error, and not the end by a signal" 1 "dump.part: write: File too large"
 ok "what was written stays as DUMPFILE.part" test -s "$T/dump.part"
 ok "and not under the final name" test ! -e "$T/dump"
+
+# --- memory
+
+# with_memory KIB COMMAND...: as on a system that has so much available.
+with_memory() {
+    printf 'MemTotal: 1048576 kB\nMemFree: 1 kB\nMemAvailable: %d kB\n' "$1" >"$T/meminfo"
+    shift
+    # shellcheck disable=SC2016 # the inner shell's
+    run unshare --map-root-user --mount sh -c 'mount --bind "$0" /proc/meminfo && exec "$@"' "$T/meminfo" "$@"
+}
+with_memory 4242 grep -c 'MemAvailable: 4242 kB' /proc/meminfo
+if [[ $(<"$T/out") == 1 ]]; then
+    threads="--num-threads 64"
+    # shellcheck disable=SC2086 # words
+    {
+        with_memory 1048576 "$vmsend" $threads -f "$T/core" "$T/dump"
+        is "1 GiB of memory is enough for 64 threads" "$rc $(grep -c threads "$T/err")" "0 0"
+        with_memory 65536 "$vmsend" $threads -f "$T/core" "$T/dump"
+        like "64 MiB aren't, it says" "$rc $(grep threads "$T/err")" \
+            '^0 vmsend: 16 of 64 threads, at most 4[5-8]\.[0-9] MiB of memory: 64\.0 MiB are available; --memory allows more$'
+        with_memory 65536 "$vmsend" $threads --memory=1G -f "$T/core" "$T/dump"
+        is "--memory is what counts" "$rc $(grep -c threads "$T/err")" "0 0"
+        with_memory 1048576 "$vmsend" $threads --memory=20M -f "$T/core" "$T/dump"
+        like "--memory says what it costs" "$rc $(grep threads "$T/err")" \
+            '^0 vmsend: [2-9] of 64 threads, at most (1[0-9]|20)\.[0-9] MiB of memory$'
+        with_memory 14336 "$vmsend" $threads -f "$T/core" "$T/dump"
+        like "little memory: in line" "$rc $(grep threads "$T/err")" '^0 vmsend: 1 of 64 threads'
+        with_memory 8192 "$vmsend" -q $threads -f "$T/core" "$T/dump"
+        like "too little: tried all the same, with a warning" "$rc $(grep -v VMCOREINFO "$T/err")" \
+            '^0 vmsend: warning: 8\.0 MiB of memory are available, and this dump may take 1'
+    }
+else
+    skip "threads by the memory that there is" "no mount namespaces here"
+fi
 done_testing

@@ -1,0 +1,21 @@
+/* How much memory this system has to give. */
+#ifndef MEMINFO_H
+#define MEMINFO_H
+
+#include <stdint.h>
+
+/*
+ * The bytes that programs can take without others having to give any back: MemAvailable of the file
+ * `path`, which is /proc/meminfo but in tests. 0 where that can't be read or isn't said. Any
+ * thread.
+ */
+uint64_t meminfo_available(const char *path);
+
+/*
+ * The share of that which a dump may take if --memory doesn't say: three quarters. The rest is for
+ * what begins to run at the same time, such as the other end of a pipe. 0 (no limit) where it isn't
+ * known.
+ */
+uint64_t meminfo_share(uint64_t available_bytes);
+
+#endif
