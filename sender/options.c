@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "filter.h"
@@ -346,36 +347,33 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	}
 }
 
-/* A worker for each CPU at hand; in line where there is one. */
-static unsigned default_threads(void)
+/* The CPUs at hand. The kernel refuses a set that is smaller than its own, and some have more CPUs
+ * than cpu_set_t has bits. */
+static unsigned count_cpus(void)
 {
-	cpu_set_t cpus;
-	unsigned n = 1;
+	long n = 0;
 
-	if (sched_getaffinity(0, sizeof(cpus), &cpus) == 0)
-		n = (unsigned)CPU_COUNT(&cpus);
-	return n <= 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
+	for (unsigned cpus = CPU_SETSIZE; n == 0 && cpus <= CPUS_MAX; cpus *= 2) {
+		const size_t bytes = CPU_ALLOC_SIZE(cpus);
+		cpu_set_t *set = CPU_ALLOC(cpus);
+
+		if (!set)
+			break;
+		if (sched_getaffinity(0, bytes, set) == 0)
+			n = CPU_COUNT_S(bytes, set);
+		CPU_FREE(set);
+	}
+	if (n <= 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return (unsigned)MAX(n, 1L);
 }
 
-/* There is one way out. */
-static int judge_destinations(const struct options *o, struct error *err)
+/* A worker for each of them; in line where there is one. */
+static unsigned default_threads(void)
 {
-	const char *to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
+	const unsigned n = count_cpus();
 
-	if (o->probe && !o->to_count)
-		return error_set(err, -EINVAL, "--probe needs a --to to try");
-	if (o->oneway && o->to_count)
-		return error_set(err, -EINVAL,
-				 "--stream is about standard output, --to about other places");
-	if (to && o->dumpfile)
-		return error_set(err, -EINVAL, "%s and a DUMPFILE (\"%s\") are two destinations",
-				 to, o->dumpfile);
-	if (to && o->flattened)
-		return error_set(err, -EINVAL, "%s and --flattened are two destinations", to);
-	if (to && (o->dump_dmesg || o->mem_usage))
-		return error_set(err, -EINVAL, "%s is for dumps; %s writes to standard output", to,
-				 o->mem_usage ? "--mem-usage" : "--dump-dmesg");
-	return 0;
+	return n == 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
 }
 
 int options_parse(struct options *o, int argc, char **argv, struct error *err)
