@@ -25,6 +25,8 @@ enum {
 	TIMEOUT_MIN_MS = 2000,
 	TIMEOUT_MAX_MS = 3600000,
 	TIMEOUT_MS = 30000,
+
+	CPUS_MAX = 1 << 20, /* a hundred times what Linux can be built for */
 };
 
 /* Sorted as --help shows them. */
@@ -374,6 +376,27 @@ static unsigned default_threads(void)
 	const unsigned n = count_cpus();
 
 	return n == 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
+}
+
+/* There is one way out. */
+static int judge_destinations(const struct options *o, struct error *err)
+{
+	const char *to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
+
+	if (o->probe && !o->to_count)
+		return error_set(err, -EINVAL, "--probe needs a --to to try");
+	if (o->oneway && o->to_count)
+		return error_set(err, -EINVAL,
+				 "--stream is about standard output, --to about other places");
+	if (to && o->dumpfile)
+		return error_set(err, -EINVAL, "%s and a DUMPFILE (\"%s\") are two destinations",
+				 to, o->dumpfile);
+	if (to && o->flattened)
+		return error_set(err, -EINVAL, "%s and --flattened are two destinations", to);
+	if (to && (o->dump_dmesg || o->mem_usage))
+		return error_set(err, -EINVAL, "%s is for dumps; %s writes to standard output", to,
+				 o->mem_usage ? "--mem-usage" : "--dump-dmesg");
+	return 0;
 }
 
 int options_parse(struct options *o, int argc, char **argv, struct error *err)
