@@ -104,10 +104,9 @@ static int open_part(struct dumpfile *df, struct error *err)
 	return 0;
 }
 
-int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret, struct error *err)
+static int make(const char *path, bool replace, struct dumpfile **df_ret, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = calloc(1, sizeof(*df));
-	int r;
 
 	if (!df)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -118,11 +117,67 @@ int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret, st
 		df->part_path = NULL; /* asprintf leaves it undefined */
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	r = open_part(df, err);
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = make(path, replace, &df, err);
+
+	if (r == 0)
+		r = open_part(df, err);
 	if (r < 0)
 		return r;
 	*df_ret = TAKE_PTR(df);
 	return 0;
+}
+
+static bool shadow_is_kdump(const struct dumpfile *df)
+{
+	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
+}
+
+static int open_again(struct dumpfile *df, struct error *err)
+{
+	struct stat st;
+	ssize_t n;
+
+	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (df->fd < 0 || fstat(df->fd, &st) < 0)
+		return error_sys(err, "%s", df->part_path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -EEXIST, "%s isn't a regular file", df->part_path);
+	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_set(err, -EBUSY, "%s is being written by another process",
+				 df->part_path);
+	n = io_pread_full(df->fd, df->shadow, sizeof(df->shadow), 0);
+	if (n < 0)
+		return fail(err, df, "read", (int)n);
+	if (shadow_is_kdump(df))
+		df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
+	df->end = df->written = (uint64_t)st.st_size;
+	df->wrote = true;
+	return 0;
+}
+
+int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = make(path, false, &df, err);
+
+	if (r == 0)
+		r = open_again(df, err);
+	if (r < 0)
+		return r;
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+void dumpfile_came_incomplete(struct dumpfile *df)
+{
+	df->shadow[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
 }
 
 void dumpfile_free(struct dumpfile *df)
@@ -169,11 +224,6 @@ static int write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, si
 		return fail(err, df, "write", r);
 	note_dirty(df, off, size_bytes);
 	return 0;
-}
-
-static bool shadow_is_kdump(const struct dumpfile *df)
-{
-	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
 }
 
 /*
@@ -388,6 +438,23 @@ static int write_status(struct dumpfile *df, bool final, struct error *err)
 	if (r == 0 && fsync(df->fd) < 0)
 		r = error_sys(err, "%s: fsync", df->part_path);
 	return r;
+}
+
+int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
+{
+	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
+		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
+				 size_bytes);
+	df->end = size_bytes;
+	df->written = MIN(df->written, size_bytes);
+	return 0;
+}
+
+int dumpfile_sync(struct dumpfile *df, struct error *err)
+{
+	if (fdatasync(df->fd) < 0)
+		return error_sys(err, "%s: fdatasync", df->part_path);
+	return 0;
 }
 
 int dumpfile_publish(struct dumpfile *df, struct error *err)

@@ -28,6 +28,21 @@ NODISCARD int dumpfile_create(const char *path, bool replace, struct dumpfile **
 			      struct error *err);
 
 /*
+ * Open PATH.part, which an earlier dumpfile left, to go on with it. Fails -ENOENT if there is none,
+ * -EEXIST if it isn't a regular file, -EBUSY if another process is writing it.
+ */
+NODISCARD int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err);
+
+/* Of a resumed one: the header came with the incomplete bit, so that it isn't ours alone. */
+void dumpfile_came_incomplete(struct dumpfile *df);
+
+/* Cut it at `size_bytes`, or let it end there. */
+NODISCARD int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err);
+
+/* Wait until all that was written is on stable storage. */
+NODISCARD int dumpfile_sync(struct dumpfile *df, struct error *err);
+
+/*
  * Close; what is there stays as PATH.part, unless it was published or nothing was ever written to
  * it (then it is removed). NULL is fine.
  */

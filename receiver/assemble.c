@@ -312,6 +312,37 @@ int assemble_feed(struct assemble *a, const void *bytes, size_t size_bytes, stru
 	return a->state == DONE;
 }
 
+int assemble_has(struct assemble *a, uint64_t off, uint64_t size_bytes, struct error *err)
+{
+	return ranges_add(&a->map, off, off + size_bytes, err);
+}
+
+void assemble_go_on(struct assemble *a, uint64_t stream_bytes)
+{
+	a->state = WANT_RECORD;
+	a->received = stream_bytes;
+	a->headers_touched = true;
+}
+
+int assemble_flush(struct assemble *a, struct error *err)
+{
+	int r;
+
+	if (a->failure.code < 0) {
+		*err = a->failure;
+		return err->code;
+	}
+	r = flush_run(a, err);
+	if (r < 0)
+		a->failure = *err;
+	return r;
+}
+
+bool assemble_between_records(const struct assemble *a)
+{
+	return a->state == DONE || (a->state == WANT_RECORD && a->head_bytes == 0);
+}
+
 void assemble_stop(struct assemble *a, const struct error *why)
 {
 	if (a->failure.code == 0)

@@ -45,6 +45,20 @@ void assemble_free(struct assemble *a);
 DEFINE_AUTO(struct assemble, assemble_free)
 
 /*
+ * Go on where another one was, at a record's beginning: these bytes of the file are there, and so
+ * many of the stream went into them. Before the first assemble_feed().
+ */
+NODISCARD int assemble_has(struct assemble *a, uint64_t off, uint64_t size_bytes,
+			   struct error *err);
+void assemble_go_on(struct assemble *a, uint64_t stream_bytes);
+
+/* Write what is held back: the file then has all that was fed. Fails as assemble_feed(). */
+NODISCARD int assemble_flush(struct assemble *a, struct error *err);
+
+/* Whether what was fed ends where a record does. */
+bool assemble_between_records(const struct assemble *a);
+
+/*
  * Take the next bytes of the stream: 0, or 1 once the end marker was there, after which bytes are
  * counted and ignored. Fails -EBADMSG (no flattened stream, or a bad record), -ENOTSUP, -EFBIG or
  * -ENOSPC (over the limits), -ENOMEM, or with what the file system says; after that only
