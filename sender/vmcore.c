@@ -87,7 +87,8 @@ int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **cor
 
 	if (!core)
 		return error_set(err, -ENOMEM, "%s: out of memory", path);
-	core->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Opening a pipe or a device must not wait for anybody; to files it makes no difference. */
+	core->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (core->fd < 0)
 		return error_sys(err, "%s", path);
 	/* read() of /proc/vmcore maps and unmaps each page for itself, mmap() doesn't. */
