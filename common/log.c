@@ -2,8 +2,11 @@
  * Doesn't know why it is said, and never ends the program. */
 #include "log.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+enum { LINE_BYTES = PATH_MAX + 512 }; /* a path of any length, and what there is to say of it */
 
 static const char *program = "";
 static enum log_level shown_level = LOG_NOTE;
@@ -24,7 +27,7 @@ void log_say(enum log_level level, const char *fmt, ...)
 {
 	static const char *const prefix[] = {
 		[LOG_ERROR] = "", [LOG_WARNING] = "warning: ", [LOG_NOTE] = "", [LOG_DETAIL] = ""};
-	char line[512];
+	char line[LINE_BYTES];
 	size_t len;
 	va_list ap;
 

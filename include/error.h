@@ -16,7 +16,7 @@
 
 struct error {
 	int code;      /* the negative errno, 0 while there is no error */
-	char msg[240]; /* one line, no newline */
+	char msg[240]; /* one line, no newline; of what is longer the middle is left out */
 };
 
 /* What a process tells its parent; docs: EXIT STATUS in the man pages. */

@@ -12,6 +12,17 @@ told "a file size limit is an error, and not the end by a signal" 1 "dump.part: 
 ok "what was written stays as DUMPFILE.part" test -s "$T/dump.part"
 ok "and not under the final name" test ! -e "$T/dump"
 
+# --- long names
+
+deep=$T/$(printf '%0200d/%0200d' 1 2)
+mkdir -p "$deep"
+run "$vmsend" "$deep/missing"
+told "of a long name the reason is still said" 1 "$T/0.*/missing: No such file or directory$"
+run bash -c "$limit" - "$vmsend" -q -d 1 --compress=none "$T/core" "$deep/dump"
+like "and in each line" "$(<"$T/err")" "dump.part: write: File too large"
+run "$vmsend" -d 1 "$T/core" "$(printf "%s/%0251d" "$T" 7)"
+told "and where a name is too long by our .part" 1 ".part: File name too long$"
+
 # --- memory
 
 # with_memory KIB COMMAND...: as on a system that has so much available.
