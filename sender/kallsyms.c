@@ -18,12 +18,22 @@ enum {
 	TOKEN_TABLE_BYTES = 8192, /* some 1,000 are used */
 	SYMBOLS_MAX = 1 << 21,	  /* ten times a distribution's kernel */
 	NAMES_BYTES_MAX = 64 << 20,
+	NAME_BYTES_MAX = 2 + 0x7fff, /* compressed, with its length in front */
 	READ_BYTES = 1 << 16,
+	WINDOW_BYTES = NAME_BYTES_MAX + READ_BYTES,
+};
+
+/* The names, compressed, one behind the other: a window of them. */
+struct names {
+	const struct paging *paging;
+	uint64_t vaddr,
+		left_bytes; /* where those behind the window are, and how much at the most */
+	size_t first, end;  /* of the window: what wasn't taken yet */
+	uint8_t window[WINDOW_BYTES];
 };
 
 struct table {
-	uint8_t *names; /* compressed, one symbol behind the other */
-	size_t names_bytes;
+	struct names names;
 	uint32_t count;
 	uint8_t tokens[TOKEN_TABLE_BYTES];
 	uint16_t token_at[TOKENS];    /* in tokens */
@@ -31,21 +41,37 @@ struct table {
 	uint64_t offsets, base;
 };
 
-/* As much of the names as can be read; the token table lies behind them on all kernels so far,
- * their end isn't said. */
-static bool read_names(struct table *t, const struct paging *p, uint64_t vaddr, uint64_t tokens)
+/* The token table lies behind the names on all kernels so far; their end isn't said. */
+static void names_init(struct names *n, const struct paging *p, uint32_t count, uint64_t vaddr,
+		       uint64_t tokens)
 {
-	size_t want = MIN((size_t)t->count * 32, (size_t)NAMES_BYTES_MAX); /* 16 on the average */
-
+	n->paging = p;
+	n->vaddr = vaddr;
+	n->left_bytes =
+		MIN((uint64_t)count * 32, (uint64_t)NAMES_BYTES_MAX); /* 16 on the average */
 	if (tokens > vaddr)
-		want = (size_t)MIN((uint64_t)want, tokens - vaddr);
-	t->names = malloc(want + READ_BYTES);
-	if (!t->names)
-		return false;
-	while (t->names_bytes < want &&
-	       paging_read(p, vaddr + t->names_bytes, t->names + t->names_bytes, READ_BYTES))
-		t->names_bytes += READ_BYTES;
-	return t->names_bytes > 0;
+		n->left_bytes = MIN(n->left_bytes, tokens - vaddr);
+}
+
+/* Have the next name whole in the window, as far as it can be read. */
+static void names_fill(struct names *n)
+{
+	if (n->end - n->first >= NAME_BYTES_MAX)
+		return;
+	memmove(n->window, n->window + n->first, n->end - n->first);
+	n->end -= n->first;
+	n->first = 0;
+	while (n->left_bytes && n->end < NAME_BYTES_MAX) {
+		const size_t bytes = (size_t)MIN(n->left_bytes, (uint64_t)READ_BYTES);
+
+		if (!paging_read(n->paging, n->vaddr, n->window + n->end, bytes)) {
+			n->left_bytes = 0;
+			return;
+		}
+		n->end += bytes;
+		n->vaddr += bytes;
+		n->left_bytes -= bytes;
+	}
 }
 
 static bool table_open(struct table *t, const struct paging *p)
@@ -76,7 +102,8 @@ static bool table_open(struct table *t, const struct paging *p)
 		t->token_at[i] = MIN(le16_get(indexes + 2 * i), (uint16_t)(sizeof(t->tokens) - 1));
 		t->token_bytes[i] = (uint16_t)strlen((const char *)t->tokens + t->token_at[i]);
 	}
-	return read_names(t, p, names, tokens);
+	names_init(&t->names, p, t->count, names, tokens);
+	return true;
 }
 
 /* A name as it stands in the table: a token for each byte. */
@@ -85,18 +112,24 @@ struct compressed {
 	size_t count;
 };
 
-/* The next name: false at the end of what was read. */
-static bool next_name(struct rd *r, struct compressed *name_ret)
+/* The next name, which is there until the call after: false at the end of what can be read. */
+static bool next_name(struct names *n, struct compressed *name_ret)
 {
-	const uint8_t *first = rd_bytes(r, 1);
-	size_t count = first ? *first : 0;
+	const uint8_t *first;
+	struct rd r;
+	size_t count;
 
+	names_fill(n);
+	r = rd_init(n->window + n->first, n->end - n->first);
+	first = rd_bytes(&r, 1);
+	count = first ? *first : 0;
 	if (count & 0x80) { /* since 6.1: two bytes, seven bits first */
-		const uint8_t *second = rd_bytes(r, 1);
+		const uint8_t *second = rd_bytes(&r, 1);
 
 		count = (count & 0x7f) | (second ? (size_t)*second << 7 : 0);
 	}
-	*name_ret = (struct compressed){.tokens = rd_bytes(r, count), .count = count};
+	*name_ret = (struct compressed){.tokens = rd_bytes(&r, count), .count = count};
+	n->first = (size_t)(r.pos - n->window);
 	return name_ret->tokens != NULL;
 }
 
@@ -159,14 +192,13 @@ static uint64_t address_of(const struct table *t, struct entry e, enum encoding 
 }
 
 /* One pass over the names: the entries of those that are looked for. */
-static size_t look_up(const struct table *t, const struct paging *paging,
-		      struct kallsyms_symbol *symbols, size_t count, struct entry *entry)
+static size_t look_up(struct table *t, const struct paging *paging, struct kallsyms_symbol *symbols,
+		      size_t count, struct entry *entry)
 {
-	struct rd r = rd_init(t->names, t->names_bytes);
 	struct compressed name;
 	size_t found = 0;
 
-	for (uint32_t i = 0; i < t->count && found < count && next_name(&r, &name); i++) {
+	for (uint32_t i = 0; i < t->count && found < count && next_name(&t->names, &name); i++) {
 		const size_t length = name_length(t, &name);
 
 		for (size_t s = 0; s < count; s++) {
@@ -205,14 +237,12 @@ bool kallsyms_find(const struct paging *paging, struct kallsyms_symbol *symbols,
 	AUTO_FREE struct table *t = calloc(1, sizeof(*t));
 	AUTO_FREE struct entry *entry = calloc(count + 1, sizeof(*entry));
 	AUTO_FREE struct kallsyms_symbol *wanted = calloc(count + 1, sizeof(*wanted));
-	AUTO_FREE uint8_t *names = NULL;
 	enum encoding encoding;
 	bool ok;
 
 	if (!t || !entry || !wanted)
 		return false;
 	ok = table_open(t, paging);
-	names = t->names;
 	memcpy(wanted, symbols, count * sizeof(*wanted));
 	wanted[count] = (struct kallsyms_symbol){.name = "_stext"};
 	for (size_t s = 0; s <= count; s++)

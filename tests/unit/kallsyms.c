@@ -1,8 +1,11 @@
 /* sender/kallsyms.h: the crashed kernel's symbol table, in each of its forms. */
 #include "../lib/unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "../../sender/kallsyms.h"
 #include "../../sender/paging.h"
@@ -137,6 +140,81 @@ static void test_counts(void **state UNUSED)
 	}
 }
 
+/* Bytes of this process that RLIMIT_DATA counts. */
+static uint64_t data_bytes(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%*u %*u %*u %*u %*u %lu", &pages), 1);
+	fclose(f);
+	return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* 64 MiB of names, which are 2 MiB over and over: they take no more memory than a few. */
+static void test_memory(void **state UNUSED)
+{
+	enum { BLOCK = 2 << 20, BLOCKS = 32, LONGEST = 0x7fff };
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){
+				    .more = "SYMBOL(kallsyms_names)=ffffc90000000000"})};
+	struct kallsyms_symbol want[] = {{.name = "nr_cpu_ids"}, {.name = "missing"}};
+	struct rlimit before, tight;
+	struct error err;
+	uint8_t *block;
+
+	f.s = kernel_add_symbols(f.k, table, ARRAY_LEN(table), KERNEL_PERCPU_ABSOLUTE);
+	le32_put(kernel_at(f.k, f.s.count), 1U << 21);
+	block = kernel_at(f.k, kernel_alloc(f.k, BLOCK, BLOCK));
+	for (size_t at = 4096; at + LONGEST + 2 <= BLOCK; at += LONGEST + 2) {
+		block[at] = 0xff; /* a name as long as can be */
+		block[at + 1] = 0xff;
+	}
+	memcpy(block, kernel_at(f.k, f.s.names), 4096);
+	for (uint64_t i = 0; i < BLOCKS; i++)
+		kernel_map(f.k, UINT64_C(0xffffc90000000000) + i * BLOCK,
+			   (uint64_t)(block - kernel_at(f.k, 0)), 2);
+	f.core = kernel_open(f.k);
+	assert_int_equal(paging_init(&f.paging, f.core, &err), 0);
+	getrlimit(RLIMIT_DATA, &before);
+	tight = before;
+	tight.rlim_cur = data_bytes() + (8 << 20);
+	setrlimit(RLIMIT_DATA, &tight);
+	assert_true(kallsyms_find(&f.paging, want, 2));
+	setrlimit(RLIMIT_DATA, &before);
+	assert_true(want[0].found);
+	assert_false(want[1].found);
+	vmcore_free(f.core);
+	kernel_free(f.k);
+}
+
+/* A window's end within names of each length: none is lost. */
+static void test_windows(void **state UNUSED)
+{
+	enum { NAMES = 5000, NAME = 40 };
+	char(*names)[NAME + 12] = calloc(NAMES, sizeof(*names));
+	struct kernel_symbol *symbols = calloc(NAMES + 1, sizeof(*symbols));
+
+	assert_non_null(names);
+	assert_non_null(symbols);
+	symbols[0] = (struct kernel_symbol){"T_stext", KERNEL_IMAGE_VADDR};
+	for (unsigned i = 0; i < NAMES; i++) {
+		snprintf(names[i], sizeof(names[i]), "dx%04u%.*s", i, (int)(i % NAME), LONG_NAME);
+		symbols[1 + i] = (struct kernel_symbol){names[i], KERNEL_IMAGE_VADDR + i};
+	}
+	for (unsigned i = 0; i < NAMES; i += 97) {
+		struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+		struct kallsyms_symbol want[] = {{.name = names[i] + 1}};
+
+		kernel_add_symbols(f.k, symbols, NAMES + 1, KERNEL_BASE_RELATIVE);
+		assert_true(find(&f, want, 1));
+		assert_int_equal(want[0].vaddr, KERNEL_IMAGE_VADDR + i);
+		kernel_free(f.k);
+	}
+	free(symbols);
+	free(names);
+}
+
 static void test_noise(void **state UNUSED)
 {
 	uint32_t seed = unit_seed();
@@ -165,6 +243,9 @@ int main(int argc, char **argv)
 		 NULL);
 	UNIT_ADD_ROWS(&u, refusals, test_refusal);
 	unit_add(&u, "kallsyms_find: is bounded whatever the number of symbols", test_counts, NULL);
+	unit_add(&u, "kallsyms_find: loses no name where it reads on", test_windows, NULL);
+	unit_add(&u, "kallsyms_find: takes little memory whatever there is of names", test_memory,
+		 NULL);
 	unit_add(&u, "kallsyms_find: stands any bytes", test_noise, NULL);
 	return unit_run(&u, "kallsyms", argc, argv);
 }
