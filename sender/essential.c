@@ -552,6 +552,9 @@ int essential_find(const struct kmodel *km, struct pageset *const parts[static E
 			   .paging = &km->paging,
 			   .parts = parts,
 			   .page_bytes = km->core->page_bytes};
+	const int r = km->has_paging ? find_pages(&e, err) : 0;
 
-	return km->has_paging ? find_pages(&e, err) : 0;
+	if (r == 0 && paging_stopped(&km->paging))
+		return error_set(err, -ECANCELED, "stopped by a signal");
+	return r;
 }

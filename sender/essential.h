@@ -27,7 +27,7 @@ enum {
 /*
  * Add the essential pages to the empty sets `parts`, as far as the model knows the kernel; without
  * a model there are none. A page may be in several. Each part is bounded, whatever the kernel's
- * memory holds. Fails -ENOMEM.
+ * memory holds. Fails -ENOMEM, or -ECANCELED as paging_stopped() says.
  *
  * Where the kernel has no symbol table, CPUs' areas and tasks come from the pages that were
  * allocated at boot (PG_reserved) and from what the CPUs' stacks and registers point at.

@@ -28,8 +28,8 @@ struct kmodel {
 
 /*
  * Find out what can be found out. Never fails: what isn't known is said in `remarks` as far as the
- * classes in `wanted` need it, and those classes are missing in rules.known. Borrows `core`.
- * kmodel_deinit() is due.
+ * classes in `wanted` need it, and those classes are missing in rules.known. So it is also where
+ * core->cancelled() ended it early. Borrows `core`. kmodel_deinit() is due.
  */
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 		 struct remarks *remarks);

@@ -422,6 +422,8 @@ static int dump_dmesg(const struct job *job, struct error *err)
 static int dump(struct job *job, struct error *err)
 {
 	choose_level(job);
+	if (cancelled())
+		return error_set(err, -ECANCELED, "stopped by a signal");
 	say_remarks(job);
 	if (job->o->to_count || job->o->oneway)
 		return dump_by_delivery(job, err);
@@ -439,6 +441,8 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 
 	if (r < 0)
 		return r;
+	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
+		job->core->cancelled = cancelled;
 	warn_of_input(job);
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);

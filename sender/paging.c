@@ -15,7 +15,7 @@ static const struct {
 
 int paging_init(struct paging *p, const struct vmcore *core, struct error *err)
 {
-	*p = (struct paging){.core = core};
+	*p = (struct paging){.core = core, .cancelled = core->cancelled};
 	for (size_t i = 0; i < ARRAY_LEN(architectures); i++)
 		if (architectures[i].elf_machine == core->elf.machine)
 			return architectures[i].init(p, err);

@@ -21,6 +21,9 @@ struct paging {
 	unsigned levels;       /* of tables */
 	uint64_t address_mask; /* of an entry: the bits that are an address */
 
+	/* See paging_stopped(). */
+	bool (*cancelled)(void);
+
 	/* See paging_translate(), paging_code(), paging_tables(). */
 	bool (*translate)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
 			  uint64_t *span_ret);
@@ -38,6 +41,15 @@ NODISCARD int paging_init(struct paging *p, const struct vmcore *core, struct er
 NODISCARD int paging_x86_64_init(struct paging *p, struct error *err);
 
 /*
+ * Whether the program was told to end. Then no address is mapped any more, so that all who look for
+ * the kernel's data are done soon, wherever they are; who acts on what they found asks here first.
+ */
+static inline bool paging_stopped(const struct paging *p)
+{
+	return p->cancelled && p->cancelled();
+}
+
+/*
  * The physical address of `vaddr`: true, *paddr_ret, and in *span_ret the bytes from there on that
  * are mapped in one piece (at least 1, to the end of the entry that maps it). False: not mapped, or
  * the tables are not there. Any thread.
@@ -45,14 +57,14 @@ NODISCARD int paging_x86_64_init(struct paging *p, struct error *err);
 static inline bool paging_translate(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
 				    uint64_t *span_ret)
 {
-	return p->translate(p, vaddr, paddr_ret, span_ret);
+	return !paging_stopped(p) && p->translate(p, vaddr, paddr_ret, span_ret);
 }
 
 /* Whether what is mapped at `vaddr` may be executed, and in *span_ret as above. False where nothing
  * is mapped. */
 static inline bool paging_code(const struct paging *p, uint64_t vaddr, uint64_t *span_ret)
 {
-	return p->code(p, vaddr, span_ret);
+	return !paging_stopped(p) && p->code(p, vaddr, span_ret);
 }
 
 /*

@@ -121,7 +121,7 @@ static void walk_table(struct table_list *list, uint64_t paddr, unsigned level, 
 	const uint64_t bytes = entry_bytes(level);
 	uint8_t raw[TABLE_BYTES];
 
-	if (vmcore_read(list->p->core, paddr, raw, sizeof(raw)) < 0)
+	if (paging_stopped(list->p) || vmcore_read(list->p->core, paddr, raw, sizeof(raw)) < 0)
 		return;
 	add_table(list, paddr);
 	if (level == 1)

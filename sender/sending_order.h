@@ -28,7 +28,8 @@ struct sending_order {
 	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
 };
 
-/* Make the order. The caller's sending_order_deinit() is due whatever comes back. Fails -ENOMEM. */
+/* Make the order. The caller's sending_order_deinit() is due whatever comes back. Fails -ENOMEM,
+ * -ECANCELED (paging_stopped()). */
 NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
 				 struct error *err);
 void sending_order_deinit(struct sending_order *order);

@@ -5,6 +5,7 @@
 #ifndef VMCORE_H
 #define VMCORE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,12 @@ struct vmcore {
 	const uint8_t *info_text; /* into elf.notes; NULL with info_bytes 0 if there is none */
 	size_t info_bytes;
 	uint32_t cpus; /* NT_PRSTATUS notes */
+
+	/*
+	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.
+	 * NULL, or set by who opened the core before anybody else has it. Any thread may call it.
+	 */
+	bool (*cancelled)(void);
 };
 
 /*

@@ -368,6 +368,46 @@ static void test_stacks_nowhere(void **state UNUSED)
 	free_fixture(f);
 }
 
+/* --- a signal --- */
+
+/* How often the program is asked before it is told to end. */
+static unsigned asked, end_after;
+
+static bool cancelled(void)
+{
+	return asked++ >= end_after;
+}
+
+/* Wherever it comes: nobody takes what was found so far for all there is. */
+static void test_cancelled(void **state UNUSED)
+{
+	bool ended = true;
+
+	for (end_after = 0; ended; end_after = end_after * 5 / 4 + 1) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){0});
+		struct sending_order order;
+		struct error err;
+		int r;
+
+		add_symbols(f, false);
+		f->core = kernel_open(f->k);
+		f->core->cancelled = cancelled;
+		asked = 0;
+		kmodel_init(&f->km, f->core, ALL, &f->remarks);
+		r = sending_order_init(&order, &f->km, &err);
+		ended = asked > end_after;
+		if (f->km.has_paging && ended)
+			assert_int_equal(r, -ECANCELED);
+		else
+			assert_int_equal(r, 0);
+		/* It is soon done. */
+		assert_true(asked < end_after + 3000);
+		sending_order_deinit(&order);
+		free_fixture(f);
+	}
+	assert_true(end_after > 100);
+}
+
 /* --- the order --- */
 
 static int by_first(const void *a, const void *b)
@@ -484,6 +524,7 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "essential_find: takes seconds for any number of stacks and loads",
 		 test_many_stacks, NULL);
+	unit_add(&u, "essential_find: ends wherever it is told to", test_cancelled, NULL);
 	unit_add(&u, "sending_order: has all pages once, the essential ones first", test_order,
 		 NULL);
 	return unit_run(&u, "essential", argc, argv);
