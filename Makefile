@@ -53,6 +53,7 @@ programs := $(BUILD)/vmsend $(BUILD)/vmrecv
 unit_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
 fuzz_targets := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 test_tools := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
+bench_tools := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 test_preloads := $(patsubst %.c,$(BUILD)/%.so,$(wildcard tests/preload/*.c))
 
 .PHONY: all
@@ -108,6 +109,11 @@ $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(archives)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -o $@ $(filter %.o %.a,$^) $(libs) $(shell $(PKG_CONFIG) --libs libkdumpfile)
+
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(archives)
+	$(call say,LINK,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(all_ldflags) -o $@ $(filter %.o %.a,$^) $(libs)
 
 $(BUILD)/tests/preload/%.so: tests/preload/%.c
 	$(call say,CC,$@)
@@ -178,6 +184,14 @@ matrix: all $(test_tools) $(test_preloads)
 model:
 	$(Q)prove --exec env --verbose tests/model/run
 
+# Against makedumpfile, half an hour and more; BENCH='--levels 31 --codecs lzo' for a part of it
+# (scripts/bench --help). Not part of any check: its results are times.
+BENCH ?=
+.PHONY: bench bench-tools
+bench-tools: $(bench_tools)
+bench: all $(bench_tools)
+	$(Q)scripts/bench --build $(BUILD) $(BENCH)
+
 # Search with each fuzz target. What is found beyond the corpus stays in build-fuzz/found.
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz fuzz-search
@@ -247,6 +261,7 @@ help:
 		'make asan, tsan    tests under sanitizers: address and undefined, thread' \
 		'make soak          check-dumps in full, and the model: an hour' \
 		'make matrix        other kernels, newer readers' \
+		'make bench         against makedumpfile (BENCH=--help)' \
 		'make model         the model of the pipeline' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
 		'make lint, fmt     look at the style; format the C sources' \
