@@ -15,7 +15,8 @@ enum {
 	NODES_MAX = 4096,
 	ZONES_MAX = 16,
 
-	RESERVED_STEP = 32, /* every so many pages of the image are asked for PG_reserved */
+	RESERVED_STEP = 32,	   /* every so many pages of the image are asked for PG_reserved */
+	IMAGE_BYTES_MAX = 1 << 30, /* the addresses that are its own: Linux KERNEL_IMAGE_SIZE */
 	FLAG_BITS = 24, /* above are node, zone and section. Source: Linux page-flags-layout.h */
 };
 
@@ -25,10 +26,14 @@ static struct pfn_range find_image(const struct vmcore *core)
 {
 	for (size_t i = 0; i < core->elf.load_count; i++) {
 		const struct elf_load *l = &core->elf.loads[i];
+		const uint64_t at = l->vaddr - X86_64_IMAGE_BASE;
 
-		if (core->elf.machine == ELF_EM_X86_64 && l->vaddr >= X86_64_IMAGE_BASE)
+		if (core->elf.machine == ELF_EM_X86_64 && at < IMAGE_BYTES_MAX) {
+			const uint64_t bytes = MIN(l->mem_bytes, IMAGE_BYTES_MAX - at);
+
 			return (struct pfn_range){l->paddr / core->page_bytes,
-						  (l->paddr + l->mem_bytes) / core->page_bytes};
+						  (l->paddr + bytes) / core->page_bytes};
+		}
 	}
 	return (struct pfn_range){0};
 }

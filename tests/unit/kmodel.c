@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../sender/filter.h"
 #include "../../sender/kmodel.h"
@@ -107,6 +108,24 @@ static void test_rung(void **state)
 		assert_int_equal(g.remarks.count, 0);
 		close_fixture(&g);
 	}
+	close_fixture(&f);
+}
+
+/* A load of the image as long as all addresses that an ELF core may have: its pages are looked at.
+ */
+static void test_huge_image(void **state UNUSED)
+{
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+
+	f.core = kernel_open(f.k);
+	for (size_t i = 0; i < f.core->elf.load_count; i++)
+		if (f.core->elf.loads[i].vaddr >= KERNEL_IMAGE_VADDR)
+			f.core->elf.loads[i].mem_bytes = UINT64_C(1) << 50;
+	alarm(30); /* rather than for hours */
+	kmodel_init(&f.km, f.core, ALL, &f.remarks);
+	alarm(0);
+	assert_int_equal(f.km.image.first, KERNEL_IMAGE / KERNEL_PAGE);
+	assert_true(f.km.image.end - f.km.image.first <= (1 << 30) / KERNEL_PAGE);
 	close_fixture(&f);
 }
 
@@ -296,6 +315,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "kmodel_init: doesn't guess between two flags", test_reserved_ambiguous, NULL);
 	unit_add(&u, "kmodel_init: doesn't take the zone for a flag", test_reserved_below_zone,
 		 NULL);
+	unit_add(&u, "kmodel_init: takes no image larger than there are addresses for",
+		 test_huge_image, NULL);
 	unit_add(&u, "kmodel_init: does without an image", test_no_image, NULL);
 	return unit_run(&u, "kmodel", argc, argv);
 }
