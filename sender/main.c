@@ -67,7 +67,7 @@ struct job {
 	struct remarks remarks;
 	size_t said; /* of the remarks */
 	struct dump_result res;
-	bool kept_part; /* of a dump that was stopped */
+	bool kept_part; /* of a dump that failed or was stopped */
 	struct delivery_result delivered;
 };
 
@@ -458,6 +458,17 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	return r;
 }
 
+/* What there is of a dump counts more than why there is no more, but for a lack of space, which
+ * somebody has to see to. */
+static enum exit_status status_of_failure(const struct job *job, int r)
+{
+	const enum exit_status status = error_exit_status(r);
+
+	if (!job->kept_part || (status == EXIT_REFUSED && !job->o->to_count))
+		return status;
+	return EXIT_INCOMPLETE;
+}
+
 int main(int argc, char **argv)
 {
 	enum exit_status status = EXIT_FAILED;
@@ -490,7 +501,5 @@ int main(int argc, char **argv)
 		log_error("%s", err.msg);
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
-	if (job.kept_part && (r == -ECANCELED || o.to_count))
-		return EXIT_INCOMPLETE;
-	return r < 0 ? (int)error_exit_status(r) : (int)status;
+	return r < 0 ? (int)status_of_failure(&job, r) : (int)status;
 }

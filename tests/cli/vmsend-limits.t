@@ -8,9 +8,24 @@ ok "there is a core" tests/tools/mkcore --every 1 "$T/core" 16M
 limit='ulimit -f 1024; exec "$@"' # KiB: a write beyond raises SIGXFSZ
 
 run bash -c "$limit" - "$vmsend" -q -d 1 --compress=none "$T/core" "$T/dump"
-told "a file size limit is an error, and not the end by a signal" 1 "dump.part: write: File too large"
+told "a file size limit is an error, and not the end by a signal; what was written counts" 4 "dump.part: write: File too large"
 ok "what was written stays as DUMPFILE.part" test -s "$T/dump.part"
 ok "and not under the final name" test ! -e "$T/dump"
+run bash -c '(ulimit -f 0; exec "$@") 2>&1 | cat >&2; exit "${PIPESTATUS[0]}"' - \
+    "$vmsend" -q -d 1 --compress=none "$T/core" "$T/none"
+told "where nothing could be written, nothing counts" 1 "none.part: write: File too large"
+
+# A file system of 1 MiB, for one command.
+mkdir "$T/small"
+# shellcheck disable=SC2016 # the inner shell's
+run unshare --map-root-user --mount sh -c 'mount -t tmpfs -o size=1M small "$0" && echo mounted
+    "$@"; rc=$?; ls "$0"; exit $rc' "$T/small" "$vmsend" -q -d 1 --compress=none "$T/core" "$T/small/dump"
+if [[ $(head -n 1 "$T/out") == mounted ]]; then
+    told "a full disk: says so; space is what it needs" 5 "dump.part: write: No space left on device"
+    is "a full disk: what was written stays" "$(tail -n 1 "$T/out")" dump.part
+else
+    skip "a full disk" "no mount namespaces here"
+fi
 
 # --- long names
 
