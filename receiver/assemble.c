@@ -370,13 +370,18 @@ static int cut_short(const struct assemble *a, struct error *err)
 			 a->received);
 }
 
-/* What there is stays, as long as readers need it. */
+/* What there is stays, as long as readers need it. What that adds is a hole, so free space is no
+ * limit of it. */
 static int keep_part(struct assemble *a, uint64_t table_end, struct error *err)
 {
+	const uint64_t limit = a->limits.max_size_bytes
+				       ? a->limits.max_size_bytes
+				       : arrived_plausible_bytes(&a->arrived.header);
+
 	/* Without a byte of the file, there is nothing to keep. */
 	if (dumpfile_size(a->df) == 0)
 		return 0;
-	return dumpfile_keep_part(a->df, MIN(table_end, a->size_limit), err);
+	return dumpfile_keep_part(a->df, MIN(table_end, limit), err);
 }
 
 int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct error *err)

@@ -433,6 +433,14 @@ static void test_max_size(void **state UNUSED)
 	limits = (struct assemble_limits){.free_bytes = t.size_bytes - 1};
 	out = run(&s, 0, &limits);
 	assert_int_equal(out.code, -ENOSPC);
+
+	/* No room for all descriptors: those that didn't come are a hole, which takes none. */
+	limits.free_bytes = t.at.desc_off + 100;
+	out = run(&s, 0, &limits);
+	assert_int_equal(out.code, -ENOSPC);
+	assert_mended(&out, &t);
+	assert_true(out.res.file_bytes >= out.res.arrived.table_end);
+	assert_true(out.res.arrived.table_end > limits.free_bytes);
 	stream_free(&s);
 	tinydump_free(&t);
 }
