@@ -34,7 +34,9 @@ flawed $(($(at desc) + 24 * 1000)) "$(printf '%032d' 0)"
 run pagecmp "$core" "$T/bad"
 is "pagecmp sees a page without data" "$rc $(grep -c 'without data' "$T/err")" "1 1"
 ok "pagecmp allows it if told to" pagecmp --missing "$core" "$T/bad"
-flawed $(($(at bitmap1) + 1)) fe
+# Eight pages that there are; kexec_file_load's cores begin with fewer.
+ram=$(od -An -v -tx1 -w1 -j "$(at bitmap1)" -N 65536 "$T/dump" | grep -n -m 1 ff | cut -d : -f 1)
+flawed $(($(at bitmap1) + ram - 1)) fe
 run pagecmp "$core" "$T/bad"
 is "pagecmp sees a bit of bitmap 1" "$rc $(grep -c 'bitmap 1 says hole' "$T/err")" "1 1"
 # The descriptor of one page for that of another.
