@@ -450,6 +450,20 @@ int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *er
 	return 0;
 }
 
+int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struct error *err)
+{
+	static const uint8_t zeros[HOLE_BYTES];
+	int r = 0;
+
+	if (off >= SHADOW_BYTES && fallocate(df->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+					     (off_t)off, (off_t)size_bytes) == 0)
+		return 0;
+	for (uint64_t at = off; at < off + size_bytes && r == 0; at += HOLE_BYTES)
+		r = dumpfile_write(df, at, zeros,
+				   (size_t)MIN(off + size_bytes - at, (uint64_t)HOLE_BYTES), err);
+	return r;
+}
+
 int dumpfile_sync(struct dumpfile *df, struct error *err)
 {
 	if (fdatasync(df->fd) < 0)

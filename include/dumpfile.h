@@ -36,6 +36,10 @@ NODISCARD int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct
 /* Of a resumed one: the header came with the incomplete bit, so that it isn't ours alone. */
 void dumpfile_came_incomplete(struct dumpfile *df);
 
+/* Make bytes read as zeros again, as if they had never been written. */
+NODISCARD int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes,
+			     struct error *err);
+
 /* Cut it at `size_bytes`, or let it end there. */
 NODISCARD int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err);
 

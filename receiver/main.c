@@ -5,6 +5,7 @@
 #include "check.h"
 #include "info.h"
 #include "io.h"
+#include "listen.h"
 #include "log.h"
 #include "options.h"
 #include "receive.h"
@@ -24,6 +25,10 @@ int main(int argc, char **argv)
 	switch (options.mode) {
 	case MODE_RECEIVE:
 		return receive_file(&options);
+	case MODE_STDIO:
+		return receive_stdio(&options);
+	case MODE_LISTEN:
+		return listen_for_senders(&options);
 	case MODE_CHECK:
 		return check_files(&options);
 	case MODE_INFO:

@@ -10,14 +10,25 @@
 
 enum option_id {
 	OPT_CHECK,
+	OPT_DIR,
 	OPT_FORCE,
 	OPT_HELP,
+	OPT_HOST,
 	OPT_INFO,
 	OPT_JSON,
+	OPT_LISTEN,
+	OPT_MAX_SESSIONS,
 	OPT_MAX_SIZE,
 	OPT_NUM_THREADS,
+	OPT_PLAIN_FROM,
 	OPT_PROGRESS,
 	OPT_QUIET,
+	OPT_STDIO,
+	OPT_TIMEOUT,
+	OPT_TLS_CA,
+	OPT_TLS_CERT,
+	OPT_TLS_KEY,
+	OPT_TLS_PSK,
 	OPT_VERBOSE,
 	OPT_VERSION,
 	OPT_COUNT,
@@ -25,35 +36,124 @@ enum option_id {
 
 enum {
 	THREADS_MAX = 256,
+	SESSIONS = 256,
+
+	TIMEOUT_MIN_MS = 2000,
+	TIMEOUT_MAX_MS = 3600000,
+	TIMEOUT_MS = 30000,
 };
 
 /* Sorted as --help shows them. */
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE to the last page"},
+	[OPT_DIR] = {"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace FILE and FILE.part if they exist"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this text"},
+	[OPT_HOST] = {"host", 0, "NAME", "whose dump it is, whatever the sender says"},
 	[OPT_INFO] = {"info", 0, NULL, "say what each FILE is"},
 	[OPT_JSON] = {"json", 0, NULL, "with --info: a JSON array, an object per FILE"},
+	[OPT_LISTEN] = {"listen", 0, "ADDR:PORT", "take dumps from the network; repeats"},
+	[OPT_MAX_SESSIONS] = {"max-sessions", 0, "N", "at once, with --listen (default 256)"},
 	[OPT_MAX_SIZE] = {"max-size", 0, "SIZE",
 			  "FILE may not get longer (default: by its header)"},
 	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "threads of --check (default: one per CPU)"},
+	[OPT_PLAIN_FROM] = {"plain-from", 0, "NETWORK", "may send without TLS; repeats"},
 	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, json or none (default auto)"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "only errors and warnings"},
+	[OPT_STDIO] = {"stdio", 0, NULL, "a session, as the far end of ssh"},
+	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
+	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of senders"},
+	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this server's certificate"},
+	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
+	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "keys shared with senders, a line each"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "details as well"},
 	[OPT_VERSION] = {"version", 'V', NULL, "show the version"},
 };
 
 void options_print_help(void)
 {
-	puts("Usage: vmrecv [OPTIONS] FILE < STREAM\n"
+	puts("Usage: vmrecv [OPTIONS] [FILE] < STREAM\n"
+	     "       vmrecv --stdio [--dir DIR] [--host NAME]\n"
+	     "       vmrecv --listen ADDR:PORT [--dir DIR] [OPTIONS]\n"
 	     "       vmrecv --check FILE...\n"
 	     "       vmrecv --info [--json] FILE...\n"
 	     "\n"
-	     "Put the flattened kernel dump on standard input together as FILE, which is\n"
-	     "FILE.part until it is complete; or verify or describe dumps.\n");
+	     "Put the kernel dump on standard input together as FILE, which is FILE.part until\n"
+	     "it is complete; take dumps from senders, which go on with one that broke off;\n"
+	     "or verify or describe dumps.\n");
 	cli_help(table, OPT_COUNT);
 	puts("\nSIZE takes K, M, G or T. Exit status: 0 complete, 1 failed, 2 usage, 3 nothing\n"
 	     "usable arrived, 4 incomplete, 5 refused or no space. See vmrecv(8).");
+}
+
+static int add_network(struct options *o, const char *value, struct error *err)
+{
+	int r;
+
+	if (o->plain_from_count == NETWORKS_MAX)
+		return error_set(err, -EINVAL, "more than %d networks", NETWORKS_MAX);
+	r = network_parse(value, &o->plain_from[o->plain_from_count], err);
+	if (r == 0)
+		o->plain_from_count++;
+	return r;
+}
+
+static int add_listen(struct options *o, const char *value, struct error *err)
+{
+	if (o->listen_count == LISTEN_MAX)
+		return error_set(err, -EINVAL, "more than %d addresses", LISTEN_MAX);
+	o->listen[o->listen_count++] = value;
+	o->mode = MODE_LISTEN;
+	return 0;
+}
+
+static int parse_timeout(struct options *o, const char *value, struct error *err)
+{
+	uint64_t ms;
+	const int r = parse_duration(value, &ms, err);
+
+	if (r < 0)
+		return r;
+	if (ms < TIMEOUT_MIN_MS || ms > TIMEOUT_MAX_MS)
+		return error_set(err, -EINVAL, "\"%s\" isn't from %ds to %dm", value,
+				 TIMEOUT_MIN_MS / 1000, TIMEOUT_MAX_MS / 60000);
+	o->timeout_ms = (uint32_t)ms;
+	return 0;
+}
+
+static int parse_sessions(struct options *o, const char *value, struct error *err)
+{
+	long long n;
+	const int r = parse_number(value, 1, SESSIONS_MAX, &n, err);
+
+	if (r == 0)
+		o->max_sessions = (unsigned)n;
+	return r;
+}
+
+static int parse_max_size(struct options *o, const char *value, struct error *err)
+{
+	const int r = parse_size(value, &o->max_size_bytes, err);
+
+	if (r == 0 && (o->max_size_bytes == 0 || o->max_size_bytes > INT64_MAX))
+		return error_set(err, -EINVAL, "\"%s\" isn't from 1 to 8388607T", value);
+	return r;
+}
+
+/* An option whose text is kept as it is; false if it is none of these. */
+static bool keep_text(struct options *o, enum option_id option, const char *value)
+{
+	const char **const to = option == OPT_DIR	 ? &o->dir
+				: option == OPT_HOST	 ? &o->host
+				: option == OPT_TLS_CA	 ? &o->tls_ca
+				: option == OPT_TLS_CERT ? &o->tls_cert
+				: option == OPT_TLS_KEY	 ? &o->tls_key
+				: option == OPT_TLS_PSK	 ? &o->tls_psk
+							 : NULL;
+
+	if (to)
+		*to = value;
+	return to;
 }
 
 static int apply(void *ctx, size_t option, const char *value, struct error *err)
@@ -62,10 +162,23 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 	long long n;
 	int r = 0;
 
+	if (keep_text(o, (enum option_id)option, value))
+		return 0;
 	switch ((enum option_id)option) {
 	case OPT_CHECK:
 		o->mode = MODE_CHECK;
 		break;
+	case OPT_STDIO:
+		o->mode = MODE_STDIO;
+		break;
+	case OPT_LISTEN:
+		return add_listen(o, value, err);
+	case OPT_PLAIN_FROM:
+		return add_network(o, value, err);
+	case OPT_TIMEOUT:
+		return parse_timeout(o, value, err);
+	case OPT_MAX_SESSIONS:
+		return parse_sessions(o, value, err);
 	case OPT_FORCE:
 		o->force = true;
 		break;
@@ -79,10 +192,7 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 		o->json = true;
 		break;
 	case OPT_MAX_SIZE:
-		r = parse_size(value, &o->max_size_bytes, err);
-		if (r == 0 && (o->max_size_bytes == 0 || o->max_size_bytes > INT64_MAX))
-			r = error_set(err, -EINVAL, "\"%s\" isn't from 1 to 8388607T", value);
-		break;
+		return parse_max_size(o, value, err);
 	case OPT_NUM_THREADS:
 		r = parse_number(value, 0, THREADS_MAX, &n, err);
 		if (r == 0)
@@ -100,13 +210,36 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 	case OPT_VERSION:
 		o->mode = MODE_VERSION;
 		break;
-	case OPT_COUNT:
+	default:
 		break;
 	}
 	return r;
 }
 
-static int judge_files(const struct options *o, struct error *err)
+/* --stdio and --listen. */
+static int judge_collector(struct options *o, struct error *err)
+{
+	const bool certificates = o->tls_cert || o->tls_key || o->tls_ca;
+
+	if (o->file_count)
+		return error_set(err, -EINVAL, "\"%s\": dumps go to --dir, not to a FILE",
+				 o->files[0]);
+	if (!o->dir)
+		o->dir = "/var/crash";
+	if (o->mode == MODE_STDIO)
+		return 0;
+	if (o->host)
+		return error_set(err, -EINVAL, "--host is for one dump, not for --listen");
+	if (certificates && !(o->tls_cert && o->tls_key && o->tls_ca))
+		return error_set(err, -EINVAL, "--tls-cert, --tls-key and --tls-ca go together");
+	if (!certificates && !o->tls_psk && !o->plain_from_count)
+		return error_set(err, -EINVAL,
+				 "--listen needs --tls-cert, --tls-psk, or --plain-from for the "
+				 "networks to be trusted");
+	return 0;
+}
+
+static int judge_files(struct options *o, struct error *err)
 {
 	if (o->mode == MODE_HELP || o->mode == MODE_VERSION)
 		return 0;
@@ -114,10 +247,12 @@ static int judge_files(const struct options *o, struct error *err)
 		return error_set(err, -EINVAL, "--json goes with --info");
 	if (o->json && !WITH_JANSSON)
 		return error_set(err, -ENOTSUP, "--json is not part of this build (jansson)");
-	if (o->file_count == 0)
-		return error_set(err, -EINVAL,
-				 o->mode == MODE_RECEIVE ? "name the FILE to write; see --help"
-							 : "name a FILE to look at; see --help");
+	if (o->mode == MODE_STDIO || o->mode == MODE_LISTEN)
+		return judge_collector(o, err);
+	if (o->mode == MODE_RECEIVE && o->file_count == 0 && !o->dir)
+		return error_set(err, -EINVAL, "name the FILE to write, or a --dir; see --help");
+	if (o->mode != MODE_RECEIVE && o->file_count == 0)
+		return error_set(err, -EINVAL, "name a FILE to look at; see --help");
 	if (o->mode == MODE_RECEIVE && o->file_count > 1)
 		return error_set(err, -EINVAL, "one FILE at a time, not also \"%s\"", o->files[1]);
 	for (int i = 0; i < o->file_count; i++)
@@ -128,7 +263,11 @@ static int judge_files(const struct options *o, struct error *err)
 
 int options_parse(int argc, char **argv, struct options *options_ret, struct error *err)
 {
-	struct options o = {.mode = MODE_RECEIVE, .progress = PROGRESS_AUTO, .shown = LOG_NOTE};
+	struct options o = {.mode = MODE_RECEIVE,
+			    .progress = PROGRESS_AUTO,
+			    .shown = LOG_NOTE,
+			    .max_sessions = SESSIONS,
+			    .timeout_ms = TIMEOUT_MS};
 	const int first = cli_parse(table, OPT_COUNT, argc, argv, apply, &o, err);
 	int r;
 

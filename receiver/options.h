@@ -7,10 +7,18 @@
 
 #include "error.h"
 #include "log.h"
+#include "networks.h"
 #include "progress.h"
 
+enum {
+	LISTEN_MAX = 16,
+	SESSIONS_MAX = 4096,
+};
+
 enum mode {
-	MODE_RECEIVE, /* standard input into the one file */
+	MODE_RECEIVE, /* standard input into the one file, or below the directory */
+	MODE_STDIO,   /* a session over standard input and output */
+	MODE_LISTEN,  /* sessions over the network */
 	MODE_CHECK,
 	MODE_INFO,
 	MODE_HELP,
@@ -23,7 +31,17 @@ struct options {
 	int file_count;
 	bool force, json;
 	uint64_t max_size_bytes; /* 0: by the dump's header */
-	int threads;		 /* 0: the CPUs at hand */
+
+	const char *dir;  /* where dumps go that have no FILE */
+	const char *host; /* whose dump it is; NULL: not given */
+	const char *listen[LISTEN_MAX];
+	size_t listen_count;
+	struct network plain_from[NETWORKS_MAX];
+	size_t plain_from_count;
+	const char *tls_cert, *tls_key, *tls_ca, *tls_psk; /* files; NULL: not given */
+	unsigned max_sessions;
+	uint32_t timeout_ms;
+	int threads; /* 0: the CPUs at hand */
 	enum progress_mode progress;
 	enum log_level shown;
 };

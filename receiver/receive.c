@@ -6,55 +6,28 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include "assemble.h"
 #include "dumpfile.h"
+#include "flat.h"
+#include "frame.h"
 #include "options.h"
 #include "parse.h"
+#include "serve.h"
+#include "stop.h"
+#include "transport.h"
 
 enum {
 	/* What a pipe can be made to hold without privilege, so that the sender goes on while we
 	   write. */
 	INPUT_BYTES = 1 << 20,
 };
-
-static volatile sig_atomic_t stop_signal;
-
-static void on_stop(int number)
-{
-	stop_signal = number;
-}
-
-/*
- * SIGINT, SIGTERM and SIGHUP end the stream, so that what came is mended and kept; they are let
- * through only while we wait for input, or one that comes just before would be slept over. The
- * second one kills.
- */
-static void catch_signals(sigset_t *while_waiting_ret)
-{
-	static const int stops[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
-	sigset_t blocked;
-
-	sigemptyset(&blocked);
-	sigprocmask(SIG_BLOCK, NULL, while_waiting_ret);
-	for (size_t i = 0; i < ARRAY_LEN(stops); i++) {
-		struct sigaction old;
-
-		/* nohup's ignored SIGHUP stays ignored. */
-		if (sigaction(stops[i], NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-			continue;
-		sigaction(stops[i], &action, NULL);
-		sigaddset(&blocked, stops[i]);
-		sigdelset(while_waiting_ret, stops[i]);
-	}
-	sigprocmask(SIG_BLOCK, &blocked, NULL);
-	signal(SIGXFSZ, SIG_IGN); /* a file size limit is an error of write(), not our end */
-}
 
 /* Some input: its size, 0 at the end, -ECANCELED if told to stop, or -errno. */
 static ssize_t read_input(int fd, uint8_t *buf, const sigset_t *while_waiting)
@@ -65,7 +38,7 @@ static ssize_t read_input(int fd, uint8_t *buf, const sigset_t *while_waiting)
 
 		if (ppoll(&pfd, 1, NULL, while_waiting) < 0 && errno != EINTR)
 			return -errno;
-		if (stop_signal)
+		if (stop_signal())
 			return -ECANCELED;
 		if (!pfd.revents)
 			continue;
@@ -77,45 +50,50 @@ static ssize_t read_input(int fd, uint8_t *buf, const sigset_t *while_waiting)
 	}
 }
 
-/* Feed input until the end marker or the input's end: 0, else an error. */
-static int feed_until_end(struct assemble *a, struct dumpfile *df, struct progress *progress,
-			  const sigset_t *while_waiting, struct error *err)
-{
-	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
-	int r = 0;
+/* A stream on its way in, and what the operator knows it as. */
+struct input {
+	int fd;
+	const char *name; /* "standard input" */
+	uint8_t *buf;	  /* INPUT_BYTES */
+	size_t first;	  /* bytes in it that were read to see what they are */
+};
 
-	if (!buf)
-		return error_set(err, -ENOMEM, "out of memory");
+/* Feed input until the end marker or the input's end: 0, else an error. */
+static int feed_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
+			  struct progress *progress, const sigset_t *while_waiting,
+			  struct error *err)
+{
+	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
+
 	while (r == 0) {
-		const ssize_t n = read_input(STDIN_FILENO, buf, while_waiting);
+		const ssize_t n = read_input(in->fd, in->buf, while_waiting);
 		const uint64_t received = assemble_received(a);
 
 		if (n == -ECANCELED)
 			return error_set(err, -ECANCELED,
 					 "stopped by signal %d after %" PRIu64 " bytes",
-					 (int)stop_signal, received);
+					 stop_signal(), received);
 		if (n < 0) {
 			errno = (int)-n;
-			return error_sys(err, "standard input, after %" PRIu64 " bytes", received);
+			return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
 		}
 		if (n == 0)
 			return 0;
-		r = assemble_feed(a, buf, (size_t)n, err);
+		r = assemble_feed(a, in->buf, (size_t)n, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
 	}
 	return r < 0 ? r : 0;
 }
 
-static int feed_all(struct assemble *a, struct dumpfile *df, struct progress *progress,
-		    struct error *err)
+static int feed_all(const struct input *in, struct assemble *a, struct dumpfile *df,
+		    struct progress *progress, struct error *err)
 {
 	sigset_t while_waiting;
 	int r;
 
-	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, INPUT_BYTES); /* helps where it is a pipe */
-	catch_signals(&while_waiting);
-	r = feed_until_end(a, df, progress, &while_waiting, err);
+	stop_catch(&while_waiting);
+	r = feed_until_end(in, a, df, progress, &while_waiting, err);
 	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
 	return r;
 }
@@ -190,47 +168,184 @@ static void tell_incomplete(const char *part_path, const struct assemble_result 
 		log_warning("%s is as it was left: %s", part_path, res->mend.msg);
 }
 
-static enum exit_status receive(const struct options *o, struct dumpfile *df,
-				struct progress *progress)
+/* A flattened stream into `df`, which the operator knows as `path`. */
+static enum exit_status receive(const struct options *o, const struct input *in,
+				struct dumpfile *df, const char *path)
 {
 	const struct assemble_limits limits = {.max_size_bytes = o->max_size_bytes,
 					       .free_bytes = free_bytes(df)};
 	AUTO(assemble_free) struct assemble *a = NULL;
+	AUTO(progress_free) struct progress *progress = NULL;
 	struct assemble_result res = {0};
 	struct error err = {0};
-	int r = assemble_new(df, &limits, &a, &err);
+	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, &err);
 
-	if (r == 0) {
-		if (feed_all(a, df, progress, &err) < 0)
-			assemble_stop(a, &err);
-		r = assemble_end(a, &res, &err);
+	if (r == 0)
+		r = assemble_new(df, &limits, &a, &err);
+	if (r < 0) {
+		log_error("%s", err.msg);
+		return error_exit_status(r);
 	}
+	if (feed_all(in, a, df, progress, &err) < 0)
+		assemble_stop(a, &err);
+	r = assemble_end(a, &res, &err);
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
 	if (r < 0)
 		tell_incomplete(dumpfile_part_path(df), &res, &err);
 	else
-		tell_complete(o->files[0], &res, progress_seconds(progress));
+		tell_complete(path, &res, progress_seconds(progress));
 	return status_of(r, &res);
 }
 
-enum exit_status receive_file(const struct options *o)
+/* Read until it is clear what comes: 1 for a session, 0 for all else (or nothing). */
+static int is_session(struct input *in, struct error *err)
 {
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO(progress_free) struct progress *progress = NULL;
-	struct error err;
-	int r;
+	while (in->first < strlen(FRAME_MAGIC)) {
+		const ssize_t n = read(in->fd, in->buf + in->first, INPUT_BYTES - in->first);
 
-	if (isatty(STDIN_FILENO)) {
-		log_error("standard input is a terminal; pipe a flattened dump into it");
-		return EXIT_USAGE;
+		if (n < 0 && (errno == EINTR || errno == EAGAIN)) {
+			struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
+
+			(void)!poll(&pfd, 1, -1);
+			continue;
+		}
+		if (n < 0)
+			return error_sys(err, "%s", in->name);
+		if (n == 0)
+			return 0;
+		in->first += (size_t)n;
 	}
-	r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, &err);
+	return memcmp(in->buf, FRAME_MAGIC, strlen(FRAME_MAGIC)) == 0;
+}
+
+static enum exit_status receive_session(const struct options *o, const struct input *in)
+{
+	const struct serve_setup setup = {
+		.store = {.file = o->file_count ? o->files[0] : NULL,
+			  .dir = o->file_count ? NULL : o->dir,
+			  .host = o->host,
+			  .proof = o->host ? "--host" : NULL,
+			  .peer = in->name,
+			  .force = o->force,
+			  .max_size_bytes = o->max_size_bytes},
+		.oneway = true,
+		.timeout_ms = o->timeout_ms,
+		.first = in->buf,
+		.first_bytes = in->first,
+	};
+	struct transport *transport;
+	struct error err;
+
+	if (transport_new_fds(dup(in->fd), -1, in->name, &transport, &err) < 0) {
+		log_error("%s", err.msg);
+		return EXIT_FAILED;
+	}
+	return serve(transport, &setup);
+}
+
+/* A flattened stream into a place of its own below --dir. */
+static enum exit_status receive_in_place(const struct options *o, const struct input *in,
+					 const char *host)
+{
+	const struct store_setup place = {.dir = o->dir, .host = host};
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	char path[4096];
+	enum exit_status status;
+	struct error err;
+	int r = store_make_place(&place, path, &err);
+
 	if (r == 0)
-		r = dumpfile_create(o->files[0], o->force, &df, &err);
+		r = dumpfile_create("vmcore", false, &df, &err);
 	if (r < 0) {
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	return receive(o, df, progress);
+	snprintf(path + strlen(path), sizeof(path) - strlen(path), "vmcore");
+	status = receive(o, in, df, path);
+	if (status == EXIT_COMPLETE && in->fd == STDIN_FILENO)
+		puts(path);
+	return status;
+}
+
+static enum exit_status receive_stream(const struct options *o, const struct input *in)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	struct error err;
+	int r;
+
+	if (o->file_count == 0)
+		return receive_in_place(o, in, o->host ? o->host : "unknown");
+	r = dumpfile_create(o->files[0], o->force, &df, &err);
+	if (r < 0) {
+		log_error("%s", err.msg);
+		return error_exit_status(r);
+	}
+	return receive(o, in, df, o->files[0]);
+}
+
+enum exit_status receive_file(const struct options *o)
+{
+	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
+	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf};
+	struct error err;
+	int r;
+
+	if (isatty(STDIN_FILENO)) {
+		log_error("standard input is a terminal; pipe a dump into it");
+		return EXIT_USAGE;
+	}
+	(void)fcntl(STDIN_FILENO, F_SETPIPE_SZ, INPUT_BYTES); /* helps where it is a pipe */
+	r = buf ? is_session(&in, &err) : error_set(&err, -ENOMEM, "out of memory");
+	if (r < 0) {
+		log_error("%s", err.msg);
+		return error_exit_status(r);
+	}
+	return r ? receive_session(o, &in) : receive_stream(o, &in);
+}
+
+enum exit_status receive_stdio(const struct options *o)
+{
+	const struct serve_setup setup = {
+		.store = {.dir = o->dir,
+			  .host = o->host,
+			  .proof = o->host ? "--host" : NULL,
+			  .peer = getenv("SSH_CLIENT"),
+			  .max_size_bytes = o->max_size_bytes},
+		.timeout_ms = o->timeout_ms,
+	};
+	struct transport *transport;
+	struct error err;
+
+	if (isatty(STDIN_FILENO)) {
+		log_error("--stdio is for the far end of a connection, not for a terminal");
+		return EXIT_USAGE;
+	}
+	if (transport_new_fds(dup(STDIN_FILENO), dup(STDOUT_FILENO), "standard input", &transport,
+			      &err) < 0) {
+		log_error("%s", err.msg);
+		return EXIT_FAILED;
+	}
+	return serve(transport, &setup);
+}
+
+bool receive_is_plain(int fd, int timeout_ms)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	char first;
+
+	return poll(&pfd, 1, timeout_ms) > 0 && recv(fd, &first, 1, MSG_PEEK) == 1 &&
+	       first == FLAT_SIGNATURE[0];
+}
+
+enum exit_status receive_connection(const struct options *o, int fd, const char *host)
+{
+	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
+	const struct input in = {.fd = fd, .name = host, .buf = buf};
+	enum exit_status status = EXIT_FAILED;
+
+	if (buf)
+		status = receive_in_place(o, &in, host);
+	close(fd);
+	return status;
 }

@@ -1,12 +1,25 @@
-/* `vmrecv FILE`: the stream on standard input into a file. */
+/* What comes in: on standard input, or over a connection that isn't a session. */
 #ifndef RECEIVE_H
 #define RECEIVE_H
+
+#include <stdbool.h>
 
 #include "error.h"
 
 struct options;
 
-/* Do it, tell the operator how it went, and return the exit status. */
+/* Each does it, tells the operator how it went, and returns the exit status. */
+
+/* `vmrecv [FILE]`: a flattened stream or a session one way, told apart by their first bytes. */
 enum exit_status receive_file(const struct options *options);
+
+/* `vmrecv --stdio`: a session over standard input and output. */
+enum exit_status receive_stdio(const struct options *options);
+
+/* Whether a connection's first byte, for which it waits, is that of a flattened stream. */
+bool receive_is_plain(int fd, int timeout_ms);
+
+/* Such a stream (takes `fd`), into a place of its own below --dir. */
+enum exit_status receive_connection(const struct options *options, int fd, const char *host);
 
 #endif

@@ -143,6 +143,8 @@ static int connect_transport(struct delivery *d, const struct url *url,
 	connect.cancelled = d->setup.cancelled;
 	connect.not_before_s = d->setup.hello.crash_time_s;
 	switch (url->scheme) {
+	case URL_TLS:
+		return transport_tls_connect(url, &connect, transport_ret, err);
 	case URL_TCP:
 		return transport_tcp_connect(url, &connect, transport_ret, err);
 	default:
@@ -196,11 +198,16 @@ static void note_failure(struct delivery *d, struct destination *to, const struc
 				UINT64_C(1000) * upload_retry_after_s(link_session(d->link));
 	}
 	/* Keys, names and addresses that are wrong stay wrong. */
+	if (err->code == -ESTALE && ++to->mismatches >= MISMATCHES_MAX)
+		to->refused = true;
 	if (failure == UPLOAD_REFUSED || err->code == -EACCES || err->code == -EINVAL ||
-	    err->code == -ENOTSUP || !is_server(to))
+	    err->code == -ENOTSUP || !is_server(to) || to == &d->pipe)
 		to->refused = true;
 	d->last = *err;
-	log_warning("%s: %s%s", to->url.text, err->msg, to->refused ? "; not tried again" : "");
+	/* The only one there is: its error is the program's, which says it. */
+	if (to != &d->pipe)
+		log_warning("%s: %s%s", to->url.text, err->msg,
+			    to->refused ? "; not tried again" : "");
 	disconnect(d);
 }
 
@@ -531,8 +538,6 @@ void delivery_mismatch(struct delivery *d)
 
 	link_abort(d->link, REASON_MISMATCH, "the part that is there is of another dump");
 	error_set(&err, -ESTALE, "the part that is there is of another dump");
-	if (++d->current->mismatches >= MISMATCHES_MAX)
-		d->current->refused = true;
 	note_failure(d, d->current, &err);
 }
 
@@ -546,6 +551,7 @@ static void note_progress(struct delivery *d)
 	d->acked = acked;
 	d->progress_ms = clock_ms();
 	d->current->has_part = true;
+	d->current->mismatches = 0;
 	d->result.partial = true;
 }
 

@@ -1,0 +1,66 @@
+/*
+ * What is known to be durable of a dump: FILE.segments, in the format of frames. HELLO as it came,
+ * then each CHECKPOINT as it came, once its data is on stable storage, and END when the dump is
+ * whole. It is the resume state while the dump comes, and afterwards what --check proves the dump
+ * with.
+ *
+ * It is only ever appended to: a torn end is told by a frame's CRC, and cut off.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "error.h"
+#include "message.h"
+
+struct journal;
+
+/* What a journal says, as far as it is right. */
+struct journal_facts {
+	struct hello hello;
+	bool whole;		     /* END is there */
+	struct end end;		     /* if whole */
+	struct cursor cursor;	     /* of the last checkpoint; segment 0: there is none */
+	uint8_t chain[DIGEST_BYTES]; /* D(cursor.segment) */
+	uint8_t first[DIGEST_BYTES]; /* D(1) */
+};
+
+/* Told of each segment in turn. Fails with *err set, which ends the reading. */
+typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct error *err);
+
+/*
+ * Read a journal to its end, or to what is wrong in it: *facts_ret is what stands before that, the
+ * chain computed anew. `segment` may be NULL. Fails -ENOENT, -EBADMSG (not even HELLO is right), or
+ * with what the system or `segment` says.
+ */
+NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
+			   journal_segment_fn *segment, void *ctx, struct error *err);
+
+/* Begin one (replacing what is there) with HELLO. The caller frees it. Fails -EBUSY if another
+ * process has it. */
+NODISCARD int journal_create(const char *path, const struct frame *hello, struct journal **j_ret,
+			     struct error *err);
+
+/* Open one to go on with it: journal_load() comes next. If another process has it (-EBUSY),
+ * *holder_ret is which, or 0 if that can't be told. */
+NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret,
+			   struct error *err);
+
+/* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
+ * end is cut off. */
+NODISCARD int journal_load(struct journal *j, struct journal_facts *facts_ret,
+			   journal_segment_fn *segment, void *ctx, struct error *err);
+void journal_free(struct journal *j);
+DEFINE_AUTO(struct journal, journal_free)
+
+/* Append a frame as it came; held in memory until journal_sync(). How much that is. */
+NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);
+size_t journal_waiting(const struct journal *j);
+
+/* Write what waits, and wait until it is on stable storage. */
+NODISCARD int journal_sync(struct journal *j, struct error *err);
+
+#endif

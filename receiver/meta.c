@@ -1,0 +1,74 @@
+/* meta.json.
+ * Doesn't know where the facts come from. */
+#include "meta.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dumpfile.h"
+
+#if WITH_JANSSON
+#include <jansson.h>
+
+/* A time as people write it; null if it isn't known. */
+static json_t *time_json(int64_t seconds)
+{
+	const time_t t = (time_t)seconds;
+	struct tm tm;
+	char text[32];
+
+	if (seconds == 0 || !gmtime_r(&t, &tm) ||
+	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		return json_null();
+	return json_string(text);
+}
+
+static json_t *make(const struct meta *m)
+{
+	const struct hello *h = &m->hello;
+	char id[DIGEST_HEX_ROOM], digest[DIGEST_HEX_ROOM];
+	const bool complete = strcmp(m->status, "complete") == 0;
+
+	return json_pack(
+		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:s s:i s:s s:i s:s s:o s:o s:I s:I s:o "
+		"s:o s:s}",
+		"status", m->status, "dump_id", digest_hex(id, h->dump_id), "host", m->host,
+		"host_proved_by", m->proof, "peer", m->peer, "node_name", h->host, "osrelease",
+		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "panic",
+		h->panic, "dump_level", (int)h->level, "codec", h->codec, "codec_level",
+		(int)h->codec_level, "sender", h->agent, "received_from", time_json(m->begun_s),
+		"received_until", time_json(m->done_s), "pages", (json_int_t)m->totals.pages,
+		"file_bytes", (json_int_t)m->file_bytes, "unreadable_pages",
+		complete ? json_integer((json_int_t)m->end.unreadable) : json_null(), "digest",
+		complete ? json_string(digest_hex(digest, m->end.chain)) : json_null(), "receiver",
+		"vmrecv " VERSION);
+}
+
+int meta_write(const char *path, const struct meta *meta, struct error *err)
+{
+	json_t *json = make(meta);
+	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r;
+
+	json_decref(json);
+	if (!text)
+		return error_set(err, -ENOMEM, "out of memory for %s", path);
+	r = dumpfile_create(path, true, &df, err);
+	if (r == 0)
+		r = dumpfile_write(df, 0, text, strlen(text), err);
+	if (r == 0)
+		r = dumpfile_write(df, dumpfile_size(df), "\n", 1, err);
+	if (r == 0)
+		r = dumpfile_publish(df, err);
+	free(text);
+	return r;
+}
+#else
+int meta_write(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
+{
+	return 0;
+}
+#endif

@@ -1,0 +1,24 @@
+/* meta.json: what a dump is, for people and programs. */
+#ifndef META_H
+#define META_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "error.h"
+#include "message.h"
+
+struct meta {
+	struct hello hello;
+	const char *host, *proof, *peer; /* borrowed */
+	const char *status;		 /* "receiving", "incomplete", "complete" */
+	struct totals totals;
+	struct end end; /* of a complete one */
+	time_t begun_s, done_s;
+	uint64_t file_bytes;
+};
+
+/* Write it in place of what is there, whole or not at all. A build without jansson writes none. */
+NODISCARD int meta_write(const char *path, const struct meta *meta, struct error *err);
+
+#endif

@@ -1,0 +1,219 @@
+/* One peer's session: moves its bytes, keeps time, tells how it went.
+ * Doesn't know frames or files. */
+#include "serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "log.h"
+#include "parse.h"
+#include "stop.h"
+#include "transport.h"
+
+enum {
+	INPUT_BYTES = 256 << 10,
+	WAIT_MS = 1000,
+	GOODBYE_MS = 3000,
+	RETRY_S = 5, /* when this side is stopped, its operator may start it again */
+};
+
+struct serving {
+	struct transport *transport;
+	struct session *session;
+	struct store *store;
+	sigset_t while_waiting;
+	uint8_t *input;
+	struct error failure; /* of the session; code 0: none */
+	uint64_t begun_ms;
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* What the session wants to say: 1 if some of it went out; *left_ret: whether some is left. */
+static int push(struct serving *s, bool *left_ret, struct error *err)
+{
+	size_t size_bytes;
+	const uint8_t *bytes = session_output(s->session, &size_bytes);
+	ssize_t n = 0;
+
+	if (size_bytes)
+		n = transport_send(s->transport, bytes, size_bytes, err);
+	if (n < 0)
+		return (int)n;
+	session_sent(s->session, (size_t)n, now_ms());
+	*left_ret = (size_t)n < size_bytes;
+	return n > 0;
+}
+
+static int pull(struct serving *s, struct error *err)
+{
+	const ssize_t n = transport_recv(s->transport, s->input, INPUT_BYTES, err);
+	int r;
+
+	if (n <= 0)
+		return (int)n;
+	r = session_feed(s->session, s->input, (size_t)n, now_ms(), err);
+	return r < 0 ? r : 1;
+}
+
+static int check_stop(struct serving *s, struct error *err)
+{
+	if (!stop_signal())
+		return 0;
+	if (stop_signal() == SIGUSR1) {
+		error_set(err, -EACCES, "a newer link has taken the dump over");
+		session_abort(s->session, -EACCES, 0, err->msg);
+	} else {
+		error_set(err, -ECANCELED, "stopped by signal %d", stop_signal());
+		session_abort(s->session, -ECANCELED, RETRY_S, err->msg);
+	}
+	return err->code;
+}
+
+/* Both ways, and wait where nothing moved. */
+static int turn(struct serving *s, struct error *err)
+{
+	const uint64_t now = now_ms(), tick_ms = session_next_tick_ms(s->session);
+	uint64_t wait_ms = WAIT_MS;
+	bool left = false;
+	int out, in, r = check_stop(s, err);
+
+	if (r == 0)
+		r = session_tick(s->session, now, err);
+	if (r < 0)
+		return r;
+	out = push(s, &left, err);
+	if (out < 0)
+		return out;
+	in = pull(s, err);
+	if (in || out)
+		return MIN(in, 0);
+	wait_ms = tick_ms > now ? MIN(wait_ms, tick_ms - now) : 1;
+	r = transport_wait(s->transport, left, (int)wait_ms, &s->while_waiting, err);
+	return MIN(r, 0);
+}
+
+/* Until the session is done, or has failed. */
+static int run(struct serving *s, const struct serve_setup *setup, struct error *err)
+{
+	int r = 0;
+
+	if (setup->first_bytes)
+		r = session_feed(s->session, setup->first, setup->first_bytes, now_ms(), err);
+	while (r == 0 && session_state(s->session) != SESSION_DONE)
+		r = turn(s, err);
+	if (r == -ENODATA)
+		error_set(err, -ECONNRESET, "the sender closed the link");
+	return r < 0 ? err->code : 0;
+}
+
+/* What is left to say, the reason of a failure among it. */
+static void say_goodbye(struct serving *s)
+{
+	const uint64_t until_ms = now_ms() + GOODBYE_MS;
+	bool left = true;
+	struct error unused;
+
+	while (left && now_ms() < until_ms) {
+		if (push(s, &left, &unused) < 0)
+			return;
+		if (left && transport_wait(s->transport, true, WAIT_MS, NULL, &unused) < 0)
+			return;
+	}
+	(void)!transport_finish(s->transport, GOODBYE_MS, &unused);
+}
+
+static void tell_complete(const struct serving *s, const struct store_result *res)
+{
+	const double seconds = (double)(now_ms() - s->begun_ms) / 1000;
+	char size[16], time[24];
+
+	if (res->was_there) {
+		log_note("%s: %s is here already", res->host, res->path);
+		return;
+	}
+	log_note("%s: %s: complete and verified, %" PRIu64 " pages, %s in %s%s", res->host,
+		 res->path, res->pages, format_size(size, sizeof(size), res->file_bytes),
+		 format_duration(time, sizeof(time), seconds),
+		 res->resumed ? ", after a resume" : "");
+	if (res->pages_lost)
+		log_warning("%s: %s: the sender could not read %" PRIu64 " of the pages", res->host,
+			    res->path, res->pages_lost);
+}
+
+static enum exit_status tell_failed(const struct serving *s, const struct store_result *res)
+{
+	const struct error *err = &s->failure;
+	enum exit_status status = error_exit_status(err->code);
+
+	if (res->usable)
+		log_error("%s: %s; %s has %" PRIu64 " of %" PRIu64 " pages", res->host, err->msg,
+			  res->path, res->pages - res->pages_missing, res->pages);
+	else
+		log_error("%s%s%s", res->host, *res->host ? ": " : "", err->msg);
+	if (res->usable && status != EXIT_REFUSED)
+		return EXIT_INCOMPLETE;
+	/* Into a pipe, a stream that is cut short is the link's doing. */
+	return err->code == -ENODATA ? EXIT_TRANSPORT : status;
+}
+
+static int start(struct serving *s, const struct serve_setup *setup, struct error *err)
+{
+	struct session_setup session = {
+		.ops = &store_ops,
+		.oneway = setup->oneway,
+		.timeout_ms = setup->timeout_ms,
+	};
+	int r = store_new(&setup->store, &s->store, err);
+
+	if (r < 0)
+		return r;
+	session.ctx = s->store;
+	s->input = malloc(INPUT_BYTES);
+	if (!s->input)
+		return error_set(err, -ENOMEM, "out of memory");
+	return session_new(&session, s->begun_ms, &s->session, err);
+}
+
+enum exit_status serve(struct transport *transport, const struct serve_setup *setup)
+{
+	struct serving s = {.transport = transport, .begun_ms = now_ms()};
+	struct store_result res = {0};
+	enum exit_status status = EXIT_COMPLETE;
+	int r;
+
+	stop_catch(&s.while_waiting);
+	r = start(&s, setup, &s.failure);
+	if (r == 0)
+		r = run(&s, setup, &s.failure);
+	if (r < 0 && s.session) {
+		struct error unused;
+		bool left;
+
+		/* The sender need not wait until the part is mended. */
+		(void)!push(&s, &left, &unused);
+	}
+	if (s.store)
+		store_close(s.store, r < 0 ? &s.failure : NULL, &res);
+	if (s.session)
+		say_goodbye(&s);
+	if (res.complete)
+		tell_complete(&s, &res);
+	else if (r < 0)
+		status = tell_failed(&s, &res);
+	session_free(s.session);
+	store_free(s.store);
+	free(s.input);
+	transport_free(transport);
+	sigprocmask(SIG_SETMASK, &s.while_waiting, NULL);
+	return status;
+}

@@ -1,0 +1,25 @@
+/* One session, from its first byte to its end: transport, session and store, and what the operator
+ * is told. */
+#ifndef SERVE_H
+#define SERVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "store.h"
+
+struct transport;
+
+struct serve_setup {
+	struct store_setup store;
+	bool oneway;
+	uint32_t timeout_ms;  /* silence that breaks the link */
+	const uint8_t *first; /* bytes that were read already (borrowed) */
+	size_t first_bytes;
+};
+
+/* Takes `transport`. Returns the exit status. */
+enum exit_status serve(struct transport *transport, const struct serve_setup *setup);
+
+#endif

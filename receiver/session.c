@@ -1,0 +1,418 @@
+/* The receiver's side of a session.
+ * Doesn't know the link, nor where the dump goes. */
+#include "session.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checked.h"
+
+enum {
+	/* Data is acknowledged that often at the most: an fdatasync each. */
+	ACK_MS = 1000,
+
+	HEARTBEATS = 4, /* in a time-out */
+
+	/* What goes wrong on this link may go right on the next. */
+	RETRY_S = 1,
+};
+
+struct session {
+	struct session_setup setup;
+	enum session_state state;
+	struct frame_reader in;
+	struct frame_writer out;
+	uint64_t heard_ms, said_ms;
+
+	bool probe;	     /* nothing is kept */
+	bool mismatch;	     /* the frames are right, but what they hold is not */
+	uint64_t stream_off; /* of the next DATA */
+	uint64_t checkpoint; /* the last one that came */
+	uint64_t acked;	     /* the last one that was acknowledged */
+	uint64_t acked_ms;
+	struct checkpoint buffer; /* its segment's memory is used again */
+};
+
+int session_new(const struct session_setup *setup, uint64_t now_ms, struct session **s_ret,
+		struct error *err)
+{
+	AUTO(session_free) struct session *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return error_set(err, -ENOMEM, "out of memory for a session");
+	s->setup = *setup;
+	s->heard_ms = s->said_ms = now_ms;
+	s->acked_ms = now_ms;
+	frame_reader_init(&s->in, false);
+	r = frame_writer_init(&s->out, SESSION_OUTPUT_BYTES, err);
+	if (r < 0)
+		return r;
+	*s_ret = TAKE_PTR(s);
+	return 0;
+}
+
+void session_free(struct session *s)
+{
+	if (!s)
+		return;
+	segment_deinit(&s->buffer.segment);
+	frame_reader_deinit(&s->in);
+	frame_writer_deinit(&s->out);
+	free(s);
+}
+
+/* --- out ------------------------------------------------------------------------------------ */
+
+/* One way, what would be said is dropped. */
+static int put(struct session *s, enum frame_type type, const struct outbuf *payload,
+	       struct error *err)
+{
+	if (s->setup.oneway)
+		return 0;
+	return frame_end(&s->out, type, payload, err);
+}
+
+static int say_number(struct session *s, enum frame_type type, uint64_t number, struct error *err)
+{
+	struct outbuf payload = frame_begin(&s->out);
+
+	number_put(&payload, number);
+	return put(s, type, &payload, err);
+}
+
+static int say_done(struct session *s, const struct done *done, struct error *err)
+{
+	struct outbuf payload = frame_begin(&s->out);
+
+	done_put(&payload, done);
+	s->state = SESSION_DONE;
+	return put(s, FRAME_DONE, &payload, err);
+}
+
+static enum reason reason_of(int code)
+{
+	switch (code) {
+	case -EACCES:
+	case -EPERM:
+		return REASON_POLICY;
+	case -ENOSPC:
+	case -EDQUOT:
+	case -EFBIG:
+		return REASON_NO_SPACE;
+	case -EAGAIN:
+	case -EBUSY:
+		return REASON_BUSY;
+	case -EPROTO:
+	case -EBADMSG:
+	case -ENOTSUP:
+		return REASON_PROTOCOL;
+	case -ECANCELED:
+		return REASON_STOPPED;
+	case -ESTALE:
+		return REASON_MISMATCH;
+	case -EIO:
+		return REASON_IO;
+	default:
+		return REASON_OTHER;
+	}
+}
+
+static void say_farewell(struct session *s, enum frame_type type, int code, uint32_t retry_after_s,
+			 const char *text)
+{
+	struct farewell bye = {.reason = reason_of(code), .retry_after_s = retry_after_s};
+	struct outbuf payload = frame_begin(&s->out);
+	struct error unused;
+
+	snprintf(bye.text, sizeof(bye.text), "%s", text);
+	farewell_put(&payload, &bye);
+	(void)!put(s, type, &payload, &unused);
+}
+
+void session_abort(struct session *s, int code, uint32_t retry_after_s, const char *text)
+{
+	if (s->state != SESSION_DONE)
+		say_farewell(s, FRAME_ABORT, code, retry_after_s, text);
+}
+
+/* --- in ------------------------------------------------------------------------------------- */
+
+static int take_hello(struct session *s, const struct frame *f, struct error *err)
+{
+	const struct session_setup *setup = &s->setup;
+	struct welcome welcome = {
+		.protocol = PROTOCOL_VERSION,
+		.timeout_ms = setup->timeout_ms,
+		.heartbeat_ms = setup->timeout_ms / HEARTBEATS,
+	};
+	struct hello hello;
+	struct done done;
+	struct outbuf payload;
+	int r = hello_get(f, &hello, err);
+
+	if (r < 0)
+		return r;
+	if (hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION)
+		return error_set(err, -ENOTSUP, "protocol %d is spoken here", PROTOCOL_VERSION);
+	if (hello.oneway != setup->oneway)
+		return error_set(err, -EPROTO,
+				 hello.oneway ? "a session one way, where both are wanted"
+					      : "a session both ways, out of a pipe");
+	s->probe = hello.probe;
+	r = setup->ops->hello(setup->ctx, &hello, f, &welcome, &done, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		return say_done(s, &done, err);
+	snprintf(welcome.agent, sizeof(welcome.agent), "vmrecv %s", VERSION);
+	payload = frame_begin(&s->out);
+	welcome_put(&payload, &welcome);
+	s->state = SESSION_OPEN;
+	return put(s, FRAME_WELCOME, &payload, err);
+}
+
+static int take_attach(struct session *s, const struct frame *f, struct error *err)
+{
+	struct attach attach;
+	const int r = attach_get(f, &attach, err);
+
+	if (r < 0)
+		return r;
+	if (attach.total_bytes > ATTACH_BYTES_MAX)
+		return error_set(err, -EFBIG, "%s has %" PRIu64 " bytes, more than %d MiB",
+				 attach.name, attach.total_bytes, ATTACH_BYTES_MAX >> 20);
+	return s->setup.ops->attach(s->setup.ctx, &attach, err);
+}
+
+static int take_totals(struct session *s, const struct frame *f, struct error *err)
+{
+	struct outbuf payload;
+	struct totals totals;
+	struct go go = {0};
+	int r = totals_get(f, &totals, err);
+
+	if (r == 0)
+		r = s->setup.ops->totals(s->setup.ctx, &totals, &go, err);
+	if (r < 0)
+		return r;
+	s->stream_off = go.kind == GO_RESUME ? go.cursor.stream_bytes : 0;
+	s->checkpoint = s->acked = go.kind == GO_RESUME ? go.cursor.segment : 0;
+	s->state = SESSION_GOING;
+	payload = frame_begin(&s->out);
+	go_put(&payload, &go);
+	return put(s, FRAME_GO, &payload, err);
+}
+
+static int take_data(struct session *s, const struct frame *f, struct error *err)
+{
+	struct data data;
+	int r = data_get(f, &data, err);
+
+	if (r < 0)
+		return r;
+	if (data.stream_off != s->stream_off)
+		return error_set(err, -EPROTO,
+				 "DATA at byte %" PRIu64 " of the stream in place of %" PRIu64,
+				 data.stream_off, s->stream_off);
+	if (ckd_add(&s->stream_off, s->stream_off, data.size_bytes))
+		return error_set(err, -EPROTO, "a stream without end");
+	if (s->probe)
+		return 0;
+	r = s->setup.ops->data(s->setup.ctx, data.bytes, data.size_bytes, err);
+	s->mismatch = r == -EBADMSG;
+	return r;
+}
+
+static int take_checkpoint(struct session *s, const struct frame *f, struct error *err)
+{
+	struct checkpoint *c = &s->buffer;
+	int r = checkpoint_get(f, c, err);
+
+	if (r < 0)
+		return r;
+	if (s->probe || c->cursor.segment != s->checkpoint + 1)
+		return error_set(err, -EPROTO, "checkpoint %" PRIu64 " comes after %" PRIu64,
+				 c->cursor.segment, s->checkpoint);
+	if (c->cursor.stream_bytes != s->stream_off)
+		return error_set(err, -EPROTO,
+				 "checkpoint %" PRIu64 " at byte %" PRIu64
+				 " of the stream; %" PRIu64 " have come",
+				 c->cursor.segment, c->cursor.stream_bytes, s->stream_off);
+	r = s->setup.ops->checkpoint(s->setup.ctx, c, f, err);
+	s->mismatch = r == -EBADMSG;
+	if (r == 0)
+		s->checkpoint = c->cursor.segment;
+	return r;
+}
+
+static int acknowledge(struct session *s, uint64_t now_ms, struct error *err)
+{
+	const int r = s->setup.ops->sync(s->setup.ctx, err);
+
+	if (r < 0)
+		return r;
+	s->acked = s->checkpoint;
+	s->acked_ms = now_ms;
+	return say_number(s, FRAME_ACK, s->acked, err);
+}
+
+static int take_end(struct session *s, const struct frame *f, uint64_t now_ms, struct error *err)
+{
+	struct done done = {0};
+	struct end end;
+	int r = end_get(f, &end, err);
+
+	if (r < 0)
+		return r;
+	memcpy(done.chain, end.chain, DIGEST_BYTES);
+	if (s->probe)
+		return say_done(s, &done, err);
+	if (s->acked < s->checkpoint) {
+		r = acknowledge(s, now_ms, err);
+		if (r < 0)
+			return r;
+	}
+	r = s->setup.ops->end(s->setup.ctx, &end, f, &done, err);
+	s->mismatch = r == -EBADMSG;
+	return r < 0 ? r : say_done(s, &done, err);
+}
+
+static int take_abort(const struct frame *f, struct error *err)
+{
+	struct farewell bye;
+	const int r = farewell_get(f, &bye, err);
+
+	if (r < 0)
+		return r;
+	return error_set(err, reason_code(bye.reason), "the sender gives up: %s", bye.text);
+}
+
+/* Which states a frame may come in, a bit each. */
+static uint32_t states_of(uint8_t type)
+{
+	switch ((enum frame_type)type) {
+	case FRAME_HELLO:
+		return 1U << SESSION_HELLO;
+	case FRAME_ATTACH:
+	case FRAME_TOTALS:
+		return 1U << SESSION_OPEN;
+	case FRAME_DATA:
+	case FRAME_CHECKPOINT:
+	case FRAME_END:
+		return 1U << SESSION_GOING;
+	case FRAME_HEARTBEAT:
+	case FRAME_ABORT:
+		return ~0U;
+	default:
+		return 0;
+	}
+}
+
+static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms, struct error *err)
+{
+	uint64_t unused;
+
+	if (!(states_of(f->type) >> s->state & 1))
+		return error_set(err, -EPROTO, "%s out of turn", frame_name(f->type));
+	switch ((enum frame_type)f->type) {
+	case FRAME_HELLO:
+		return take_hello(s, f, err);
+	case FRAME_ATTACH:
+		return take_attach(s, f, err);
+	case FRAME_TOTALS:
+		return take_totals(s, f, err);
+	case FRAME_DATA:
+		return take_data(s, f, err);
+	case FRAME_CHECKPOINT:
+		return take_checkpoint(s, f, err);
+	case FRAME_END:
+		return take_end(s, f, now_ms, err);
+	case FRAME_ABORT:
+		return take_abort(f, err);
+	default:
+		return number_get(f, &unused, err); /* HEARTBEAT */
+	}
+}
+
+/* Tell the sender why it ends. What broke on the way, or on this disk, may go well another time. */
+static void say_failure(struct session *s, const struct error *err)
+{
+	const bool early = s->state == SESSION_HELLO;
+	const bool final = err->code == -EACCES || err->code == -ENOSPC || err->code == -EDQUOT ||
+			   err->code == -EFBIG || err->code == -ENOTSUP;
+
+	say_farewell(s, early ? FRAME_REFUSE : FRAME_ABORT, s->mismatch ? -ESTALE : err->code,
+		     final ? 0 : RETRY_S, err->msg);
+}
+
+int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uint64_t now_ms,
+		 struct error *err)
+{
+	struct frame frame;
+	bool aborted = false;
+	int r;
+
+	while ((r = frame_reader_feed(&s->in, &bytes, &size_bytes, &frame, err)) > 0) {
+		s->heard_ms = now_ms;
+		aborted = frame.type == FRAME_ABORT;
+		r = take_frame(s, &frame, now_ms, err);
+		if (r < 0)
+			break;
+	}
+	if (r < 0 && !aborted && s->state != SESSION_DONE)
+		say_failure(s, err);
+	return r;
+}
+
+int session_tick(struct session *s, uint64_t now_ms, struct error *err)
+{
+	if (s->setup.oneway || s->state == SESSION_DONE)
+		return 0;
+	if (now_ms - s->heard_ms >= s->setup.timeout_ms)
+		return error_set(err, -ETIMEDOUT, "nothing came for %" PRIu32 " s",
+				 s->setup.timeout_ms / 1000);
+	if (s->acked < s->checkpoint && now_ms - s->acked_ms >= ACK_MS) {
+		const int r = acknowledge(s, now_ms, err);
+
+		if (r < 0) {
+			say_failure(s, err);
+			return r;
+		}
+	}
+	if (s->state == SESSION_HELLO || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
+		return 0;
+	s->said_ms = now_ms;
+	return say_number(s, FRAME_HEARTBEAT, s->stream_off, err);
+}
+
+uint64_t session_next_tick_ms(const struct session *s)
+{
+	const uint64_t silence = s->heard_ms + s->setup.timeout_ms;
+	const uint64_t beat = s->said_ms + s->setup.timeout_ms / HEARTBEATS;
+	const uint64_t first = s->state == SESSION_HELLO ? silence : MIN(silence, beat);
+
+	if (s->setup.oneway || s->state == SESSION_DONE)
+		return UINT64_MAX;
+	return s->acked < s->checkpoint ? MIN(first, s->acked_ms + ACK_MS) : first;
+}
+
+const uint8_t *session_output(const struct session *s, size_t *size_bytes_ret)
+{
+	return frame_writer_pending(&s->out, size_bytes_ret);
+}
+
+void session_sent(struct session *s, size_t size_bytes, uint64_t now_ms)
+{
+	frame_writer_sent(&s->out, size_bytes);
+	if (size_bytes)
+		s->said_ms = now_ms;
+}
+
+enum session_state session_state(const struct session *s)
+{
+	return s->state;
+}

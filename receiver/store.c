@@ -1,0 +1,682 @@
+/* A session's dump in files.
+ * Doesn't know links or frames; what a kdump file lacks is known by assemble.h. */
+#include "store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "assemble.h"
+#include "dumpfile.h"
+#include "extents.h"
+#include "io.h"
+#include "journal.h"
+#include "meta.h"
+
+enum {
+	/* How long the process that has the dump may take to let go of it. */
+	TAKEOVER_MS = 10000,
+	TAKEOVER_STEP_MS = 50,
+
+	/* Segments' tables that wait for a sync of the data, at the most. */
+	JOURNAL_WAITING_BYTES = 2 << 20,
+
+	SAME_SECOND_MAX = 100,
+
+	HELLO_BYTES = 4096, /* of keys that we know */
+};
+
+struct store {
+	struct store_setup setup;
+	char host[65];
+	char place[3900]; /* the directory of the dump; "" of a file */
+	char *base;	  /* path of the dump */
+	struct meta meta;
+	char *meta_path;
+
+	struct journal *journal;
+	struct journal_facts facts; /* that it had before this session */
+	bool going_on;		    /* with what an earlier session left */
+	struct dumpfile *df;
+	struct assemble *assemble;
+	struct digester *digester;
+	uint8_t chain[DIGEST_BYTES];
+	uint64_t segments; /* judged, the earlier sessions' included */
+	bool began;	   /* GO was said */
+
+	struct dumpfile *attachment; /* that is coming */
+	char attachment_name[ATTACH_NAME_ROOM];
+	uint64_t attachment_bytes;
+	unsigned attachments;
+
+	struct store_result result;
+};
+
+int store_new(const struct store_setup *setup, struct store **s_ret, struct error *err)
+{
+	AUTO(store_free) struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return error_set(err, -ENOMEM, "out of memory");
+	s->setup = *setup;
+	r = digester_new(&s->digester, err);
+	if (r < 0)
+		return r;
+	*s_ret = TAKE_PTR(s);
+	return 0;
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	assemble_free(s->assemble);
+	dumpfile_free(s->attachment);
+	dumpfile_free(s->df);
+	journal_free(s->journal);
+	digester_free(s->digester);
+	free(s->base);
+	free(s->meta_path);
+	free(s);
+}
+
+uint64_t store_stream_bytes(const struct store *s)
+{
+	return s->assemble ? assemble_received(s->assemble) : 0;
+}
+
+const char *store_host(const struct store *s)
+{
+	return s->host;
+}
+
+/* --- names and directories ------------------------------------------------------------------ */
+
+char *store_name(char out[static 65], const char *text)
+{
+	static const char others[] = "._-";
+	bool dots = true;
+	size_t n = 0;
+
+	for (; *text && n < 64; text++, n++) {
+		const char c = *text;
+		const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+				   (c >= '0' && c <= '9') || strchr(others, c);
+
+		out[n] = (char)(plain ? c : '_');
+		dots &= c == '.';
+	}
+	out[n] = '\0';
+	/* A name that begins with a dot would be hidden from who looks after the disk. */
+	if (dots)
+		strcpy(out, "unknown");
+	else if (*out == '.')
+		*out = '_';
+	return out;
+}
+
+/* A directory below `at`, made if need be; never by way of a symbolic link. */
+static int open_dir(int at, const char *name, bool make, struct error *err)
+{
+	int fd;
+
+	if (make && mkdirat(at, name, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, "%s: can't make it", name);
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, "%s", name);
+	return fd;
+}
+
+/* The operator's own directory may be a link. */
+static int open_root(const char *dir, struct error *err)
+{
+	int fd;
+
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, "%s: can't make it", dir);
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, "%s", dir) : fd;
+}
+
+static bool is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+/* Go to a directory that is open. */
+static int go_to(int fd, const char *name, struct error *err)
+{
+	return fchdir(fd) < 0 ? error_sys(err, "%s", name) : 0;
+}
+
+/* Whether the directory `name` has the dump. Leaves the process there if so, else in `host_fd`. */
+static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static DIGEST_BYTES])
+{
+	struct journal_facts facts;
+	struct error unused;
+	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
+	bool same;
+
+	if (fd < 0 || fchdir(fd) < 0)
+		return false;
+	same = journal_read("vmcore.segments", &facts, NULL, NULL, &unused) == 0 &&
+	       memcmp(facts.hello.dump_id, dump_id, DIGEST_BYTES) == 0;
+	if (!same)
+		(void)!fchdir(host_fd);
+	return same;
+}
+
+/* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
+static int find_dump(int host_fd, const uint8_t dump_id[static DIGEST_BYTES],
+		     char name_ret[static 256], struct error *err)
+{
+	const int fd = dup(host_fd);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int found = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return error_sys(err, "can't read the host's directory");
+	}
+	rewinddir(dir);
+	while (!found && (entry = readdir(dir))) {
+		if (*entry->d_name == '.')
+			continue;
+		found = has_dump(host_fd, entry->d_name, dump_id);
+		if (found)
+			snprintf(name_ret, 256, "%s", entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/* A new directory, called by the time. */
+static int make_place(int host_fd, char name_ret[static 256], struct error *err)
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	char text[32];
+
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H-%M-%SZ", &tm);
+	for (int i = 1; i < SAME_SECOND_MAX; i++) {
+		AUTO_CLOSE int fd = -1;
+
+		snprintf(name_ret, 256, i == 1 ? "%s" : "%s-%d", text, i);
+		if (mkdirat(host_fd, name_ret, 0700) < 0) {
+			if (errno == EEXIST)
+				continue;
+			return error_sys(err, "%s: can't make it", name_ret);
+		}
+		if (fsync(host_fd) < 0)
+			return error_sys(err, "the host's directory: fsync");
+		fd = open_dir(host_fd, name_ret, false, err);
+		return fd < 0 ? fd : go_to(fd, name_ret, err);
+	}
+	return error_set(err, -EAGAIN, "too many dumps at once");
+}
+
+/* The directory of a host, made if need be. */
+static int open_host(const char *dir, const char *host, struct error *err)
+{
+	AUTO_CLOSE int root_fd = open_root(dir, err);
+
+	return root_fd < 0 ? root_fd : open_dir(root_fd, host, true, err);
+}
+
+int store_make_place(const struct store_setup *setup, char path_ret[static 4096], struct error *err)
+{
+	char host[65], name[256];
+	AUTO_CLOSE int host_fd = open_host(setup->dir, store_name(host, setup->host), err);
+	const int r = host_fd < 0 ? host_fd : make_place(host_fd, name, err);
+
+	if (r == 0)
+		snprintf(path_ret, 4096, "%.3700s/%s/%s/", setup->dir, host, name);
+	return r;
+}
+
+/* Find or make the directory, and go there. */
+static int go_to_place(struct store *s, const struct hello *hello, struct error *err)
+{
+	AUTO_CLOSE int host_fd = open_host(s->setup.dir, s->host, err);
+	char name[256];
+	int r;
+
+	if (host_fd < 0)
+		return host_fd;
+	r = find_dump(host_fd, hello->dump_id, name, err);
+	if (r == 0)
+		r = make_place(host_fd, name, err);
+	else
+		s->going_on = r > 0;
+	if (r < 0)
+		return r;
+	snprintf(s->place, sizeof(s->place), "%s/%s/%s/", s->setup.dir, s->host, name);
+	return 0;
+}
+
+/* --- beginning ------------------------------------------------------------------------------ */
+
+static uint64_t free_bytes(const char *path)
+{
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) < 0)
+		return INT64_MAX;
+	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
+}
+
+static char *beside(const struct store *s, const char *suffix)
+{
+	char *path;
+
+	return asprintf(&path, "%s%s", s->base, suffix) < 0 ? NULL : path;
+}
+
+/* The process that has the dump is told to let go: its link is the older one. */
+static int take_over(const char *path, struct journal **j_ret, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = TAKEOVER_STEP_MS * 1000000};
+	pid_t holder, told = 0;
+
+	for (int ms = 0; ms < TAKEOVER_MS; ms += TAKEOVER_STEP_MS) {
+		const int r = journal_open(path, j_ret, &holder, err);
+
+		if (r != -EBUSY)
+			return r;
+		if (holder && holder != told && kill(holder, SIGUSR1) == 0)
+			told = holder;
+		nanosleep(&step, NULL);
+	}
+	return error_set(err, -EBUSY, "%s is still being written by another process", path);
+}
+
+static int begin_new(struct store *s, const struct frame *hello, struct error *err)
+{
+	AUTO_FREE char *path = beside(s, ".segments");
+	int r;
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = dumpfile_create(s->base, s->setup.force || s->going_on, &s->df, err);
+	if (r == 0)
+		r = journal_create(path, hello, &s->journal, err);
+	if (r == 0)
+		r = journal_sync(s->journal, err);
+	s->going_on = false;
+	return r;
+}
+
+/* What an earlier session left. A journal that is of no use makes it a new dump. */
+static int begin_again(struct store *s, const struct frame *hello, struct error *err)
+{
+	AUTO_FREE char *path = beside(s, ".segments");
+	int r;
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = take_over(path, &s->journal, err);
+	if (r == 0)
+		r = journal_load(s->journal, &s->facts, NULL, NULL, err);
+	if (r == -EBUSY || r == -ENOMEM)
+		return r;
+	/* Whole, or published just before the end was noted. */
+	if (r == 0 && is_there(s->base) &&
+	    (s->facts.whole || s->facts.cursor.chunk == CURSOR_AT_END))
+		return 1;
+	if (r == 0 && s->facts.cursor.segment)
+		return 0;
+	journal_free(s->journal);
+	s->journal = NULL;
+	return begin_new(s, hello, err);
+}
+
+static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
+		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
+{
+	struct store *s = ctx;
+	const struct store_setup *setup = &s->setup;
+	int r;
+
+	store_name(s->host, setup->host ? setup->host : hello->host);
+	snprintf(welcome_ret->host, sizeof(welcome_ret->host), "%s", s->host);
+	snprintf(s->result.host, sizeof(s->result.host), "%s", s->host);
+	if (hello->probe) {
+		AUTO_CLOSE int fd = setup->dir ? open_root(setup->dir, err) : -1;
+
+		if (setup->dir && fd < 0)
+			return fd;
+		if (setup->dir && faccessat(fd, ".", W_OK, 0) < 0)
+			return error_sys(err, "%s", setup->dir);
+		welcome_ret->free_bytes = free_bytes(setup->dir ? setup->dir : ".");
+		return 0;
+	}
+	s->result.begun = true;
+	r = setup->dir ? go_to_place(s, hello, err) : 0;
+	if (r < 0)
+		return r;
+	s->base = strdup(setup->dir ? "vmcore" : setup->file);
+	if (s->base)
+		s->meta_path = setup->dir ? strdup("meta.json") : beside(s, ".json");
+	if (!s->base || !s->meta_path)
+		return error_set(err, -ENOMEM, "out of memory");
+	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place, s->base);
+	r = s->going_on ? begin_again(s, payload, err) : begin_new(s, payload, err);
+	if (r < 0)
+		return r;
+	if (r > 0) {
+		s->result.complete = s->result.was_there = true;
+		memcpy(done_ret->chain, s->facts.chain, DIGEST_BYTES);
+		snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
+		return 1;
+	}
+	s->meta = (struct meta){
+		.hello = *hello,
+		.host = s->host,
+		.proof = setup->proof,
+		.peer = setup->peer,
+		.begun_s = time(NULL),
+		.status = "receiving",
+	};
+	welcome_ret->free_bytes = free_bytes(setup->dir ? "." : setup->file);
+	return meta_write(s->meta_path, &s->meta, err);
+}
+
+/* --- attachments ---------------------------------------------------------------------------- */
+
+/* vmcore-NAME, whether it is sent with that prefix or without. */
+static char *attachment_path(const struct store *s, const char *name)
+{
+	static const char prefix[] = "vmcore-";
+	const bool has = strncmp(name, prefix, strlen(prefix)) == 0;
+	char *path;
+
+	return asprintf(&path, "%s-%s", s->base, has ? name + strlen(prefix) : name) < 0 ? NULL
+											 : path;
+}
+
+static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
+{
+	AUTO_FREE char *path = attachment_path(s, a->name);
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (s->attachments++ >= ATTACH_COUNT_MAX)
+		return error_set(err, -EFBIG, "more than %d attachments", ATTACH_COUNT_MAX);
+	dumpfile_free(s->attachment);
+	s->attachment = NULL;
+	s->attachment_bytes = 0;
+	snprintf(s->attachment_name, sizeof(s->attachment_name), "%s", a->name);
+	return dumpfile_create(path, true, &s->attachment, err);
+}
+
+static int op_attach(void *ctx, const struct attach *a, struct error *err)
+{
+	struct store *s = ctx;
+	int r = 0;
+
+	if (!s->base) /* a probe */
+		return 0;
+	if (a->off == 0)
+		r = begin_attachment(s, a, err);
+	else if (!s->attachment || a->off != s->attachment_bytes ||
+		 strcmp(a->name, s->attachment_name) != 0)
+		return error_set(err, -EPROTO, "a piece of %s out of turn", a->name);
+	if (r == 0 && a->size_bytes)
+		r = dumpfile_write(s->attachment, a->off, a->bytes, a->size_bytes, err);
+	if (r < 0)
+		return r;
+	s->attachment_bytes += a->size_bytes;
+	if (s->attachment_bytes < a->total_bytes)
+		return 0;
+	r = dumpfile_publish(s->attachment, err);
+	dumpfile_free(s->attachment);
+	s->attachment = NULL;
+	return r;
+}
+
+/* --- the dump ------------------------------------------------------------------------------- */
+
+static int new_assembler(struct store *s, struct error *err)
+{
+	const struct assemble_limits limits = {
+		.max_size_bytes = s->setup.max_size_bytes,
+		.free_bytes = free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
+	};
+
+	return assemble_new(s->df, &limits, &s->assemble, err);
+}
+
+static int note_segment(void *ctx, const struct segment *segment, struct error *err)
+{
+	struct store *s = ctx;
+	int r = 0;
+
+	for (size_t i = 0; i < segment->count && r == 0; i++)
+		r = assemble_has(s->assemble, segment->extents[i].off,
+				 segment->extents[i].size_bytes, err);
+	return r;
+}
+
+/* Open the part, bring it back to what the journal says, and go on from there. */
+static int resume_part(struct store *s, struct error *err)
+{
+	const struct cursor *cursor = &s->facts.cursor;
+	struct journal_facts unused;
+	int r = dumpfile_resume(s->base, &s->df, err);
+
+	if (r == 0)
+		r = extents_restore(s->journal, s->df, cursor->data_off, err);
+	if (r == 0)
+		r = new_assembler(s, err);
+	if (r == 0)
+		r = journal_load(s->journal, &unused, note_segment, s, err);
+	if (r < 0)
+		return r;
+	assemble_go_on(s->assemble, cursor->stream_bytes);
+	memcpy(s->chain, s->facts.chain, DIGEST_BYTES);
+	s->segments = cursor->segment;
+	s->result.resumed = true;
+	return 0;
+}
+
+/* The part can't be had: the dump begins anew, in the same place. */
+static int begin_over(struct store *s, struct error *err)
+{
+	uint8_t bytes[HELLO_BYTES];
+	struct outbuf payload = outbuf_init(bytes, sizeof(bytes));
+	struct frame hello = {.type = FRAME_HELLO, .payload = bytes};
+
+	hello_put(&payload, &s->meta.hello);
+	hello.payload_bytes = outbuf_used(&payload);
+	assemble_free(s->assemble);
+	dumpfile_free(s->df);
+	journal_free(s->journal);
+	s->assemble = NULL;
+	s->df = NULL;
+	s->journal = NULL;
+	s->going_on = true;
+	return begin_new(s, &hello, err);
+}
+
+static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
+{
+	struct store *s = ctx;
+	int r = 0;
+
+	*go_ret = (struct go){.kind = GO_BEGIN};
+	if (!s->base)
+		return 0;
+	s->meta.totals = *totals;
+	if (s->going_on) {
+		r = resume_part(s, err);
+		if (r == -ENOMEM || r == -EBUSY)
+			return r;
+		if (r == 0) {
+			go_ret->kind = GO_RESUME;
+			go_ret->cursor = s->facts.cursor;
+			memcpy(go_ret->chain, s->facts.chain, DIGEST_BYTES);
+			memcpy(go_ret->first, s->facts.first, DIGEST_BYTES);
+			s->began = true;
+			return 0;
+		}
+		r = begin_over(s, err);
+	}
+	if (r == 0)
+		r = new_assembler(s, err);
+	if (r == 0)
+		r = digest_begin(s->digester, s->meta.hello.dump_id, s->chain, err);
+	s->began = r == 0;
+	return r;
+}
+
+static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err)
+{
+	struct store *s = ctx;
+	const int r = assemble_feed(s->assemble, bytes, size_bytes, err);
+
+	return MIN(r, 0);
+}
+
+static int op_sync(void *ctx, struct error *err)
+{
+	struct store *s = ctx;
+	const int r = dumpfile_sync(s->df, err);
+
+	return r < 0 ? r : journal_sync(s->journal, err);
+}
+
+static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct frame *frame,
+			 struct error *err)
+{
+	struct store *s = ctx;
+	uint8_t chain[DIGEST_BYTES];
+	int r = assemble_flush(s->assemble, err);
+
+	if (r < 0)
+		return r;
+	if (!assemble_between_records(s->assemble))
+		return error_set(err, -EPROTO, "a checkpoint inside of a record");
+	r = extents_verify(s->df, s->digester, &c->segment, err);
+	if (r < 0)
+		return error_prefix(err, "segment %" PRIu64, s->segments);
+	memcpy(chain, s->chain, sizeof(chain));
+	r = digest_chain(s->digester, &c->segment, chain, err);
+	if (r == 0 && memcmp(chain, c->chain, sizeof(chain)) != 0)
+		r = error_set(err, -EBADMSG, "segment %" PRIu64 ": the digest differs",
+			      s->segments);
+	if (r == 0)
+		r = journal_append(s->journal, frame, err);
+	if (r < 0)
+		return r;
+	memcpy(s->chain, chain, sizeof(chain));
+	s->segments++;
+	return journal_waiting(s->journal) > JOURNAL_WAITING_BYTES ? op_sync(s, err) : 0;
+}
+
+static void take_result(struct store *s, const struct assemble_result *res)
+{
+	s->result.pages = res->arrived.pages;
+	s->result.pages_missing = res->arrived.pages_missing;
+	s->result.pages_lost = res->arrived.pages_lost;
+	s->result.usable = res->arrived.usable;
+	s->result.stream_bytes = res->received_bytes;
+	s->result.file_bytes = res->file_bytes;
+}
+
+static int op_end(void *ctx, const struct end *end, const struct frame *frame,
+		  struct done *done_ret, struct error *err)
+{
+	struct store *s = ctx;
+	struct assemble_result res;
+	int r;
+
+	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
+		return error_set(err, -EPROTO, "END without a dump");
+	if (end->segments != s->segments || memcmp(end->chain, s->chain, DIGEST_BYTES) != 0 ||
+	    end->stream_bytes != assemble_received(s->assemble))
+		return error_set(err, -EBADMSG, "the sender's totals differ from what has come");
+	/* What this process didn't see come in may have suffered since. */
+	if (s->result.resumed) {
+		r = extents_verify_first(s->journal, s->df, s->digester, s->facts.cursor.segment,
+					 err);
+		if (r < 0)
+			return r;
+	}
+	r = assemble_end(s->assemble, &res, err);
+	take_result(s, &res);
+	assemble_free(s->assemble);
+	s->assemble = NULL;
+	if (r < 0)
+		return r;
+	s->result.complete = true;
+	r = journal_append(s->journal, frame, err);
+	if (r == 0)
+		r = journal_sync(s->journal, err);
+	s->meta.status = "complete";
+	s->meta.end = *end;
+	s->meta.done_s = time(NULL);
+	s->meta.file_bytes = res.file_bytes;
+	if (r == 0)
+		r = meta_write(s->meta_path, &s->meta, err);
+	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
+	return r;
+}
+
+const struct session_ops store_ops = {
+	.hello = op_hello,
+	.attach = op_attach,
+	.totals = op_totals,
+	.data = op_data,
+	.checkpoint = op_checkpoint,
+	.sync = op_sync,
+	.end = op_end,
+};
+
+/* The sender has found that the part is of another dump, or it can't be made whole: the next
+ * session begins anew. */
+static void forget(struct store *s)
+{
+	AUTO_FREE char *segments = beside(s, ".segments");
+
+	if (segments)
+		unlink(segments);
+}
+
+void store_close(struct store *s, const struct error *why, struct store_result *result_ret)
+{
+	struct assemble_result res;
+	struct error err, unused;
+
+	if (s->assemble) {
+		/* Of a part, what is in the journal is what counts: all of it is written first. */
+		if (why)
+			assemble_stop(s->assemble, why);
+		if (assemble_end(s->assemble, &res, &err) < 0)
+			(void)!op_sync(s, &unused);
+		take_result(s, &res);
+		snprintf(s->result.path, sizeof(s->result.path), "%s%s.part", s->place, s->base);
+		s->meta.status = "incomplete";
+		s->meta.file_bytes = res.file_bytes;
+		s->meta.done_s = time(NULL);
+		(void)!meta_write(s->meta_path, &s->meta, &unused);
+	}
+	if (s->began && why && why->code == -ESTALE)
+		forget(s);
+	*result_ret = s->result;
+}
