@@ -1,4 +1,4 @@
-/* Command lines: one table drives parsing and --help. Level 2. */
+/* Command lines and configuration files: one table drives both, and --help. Level 2. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -22,6 +22,18 @@ struct cli_option {
 NODISCARD int cli_parse(const struct cli_option *options, size_t count, int argc, char **argv,
 			int (*apply)(void *ctx, size_t option, const char *arg, struct error *err),
 			void *ctx, struct error *err);
+
+/*
+ * The same from a file: "name = value" a line with the long names, "name" alone for what takes no
+ * argument; a # at the beginning of a line or behind a blank begins a comment. `path` NULL:
+ * `usual`, and nothing if that isn't there. The text that arguments point into is given as
+ * *text_ret (NULL: there is none). Fails as cli_parse(), naming file and line, or with why the file
+ * can't be read.
+ */
+NODISCARD int
+cli_parse_file(const struct cli_option *options, size_t count, const char *path, const char *usual,
+	       int (*apply)(void *ctx, size_t option, const char *arg, struct error *err),
+	       void *ctx, char **text_ret, struct error *err);
 
 /* The options' part of --help, on standard output, at most 80 columns. */
 void cli_help(const struct cli_option *options, size_t count);

@@ -10,9 +10,33 @@
 #include "options.h"
 #include "receive.h"
 
+static enum exit_status run(const struct options *options)
+{
+	switch (options->mode) {
+	case MODE_RECEIVE:
+		return receive_file(options);
+	case MODE_STDIO:
+		return receive_stdio(options);
+	case MODE_LISTEN:
+		return listen_for_senders(options);
+	case MODE_CHECK:
+		return check_files(options);
+	case MODE_INFO:
+		return info_files(options);
+	case MODE_VERSION:
+		puts("vmrecv " VERSION);
+		break;
+	case MODE_HELP:
+		options_print_help();
+		break;
+	}
+	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_COMPLETE : EXIT_FAILED;
+}
+
 int main(int argc, char **argv)
 {
 	struct options options = {0};
+	enum exit_status status;
 	struct error err;
 
 	io_fill_standard_streams();
@@ -22,23 +46,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	log_init("vmrecv", options.shown);
-	switch (options.mode) {
-	case MODE_RECEIVE:
-		return receive_file(&options);
-	case MODE_STDIO:
-		return receive_stdio(&options);
-	case MODE_LISTEN:
-		return listen_for_senders(&options);
-	case MODE_CHECK:
-		return check_files(&options);
-	case MODE_INFO:
-		return info_files(&options);
-	case MODE_VERSION:
-		puts("vmrecv " VERSION);
-		break;
-	case MODE_HELP:
-		options_print_help();
-		break;
-	}
-	return fflush(stdout) == 0 && !ferror(stdout) ? EXIT_COMPLETE : EXIT_FAILED;
+	status = run(&options);
+	options_deinit(&options);
+	return status;
 }

@@ -1,15 +1,17 @@
-/* vmrecv's command line: arguments to struct options.
+/* vmrecv's command line and configuration file: words to struct options.
  * Doesn't act on anything. */
 #include "options.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "cli.h"
 #include "parse.h"
 
 enum option_id {
 	OPT_CHECK,
+	OPT_CONFIG,
 	OPT_DIR,
 	OPT_FORCE,
 	OPT_HELP,
@@ -46,6 +48,7 @@ enum {
 /* Sorted as --help shows them. */
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE to the last page"},
+	[OPT_CONFIG] = {"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")"},
 	[OPT_DIR] = {"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace FILE and FILE.part if they exist"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this text"},
@@ -90,6 +93,10 @@ static int add_network(struct options *o, const char *value, struct error *err)
 {
 	int r;
 
+	/* A list on the command line is in place of the file's, not behind it. */
+	if (o->plain_from_is_usual)
+		o->plain_from_count = 0;
+	o->plain_from_is_usual = false;
 	if (o->plain_from_count == NETWORKS_MAX)
 		return error_set(err, -EINVAL, "more than %d networks", NETWORKS_MAX);
 	r = network_parse(value, &o->plain_from[o->plain_from_count], err);
@@ -100,6 +107,9 @@ static int add_network(struct options *o, const char *value, struct error *err)
 
 static int add_listen(struct options *o, const char *value, struct error *err)
 {
+	if (o->listen_is_usual)
+		o->listen_count = 0;
+	o->listen_is_usual = false;
 	if (o->listen_count == LISTEN_MAX)
 		return error_set(err, -EINVAL, "more than %d addresses", LISTEN_MAX);
 	o->listen[o->listen_count++] = value;
@@ -167,6 +177,11 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 	switch ((enum option_id)option) {
 	case OPT_CHECK:
 		o->mode = MODE_CHECK;
+		break;
+	case OPT_CONFIG:
+		if (o->reading_file)
+			return error_set(err, -EINVAL, "a file can't name another");
+		o->config = value;
 		break;
 	case OPT_STDIO:
 		o->mode = MODE_STDIO;
@@ -261,23 +276,59 @@ static int judge_files(struct options *o, struct error *err)
 	return 0;
 }
 
-int options_parse(int argc, char **argv, struct options *options_ret, struct error *err)
+static const struct options defaults = {.mode = MODE_RECEIVE,
+					.progress = PROGRESS_AUTO,
+					.shown = LOG_NOTE,
+					.max_sessions = SESSIONS,
+					.timeout_ms = TIMEOUT_MS};
+
+/*
+ * The command line is read twice: for the file's name, and, after the file, to win over it. Returns
+ * the index of the first operand.
+ */
+static int parse_all(struct options *o, int argc, char **argv, struct error *err)
 {
-	struct options o = {.mode = MODE_RECEIVE,
-			    .progress = PROGRESS_AUTO,
-			    .shown = LOG_NOTE,
-			    .max_sessions = SESSIONS,
-			    .timeout_ms = TIMEOUT_MS};
-	const int first = cli_parse(table, OPT_COUNT, argc, argv, apply, &o, err);
+	const char *config;
 	int r;
 
-	if (first < 0)
-		return first;
-	o.files = argv + first;
-	o.file_count = argc - first;
-	r = judge_files(&o, err);
-	if (r < 0)
+	*o = defaults;
+	r = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+	if (r < 0 || o->mode == MODE_HELP || o->mode == MODE_VERSION)
 		return r;
+	config = o->config;
+	*o = defaults;
+	o->reading_file = true;
+	r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
+	o->reading_file = false;
+	o->listen_is_usual = o->listen_count > 0;
+	o->plain_from_is_usual = o->plain_from_count > 0;
+	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+}
+
+int options_parse(int argc, char **argv, struct options *options_ret, struct error *err)
+{
+	struct options o;
+	const int first = parse_all(&o, argc, argv, err);
+	int r = MIN(first, 0);
+
+	if (r == 0) {
+		o.files = argv + first;
+		o.file_count = argc - first;
+		/* A FILE on a collector's command line is what is wanted now. */
+		if (o.mode == MODE_LISTEN && o.listen_is_usual && o.file_count)
+			o.mode = MODE_RECEIVE;
+		r = judge_files(&o, err);
+	}
+	if (r < 0) {
+		options_deinit(&o);
+		return r;
+	}
 	*options_ret = o;
 	return 0;
+}
+
+void options_deinit(struct options *o)
+{
+	free(o->text);
+	o->text = NULL;
 }

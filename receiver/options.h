@@ -25,7 +25,13 @@ enum mode {
 	MODE_VERSION,
 };
 
+#define CONFIG_PATH "/etc/vmrecv.conf"
+
 struct options {
+	const char *config; /* NULL: CONFIG_PATH, if it is there */
+	char *text;	    /* of that file; strings here are borrowed from it and from argv */
+	bool reading_file;
+
 	enum mode mode;
 	char *const *files; /* of argv */
 	int file_count;
@@ -38,6 +44,8 @@ struct options {
 	size_t listen_count;
 	struct network plain_from[NETWORKS_MAX];
 	size_t plain_from_count;
+	/* These are the file's, which the command line may replace. */
+	bool listen_is_usual, plain_from_is_usual;
 	const char *tls_cert, *tls_key, *tls_ca, *tls_psk; /* files; NULL: not given */
 	unsigned max_sessions;
 	uint32_t timeout_ms;
@@ -46,9 +54,13 @@ struct options {
 	enum log_level shown;
 };
 
-/* Fails -EINVAL (the text names option, value and what is accepted) or -ENOTSUP (not in this
- * build). */
+/*
+ * The configuration file, then the command line, which wins. Fails -EINVAL (the text names option,
+ * value and what is accepted), -ENOTSUP (not in this build), or with why the file can't be read;
+ * then nothing is to be freed.
+ */
 NODISCARD int options_parse(int argc, char **argv, struct options *options_ret, struct error *err);
+void options_deinit(struct options *o);
 
 /* --help, to standard output. */
 void options_print_help(void);

@@ -501,5 +501,6 @@ int main(int argc, char **argv)
 		log_error("%s", err.msg);
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
+	options_deinit(&o);
 	return r < 0 ? (int)status_of_failure(&job, r) : (int)status;
 }

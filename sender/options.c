@@ -1,10 +1,11 @@
-/* vmsend's command line: arguments to struct options.
- * Doesn't open anything. */
+/* vmsend's command line and configuration file: words to struct options.
+ * Doesn't open what they name. */
 #include "options.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +35,7 @@ enum option_id {
 	OPT_ACCESS,
 	OPT_BWLIMIT,
 	OPT_COMPRESS,
+	OPT_CONFIG,
 	OPT_DEADLINE,
 	OPT_DUMP_DMESG,
 	OPT_DUMP_LEVEL,
@@ -74,6 +76,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
 	[OPT_BWLIMIT] = {"bwlimit", 0, "RATE", "bytes per second to send at most, such as 10M"},
 	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
+	[OPT_CONFIG] = {"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")"},
 	[OPT_DEADLINE] = {"deadline", 0, "TIME", "the most that it all may take, such as 30m"},
 	[OPT_DUMP_DMESG] = {"dump-dmesg", 0, NULL, "only the kernel log, as text"},
 	[OPT_DUMP_LEVEL] = {"dump-level", 'd', "N[,N...]",
@@ -220,10 +223,14 @@ static int parse_threads(struct options *o, const char *arg, struct error *err)
 
 static int parse_to(struct options *o, const char *arg, struct error *err)
 {
-	const int r = o->to_count < TO_MAX
-			      ? url_parse(arg, &o->to[o->to_count], err)
-			      : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
+	int r;
 
+	/* A list on the command line is in place of the file's, not behind it. */
+	if (o->to_is_usual)
+		o->to_count = 0;
+	o->to_is_usual = false;
+	r = o->to_count < TO_MAX ? url_parse(arg, &o->to[o->to_count], err)
+				 : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
 	if (r == 0)
 		o->to_count++;
 	return r;
@@ -280,6 +287,11 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		return parse_access(o, arg, err);
 	case OPT_BWLIMIT:
 		return parse_size(arg, &o->bytes_per_s, err);
+	case OPT_CONFIG:
+		if (o->reading_file)
+			return error_set(err, -EINVAL, "a file can't name another");
+		o->config = arg;
+		return 0;
 	case OPT_DEADLINE:
 		return parse_duration(arg, &o->deadline_ms, err);
 	case OPT_RETRY:
@@ -378,10 +390,15 @@ static unsigned default_threads(void)
 	return n == 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
 }
 
-/* There is one way out. */
-static int judge_destinations(const struct options *o, struct error *err)
+/* There is one way out; another one on the command line takes the place of the file's. */
+static int judge_destinations(struct options *o, struct error *err)
 {
-	const char *to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
+	const char *to;
+
+	if (o->to_is_usual &&
+	    (o->oneway || o->dumpfile || o->flattened || o->dump_dmesg || o->mem_usage))
+		o->to_count = 0;
+	to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
 
 	if (o->probe && !o->to_count)
 		return error_set(err, -EINVAL, "--probe needs a --to to try");
@@ -399,10 +416,9 @@ static int judge_destinations(const struct options *o, struct error *err)
 	return 0;
 }
 
-int options_parse(struct options *o, int argc, char **argv, struct error *err)
+static int set_defaults(struct options *o, struct error *err)
 {
 	const enum codec_id preferred = codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
-	int i, r;
 
 	*o = (struct options){
 		.vmcore = "/proc/vmcore",
@@ -413,23 +429,36 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		.timeout_ms = TIMEOUT_MS,
 		.connect = {.remote_command = "vmrecv --stdio"},
 	};
-	r = set_codec(o, preferred, err);
-	if (r < 0)
+	return set_codec(o, preferred, err);
+}
+
+/*
+ * The command line is read twice: for the file's name, and, after the file, to win over it. Returns
+ * the index of the first operand.
+ */
+static int parse_all(struct options *o, int argc, char **argv, struct error *err)
+{
+	const char *config;
+	int r = set_defaults(o, err);
+
+	if (r == 0)
+		r = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+	if (r < 0 || o->help || o->version)
 		return r;
-	i = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
-	if (i < 0)
-		return i;
-	if (i < argc)
-		o->vmcore = argv[i++];
-	if (i < argc)
-		o->dumpfile = argv[i++];
-	if (i < argc)
-		return error_set(err, -EINVAL, "\"%s\" is one argument too many; try --help",
-				 argv[i]);
-	if (!*o->vmcore || (o->dumpfile && !*o->dumpfile))
-		return error_set(err, -EINVAL, "%s is an empty name",
-				 *o->vmcore ? "DUMPFILE" : "VMCORE");
-	r = judge_destinations(o, err);
+	config = o->config;
+	r = set_defaults(o, err);
+	o->reading_file = true;
+	if (r == 0)
+		r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
+	o->reading_file = false;
+	o->to_is_usual = o->to_count > 0;
+	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+}
+
+static int judge(struct options *o, struct error *err)
+{
+	const int r = judge_destinations(o, err);
+
 	if (r < 0)
 		return r;
 	if (o->dump_dmesg && o->mem_usage)
@@ -443,6 +472,32 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 				 "--flattened writes to standard output: leave out \"%s\"",
 				 o->dumpfile);
 	return 0;
+}
+
+int options_parse(struct options *o, int argc, char **argv, struct error *err)
+{
+	int i = parse_all(o, argc, argv, err), r = MIN(i, 0);
+
+	if (r == 0 && i < argc)
+		o->vmcore = argv[i++];
+	if (r == 0 && i < argc)
+		o->dumpfile = argv[i++];
+	if (r == 0 && i < argc)
+		r = error_set(err, -EINVAL, "\"%s\" is one argument too many; try --help", argv[i]);
+	if (r == 0 && (!*o->vmcore || (o->dumpfile && !*o->dumpfile)))
+		r = error_set(err, -EINVAL, "%s is an empty name",
+			      *o->vmcore ? "DUMPFILE" : "VMCORE");
+	if (r == 0)
+		r = judge(o, err);
+	if (r < 0)
+		options_deinit(o);
+	return r;
+}
+
+void options_deinit(struct options *o)
+{
+	free(o->text);
+	o->text = NULL;
 }
 
 void options_print_help(void)

@@ -13,10 +13,16 @@
 #include "url.h"
 #include "vmcore.h"
 
+#define CONFIG_PATH "/etc/vmsend.conf"
+
 enum { LEVELS_MAX = 8, TO_MAX = 16 };
 
 struct options {
-	const char *vmcore;   /* borrowed from argv */
+	const char *config; /* NULL: CONFIG_PATH, if it is there */
+	char *text;	    /* of that file; strings here are borrowed from it and from argv */
+	bool reading_file;
+
+	const char *vmcore;
 	const char *dumpfile; /* NULL: the flattened stream on standard output */
 
 	unsigned levels[LEVELS_MAX]; /* the first that can be served */
@@ -30,7 +36,8 @@ struct options {
 	/* Destinations of a session; none: DUMPFILE or standard output. */
 	struct url to[TO_MAX];
 	size_t to_count;
-	bool oneway; /* a session into standard output */
+	bool to_is_usual; /* they are the file's, which the command line may replace */
+	bool oneway;	  /* a session into standard output */
 	struct connect_setup connect;
 	uint32_t timeout_ms;
 	uint64_t retry_ms;    /* 0: not given */
@@ -45,8 +52,13 @@ struct options {
 	enum log_level log_level;
 };
 
-/* Parse. Fails -EINVAL or -ENOTSUP (something that isn't part of this build). */
+/*
+ * The configuration file, then the command line, which wins. Fails -EINVAL, -ENOTSUP (something
+ * that isn't part of this build), or with why the file can't be read; then nothing is to be freed.
+ */
 NODISCARD int options_parse(struct options *o, int argc, char **argv, struct error *err);
+
+void options_deinit(struct options *o);
 
 /* --help and --version, on standard output. */
 void options_print_help(void);

@@ -1,4 +1,5 @@
-/* include/cli.h and sender/options.h: the command line of vmsend, word by word. */
+/* include/cli.h and sender/options.h: the command line of vmsend, word by word, and its
+ * configuration file, line by line. */
 #include "../lib/unit.h"
 
 #include <errno.h>
@@ -235,6 +236,159 @@ static void test_bad(void **state)
 	assert_null(strchr(err.msg, '\n'));
 }
 
+/* --- the configuration file --- */
+
+/* Where a file with that text can be read until the next call. */
+static const char *file_with(const char *text, size_t bytes)
+{
+	static char path[32];
+	static int fd = -1;
+
+	if (fd >= 0)
+		close(fd);
+	fd = memfd_create("config", MFD_CLOEXEC);
+	assert_int_equal(write(fd, text, bytes), bytes);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return path;
+}
+
+static int parse_with(const char *text, const char *line, struct options *o, struct error *err)
+{
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "--config %s %s", file_with(text, strlen(text)), line);
+	return parse(whole, o, err);
+}
+
+struct config {
+	const char *name, *text, *line;
+	unsigned level;
+	const char *to, *identity; /* to: the first, and how many; NULL: none */
+	size_t to_count;
+	bool strict;
+};
+
+/* clang-format off */
+static const struct config configs[] = {
+	{"config: may be empty", "", "", 31, NULL, NULL, 0, false},
+	{"config: takes a line", "dump-level = 1\n", "", 1, NULL, NULL, 0, false},
+	{"config: takes a last line without an end", "dump-level = 1", "", 1, NULL, NULL, 0, false},
+	{"config: needs no blanks", "dump-level=1\n", "", 1, NULL, NULL, 0, false},
+	{"config: doesn't mind blanks", " \tdump-level\t =  1 \t\n", "", 1, NULL, NULL, 0, false},
+	{"config: doesn't mind DOS", "\r\ndump-level = 1\r\nstrict\r\n", "", 1, NULL, NULL, 0, true},
+	{"config: takes a name alone", "strict\n", "", 31, NULL, NULL, 0, true},
+	{"config: passes over comments", "#strict\n  # strict\ndump-level = 1 # not 2\n#", "", 1, NULL, NULL, 0, false},
+	{"config: takes a # in a word", "identity = /a#b\n", "", 31, NULL, "/a#b", 0, false},
+	{"config: takes a = in a value", "identity = a=b\n", "", 31, NULL, "a=b", 0, false},
+	{"config: takes blanks in a value", "identity = a b\n", "", 31, NULL, "a b", 0, false},
+	{"config: lets the last line win", "dump-level = 1\ndump-level = 2\n", "", 2, NULL, NULL, 0, false},
+	{"config: lets the command line win", "dump-level = 1\nidentity = a\n", "-d 8 --identity b", 8, NULL, "b", 0, false},
+	{"config: adds to the command line", "dump-level = 1\n", "--strict", 1, NULL, NULL, 0, true},
+	{"config: takes a list", "to = tcp://a:1\nto = tcp://b:2\n", "", 31, "tcp://a:1", NULL, 2, false},
+	{"config: gives way to a list", "to = tcp://a:1\nto = tcp://b:2\n", "--to tcp://c:3", 31, "tcp://c:3", NULL, 1, false},
+	{"config: gives way to two", "to = tcp://a:1\n", "--to tcp://c:3 --to tcp://d:4", 31, "tcp://c:3", NULL, 2, false},
+	{"config: gives way to a DUMPFILE", "to = tcp://a:1\n", "core dump", 31, NULL, NULL, 0, false},
+	{"config: gives way to the stream", "to = tcp://a:1\n", "-F", 31, NULL, NULL, 0, false},
+	{"config: gives way to --stream=session", "to = tcp://a:1\n", "--stream=session", 31, NULL, NULL, 0, false},
+	{"config: gives way to --dump-dmesg", "to = tcp://a:1\n", "--dump-dmesg", 31, NULL, NULL, 0, false},
+	{"config: gives way to --mem-usage", "to = tcp://a:1\n", "--mem-usage", 31, NULL, NULL, 0, false},
+	{"config: goes with --probe", "to = tcp://a:1\n", "--probe", 31, "tcp://a:1", NULL, 1, false},
+	{"config: isn't read for --help", "nonsense\n", "--help", 31, NULL, NULL, 0, false},
+	{"config: isn't read for --version", "nonsense\n", "--version", 31, NULL, NULL, 0, false},
+};
+
+/* What is refused; the message begins with the file's name and has the rest in it. */
+static const struct bad bad_configs[] = {
+	{"config: refuses an unknown name", "strict\n\nnope = 1\n", ":3: unknown option \"nope\""},
+	{"config: refuses an abbreviation", "dump-lev = 1\n", ":1: unknown option \"dump-lev\""},
+	{"config: refuses a letter", "d = 1\n", ":1: unknown option \"d\""},
+	{"config: refuses dashes", "--strict\n", ":1: unknown option \"--strict\""},
+	{"config: refuses no name", " = 1\n", ":1: unknown option \"\""},
+	{"config: refuses a name without its value", "dump-level\n", ":1: dump-level needs a value: \"dump-level = N[,N...]\""},
+	{"config: refuses a value where none goes", "strict = yes\n", ":1: strict takes no value: let it stand alone"},
+	{"config: refuses a bad value", "# levels\ndump-level = 32\n", ":2: dump-level: \"32\" isn't a number from 0 to 31"},
+	{"config: refuses an empty value", "dump-level =\n", ":1: dump-level: \"\" isn't"},
+	{"config: refuses another file", "config = /etc/other\n", ":1: config: a file can't name another"},
+};
+/* clang-format on */
+
+static void test_config(void **state)
+{
+	const struct config *row = *state;
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse_with(row->text, row->line, &o, &err), 0);
+	assert_int_equal(o.levels[0], row->level);
+	assert_int_equal(o.strict, row->strict);
+	assert_int_equal(o.to_count, row->to_count);
+	if (row->to)
+		assert_string_equal(o.to[0].text, row->to);
+	if (row->identity)
+		assert_string_equal(o.connect.identity, row->identity);
+	options_deinit(&o);
+}
+
+static void test_bad_config(void **state)
+{
+	const struct bad *row = *state;
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse_with(row->line, "", &o, &err), -EINVAL);
+	assert_true(strncmp(err.msg, "/proc/self/fd/", 14) == 0);
+	if (!strstr(err.msg, row->message))
+		assert_string_equal(err.msg, row->message);
+}
+
+/* clang-format off */
+static const struct config_size {
+	const char *name;
+	size_t blanks, nuls;
+	int want;
+} sizes[] = {
+	{"config: takes 64 KiB", 65536, 0, 0},
+	{"config: refuses a byte more", 65537, 0, -EFBIG},
+	{"config: refuses what isn't text", 10, 1, -EINVAL},
+};
+/* clang-format on */
+
+static void test_config_size(void **state)
+{
+	const struct config_size *row = *state;
+	AUTO_FREE char *text = malloc(row->blanks + row->nuls);
+	struct options o;
+	struct error err;
+	char line[64];
+
+	memset(text, ' ', row->blanks);
+	memset(text + row->blanks, '\0', row->nuls);
+	snprintf(line, sizeof(line), "--config %s", file_with(text, row->blanks + row->nuls));
+	assert_int_equal(parse(line, &o, &err), row->want);
+	if (row->want == 0)
+		options_deinit(&o);
+}
+
+static void test_no_config(void **state UNUSED)
+{
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse("--config /nonexistent/file", &o, &err), -ENOENT);
+	assert_string_equal(err.msg, "/nonexistent/file: No such file or directory");
+	assert_int_equal(parse("--config /", &o, &err), -EISDIR);
+}
+
+static void test_last_config(void **state UNUSED)
+{
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse_with("strict\n", "--config /dev/null", &o, &err), 0);
+	assert_false(o.strict);
+	options_deinit(&o);
+}
+
 /* --- help --- */
 
 /* What `print` writes on standard output. */
@@ -363,6 +517,11 @@ int main(int argc, char **argv)
 
 	UNIT_ADD_ROWS(&u, goods, test_good);
 	UNIT_ADD_ROWS(&u, bads, test_bad);
+	UNIT_ADD_ROWS(&u, configs, test_config);
+	UNIT_ADD_ROWS(&u, bad_configs, test_bad_config);
+	UNIT_ADD_ROWS(&u, sizes, test_config_size);
+	unit_add(&u, "config: has to be there if it is named", test_no_config, NULL);
+	unit_add(&u, "config: is the last that is named", test_last_config, NULL);
 	unit_add(&u, "options: takes the levels that a codec has", test_levels_of_codecs, NULL);
 	unit_add(&u, "options: takes 0 to 1024 threads", test_threads, NULL);
 	unit_add(&u, "options_print_help: is sorted, and 80 columns wide", test_help, NULL);
