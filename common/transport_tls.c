@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "secret.h"
 #include "url.h"
 
 enum {
@@ -264,19 +264,6 @@ static void tls_free(struct transport *t)
 
 /* --- keys and certificates ------------------------------------------------------------------ */
 
-/* A file with a secret in it is its owner's alone. */
-static int judge_secret(const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return error_sys(err, "%s", path);
-	if (st.st_mode & 077)
-		return error_set(err, -EACCES, "%s can be read by others: chmod 600 %s", path,
-				 path);
-	return 0;
-}
-
 static int nibble(char c)
 {
 	const char *digits = "0123456789abcdef";
@@ -337,7 +324,7 @@ static int load_keys(const char *path, struct keys *keys, struct error *err)
 	char line[sizeof(((struct psk *)0)->identity) + PSK_HEX_MAX + 8];
 	unsigned number = 0;
 	FILE *in;
-	int r = judge_secret(path, err);
+	int r = secret_judge(path, err);
 
 	if (r < 0)
 		return r;
@@ -448,7 +435,7 @@ static int load_certificates(SSL_CTX *ctx, const char *cert, const char *key, co
 			  : error_set(err, -EINVAL, "TLS needs --tls-ca, or --tls-psk");
 	if (!cert || !key)
 		return error_set(err, -EINVAL, "TLS needs --tls-cert and --tls-key");
-	r = judge_secret(key, err);
+	r = secret_judge(key, err);
 	if (r < 0)
 		return r;
 	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
