@@ -447,20 +447,31 @@ int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *er
 				 size_bytes);
 	df->end = size_bytes;
 	df->written = MIN(df->written, size_bytes);
+	if (size_bytes < SHADOW_BYTES)
+		memset(df->shadow + size_bytes, 0, SHADOW_BYTES - (size_t)size_bytes);
 	return 0;
 }
 
 int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struct error *err)
 {
 	static const uint8_t zeros[HOLE_BYTES];
+	const uint64_t end = off + size_bytes;
 	int r = 0;
 
-	if (off >= SHADOW_BYTES && fallocate(df->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-					     (off_t)off, (off_t)size_bytes) == 0)
+	/* The first bytes are in the shadow, too. */
+	if (off < SHADOW_BYTES) {
+		const size_t n = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+
+		r = dumpfile_write(df, off, zeros, n, err);
+		off += n;
+	}
+	if (r == 0 && off < end &&
+	    fallocate(df->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		      (off_t)(end - off)) == 0)
 		return 0;
-	for (uint64_t at = off; at < off + size_bytes && r == 0; at += HOLE_BYTES)
-		r = dumpfile_write(df, at, zeros,
-				   (size_t)MIN(off + size_bytes - at, (uint64_t)HOLE_BYTES), err);
+	for (; off < end && r == 0; off += HOLE_BYTES)
+		r = dumpfile_write(df, off, zeros, (size_t)MIN(end - off, (uint64_t)HOLE_BYTES),
+				   err);
 	return r;
 }
 

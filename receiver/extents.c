@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dumpfile.h"
@@ -20,7 +21,13 @@ enum { READ_BYTES = 256 << 10 };
 struct source {
 	struct dumpfile *df; /* NULL: fd */
 	int fd;
+	uint64_t size_bytes; /* of the file */
 };
+
+static struct source source_of(struct dumpfile *df)
+{
+	return (struct source){.df = df, .size_bytes = dumpfile_size(df)};
+}
 
 static int read_source(const struct source *s, uint64_t off, uint8_t *buf, size_t size_bytes,
 		       struct error *err)
@@ -36,16 +43,18 @@ static int read_source(const struct source *s, uint64_t off, uint8_t *buf, size_
 	return 0;
 }
 
-/* 1 if the extent has its digest, else 0. */
+/* 1 if the extent has its digest, else 0. What no file has isn't looked for. */
 static int compare(const struct source *s, struct digester *d, const struct extent *e, uint8_t *buf,
 		   struct error *err)
 {
 	uint8_t sha256[DIGEST_BYTES];
 	int r = 0;
 
+	if (e->off > s->size_bytes || e->size_bytes > s->size_bytes - e->off)
+		return 0;
 	digester_begin(d);
-	for (uint32_t at = 0; at < e->size_bytes && r == 0; at += READ_BYTES) {
-		const size_t n = MIN(e->size_bytes - at, (uint32_t)READ_BYTES);
+	for (size_t at = 0; at < e->size_bytes && r == 0; at += READ_BYTES) {
+		const size_t n = MIN(e->size_bytes - at, (size_t)READ_BYTES);
 
 		r = read_source(s, e->off + at, buf, n, err);
 		if (r == 0)
@@ -67,7 +76,7 @@ int extents_verify(struct dumpfile *df, struct digester *d, const struct segment
 		   struct error *err)
 {
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	const struct source source = {.df = df};
+	const struct source source = source_of(df);
 
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -86,6 +95,7 @@ struct walk {
 	struct source source;
 	struct digester *digester;
 	uint8_t *buf;
+	struct ranges covered;	  /* by the extents so far */
 	uint64_t count;		  /* segments to look at */
 	uint64_t headers;	  /* how often the main header was written */
 	uint64_t segment, header; /* seen so far */
@@ -100,6 +110,25 @@ static int count_headers(void *ctx, const struct segment *segment, struct error 
 	return 0;
 }
 
+/*
+ * Whether the extent counts: 1, or 0 for a main header that was written again later. Two that
+ * overlap would make more work than the file is long, and can't both be what was written last.
+ */
+static int cover(struct walk *w, const struct extent *e, struct error *err)
+{
+	const uint64_t end = e->off + e->size_bytes;
+	struct range part;
+	int r;
+
+	if (e->off == 0 && ++w->header < w->headers)
+		return 0;
+	if (ranges_first_in(&w->covered, e->off, end, &part))
+		return error_set(err, -EBADMSG, "the table has byte %" PRIu64 " of the file twice",
+				 part.begin);
+	r = ranges_add(&w->covered, e->off, end, err);
+	return r < 0 ? r : 1;
+}
+
 static int verify_segment(void *ctx, const struct segment *segment, struct error *err)
 {
 	struct walk *w = ctx;
@@ -108,13 +137,15 @@ static int verify_segment(void *ctx, const struct segment *segment, struct error
 		return 0;
 	for (size_t i = 0; i < segment->count; i++) {
 		const struct extent *e = &segment->extents[i];
-		int r;
+		int r = cover(w, e, err);
 
-		if (e->off == 0 && ++w->header < w->headers)
-			continue;
-		r = compare(&w->source, w->digester, e, w->buf, err);
-		if (r <= 0)
-			return r < 0 ? r : differs(e, err);
+		if (r > 0) {
+			r = compare(&w->source, w->digester, e, w->buf, err);
+			if (r == 0)
+				return differs(e, err);
+		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -123,37 +154,31 @@ int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester
 			 struct error *err)
 {
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	struct walk w = {.source.df = df, .digester = d, .buf = buf, .count = count};
+	struct walk w = {.source = source_of(df), .digester = d, .buf = buf, .count = count};
 	struct journal_facts unused;
 	int r;
 
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory");
+	ranges_init(&w.covered);
 	r = journal_load(j, &unused, count_headers, &w, err);
-	return r < 0 ? r : journal_load(j, &unused, verify_segment, &w, err);
+	if (r == 0)
+		r = journal_load(j, &unused, verify_segment, &w, err);
+	ranges_deinit(&w.covered);
+	return r;
 }
 
 /* --- bringing a part back ------------------------------------------------------------------- */
 
-struct restoring {
-	struct dumpfile *df;
-	struct digester *digester;
-	struct ranges covered;
-	uint8_t *buf;
-	bool header_seen;
-};
-
 /* Whether the incomplete bit in the header is the sender's, only its digest tells. */
-static int judge_header(struct restoring *rs, const struct extent *e, struct error *err)
+static int judge_header(struct walk *w, const struct extent *e, struct error *err)
 {
-	const struct source source = {.df = rs->df};
-	int r = compare(&source, rs->digester, e, rs->buf, err);
+	int r = compare(&w->source, w->digester, e, w->buf, err);
 
-	rs->header_seen = true;
 	if (r)
 		return MIN(r, 0);
-	dumpfile_came_incomplete(rs->df);
-	r = compare(&source, rs->digester, e, rs->buf, err);
+	dumpfile_came_incomplete(w->source.df);
+	r = compare(&w->source, w->digester, e, w->buf, err);
 	if (r)
 		return MIN(r, 0);
 	return differs(e, err);
@@ -161,42 +186,57 @@ static int judge_header(struct restoring *rs, const struct extent *e, struct err
 
 static int cover_segment(void *ctx, const struct segment *segment, struct error *err)
 {
-	struct restoring *rs = ctx;
-	int r = 0;
+	struct walk *w = ctx;
 
-	for (size_t i = 0; i < segment->count && r == 0; i++) {
+	for (size_t i = 0; i < segment->count; i++) {
 		const struct extent *e = &segment->extents[i];
+		int r = cover(w, e, err);
 
-		if (e->off == 0 && !rs->header_seen)
-			r = judge_header(rs, e, err);
-		if (r == 0)
-			r = ranges_add(&rs->covered, e->off, e->off + e->size_bytes, err);
+		if (r > 0 && e->off == 0)
+			r = judge_header(w, e, err);
+		if (r < 0)
+			return r;
 	}
-	return r;
+	return 0;
 }
 
-static int clear_rest(struct restoring *rs, uint64_t end, struct error *err)
+static int clear_rest(struct walk *w, uint64_t end, struct error *err)
 {
 	struct range part;
 	uint64_t at = 0;
 	int r = 0;
 
 	while (at < end && r == 0) {
-		if (!ranges_first_in(&rs->covered, at, end, &part))
+		if (!ranges_first_in(&w->covered, at, end, &part))
 			part = (struct range){end, end};
 		if (part.begin > at)
-			r = dumpfile_clear(rs->df, at, part.begin - at, err);
+			r = dumpfile_clear(w->source.df, at, part.begin - at, err);
 		at = part.end;
 	}
 	return r;
+}
+
+static int restore(struct walk *w, struct journal *j, uint64_t data_off, struct error *err)
+{
+	struct journal_facts unused;
+	int r = journal_load(j, &unused, count_headers, w, err);
+
+	if (r == 0)
+		r = journal_load(j, &unused, cover_segment, w, err);
+	if (r == 0 && w->header == 0)
+		r = error_set(err, -EBADMSG, "the table has no main header");
+	if (r == 0)
+		r = dumpfile_truncate(w->source.df, data_off, err);
+	if (r == 0)
+		r = clear_rest(w, data_off, err);
+	return r == 0 ? dumpfile_sync(w->source.df, err) : r;
 }
 
 int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off, struct error *err)
 {
 	AUTO(digester_free) struct digester *digester = NULL;
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	struct restoring rs = {.df = df, .buf = buf};
-	struct journal_facts unused;
+	struct walk w = {.source = source_of(df), .buf = buf};
 	int r;
 
 	if (!buf)
@@ -204,17 +244,27 @@ int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off, s
 	r = digester_new(&digester, err);
 	if (r < 0)
 		return r;
-	rs.digester = digester;
-	ranges_init(&rs.covered);
-	r = journal_load(j, &unused, cover_segment, &rs, err);
-	if (r == 0)
-		r = dumpfile_truncate(df, data_off, err);
-	if (r == 0)
-		r = clear_rest(&rs, data_off, err);
-	if (r == 0)
-		r = dumpfile_sync(df, err);
-	ranges_deinit(&rs.covered);
+	w.digester = digester;
+	ranges_init(&w.covered);
+	r = restore(&w, j, data_off, err);
+	ranges_deinit(&w.covered);
 	return r;
+}
+
+static int check_file(struct walk *w, const char *journal_path,
+		      uint8_t digest_ret[static DIGEST_BYTES], struct error *err)
+{
+	struct journal_facts facts;
+	int r = journal_read(journal_path, &facts, count_headers, w, err);
+
+	if (r == 0)
+		r = journal_read(journal_path, &facts, verify_segment, w, err);
+	if (r < 0)
+		return r;
+	if (!facts.whole)
+		return error_set(err, -ENODATA, "%s has no end", journal_path);
+	memcpy(digest_ret, facts.chain, DIGEST_BYTES);
+	return 0;
 }
 
 int extents_check_file(const char *path, const char *journal_path,
@@ -224,25 +274,20 @@ int extents_check_file(const char *path, const char *journal_path,
 	AUTO(digester_free) struct digester *digester = NULL;
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
 	struct walk w = {.buf = buf, .count = UINT64_MAX};
-	struct journal_facts facts;
+	struct stat st;
 	int r;
 
-	if (fd < 0)
+	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_sys(err, "%s", path);
 	if (!buf)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = digester_new(&digester, err);
 	if (r < 0)
 		return r;
-	w.source.fd = fd;
+	w.source = (struct source){.fd = fd, .size_bytes = (uint64_t)st.st_size};
 	w.digester = digester;
-	r = journal_read(journal_path, &facts, count_headers, &w, err);
-	if (r == 0)
-		r = journal_read(journal_path, &facts, verify_segment, &w, err);
-	if (r < 0)
-		return r;
-	if (!facts.whole)
-		return error_set(err, -ENODATA, "%s has no end", journal_path);
-	memcpy(digest_ret, facts.chain, DIGEST_BYTES);
-	return 0;
+	ranges_init(&w.covered);
+	r = check_file(&w, journal_path, digest_ret, err);
+	ranges_deinit(&w.covered);
+	return r;
 }

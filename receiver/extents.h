@@ -27,7 +27,8 @@ NODISCARD int extents_verify_first(struct journal *j, struct dumpfile *df, struc
 /*
  * Bring a part back to what the journal says of it: what lies in no extent is cleared, what lies
  * behind data_off is cut off, and all of it is synced. After a power cut, any of that may be there
- * or not. Fails -EBADMSG if the header isn't the journal's.
+ * or not. Fails -EBADMSG if the main header isn't the journal's, or its extents overlap; the part
+ * is as it was then.
  */
 NODISCARD int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
 			      struct error *err);

@@ -35,6 +35,7 @@ struct reading {
 	journal_segment_fn *segment;
 	void *ctx;
 	uint64_t frames;
+	bool segment_failed; /* segment() has: that is no fault of the journal */
 };
 
 static int read_checkpoint(struct reading *rd, const struct frame *f, struct error *err)
@@ -54,6 +55,7 @@ static int read_checkpoint(struct reading *rd, const struct frame *f, struct err
 	    memcmp(chain, c->chain, sizeof(chain)) != 0)
 		return error_set(err, -EBADMSG, "a segment out of turn, or with a wrong digest");
 	r = rd->segment ? rd->segment(rd->ctx, &c->segment, err) : 0;
+	rd->segment_failed = r < 0;
 	if (r < 0)
 		return r;
 	facts->cursor = c->cursor;
@@ -132,7 +134,9 @@ static int64_t read_frames(int fd, struct reading *rd, struct error *err)
 	}
 	frame_reader_deinit(&reader);
 	/* What is wrong ends the journal; what can't be had or done is an error. */
-	return r < 0 && r != -EBADMSG && r != -ENOTSUP ? r : (int64_t)good;
+	if (r < 0 && (rd->segment_failed || (r != -EBADMSG && r != -ENOTSUP)))
+		return r;
+	return (int64_t)good;
 }
 
 /* The same with the frames' count, and where they end. */

@@ -3,6 +3,7 @@
 #include "tinydump.h"
 
 #include <elf.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,18 @@ void tinydump_page(uint64_t pfn, uint8_t page[static TINY_BLOCK])
 	}
 }
 
+/* What tinydump_has() is to a dump. */
+struct shape {
+	uint64_t pfns;
+	int (*has)(uint64_t pfn);
+	bool zeros; /* there are pages of zeros, which share a payload */
+};
+
+static int small_has(uint64_t pfn)
+{
+	return pfn == 1 || pfn == 2 || pfn == 4;
+}
+
 static size_t add_note(uint8_t *out, const char *name, uint32_t type, const void *desc, size_t size)
 {
 	const size_t name_bytes = strlen(name) + 1, name_room = (name_bytes + 3) / 4 * 4;
@@ -61,7 +74,7 @@ static size_t add_note(uint8_t *out, const char *name, uint32_t type, const void
 	return 12 + name_room + (size + 3) / 4 * 4;
 }
 
-static void put_headers(struct tinydump *t)
+static void put_headers(struct tinydump *t, const struct shape *shape)
 {
 	static const uint8_t registers[336];
 	struct kdump_header *h = &t->header;
@@ -81,9 +94,9 @@ static void put_headers(struct tinydump *t)
 		.sub_hdr_blocks = 1,
 		.bitmap_blocks = 2,
 		.nr_cpus = 2,
-		.dump_level = 31,
+		.dump_level = shape->zeros ? 31 : 30,
 		.notes_off = TINY_BLOCK + KDUMP_SUB_HEADER_BYTES,
-		.max_mapnr = TINY_PFNS,
+		.max_mapnr = shape->pfns,
 	};
 	n += add_note(notes, "CORE", NT_PRSTATUS, registers, sizeof(registers));
 	n += add_note(notes + n, "CORE", NT_PRSTATUS, registers, sizeof(registers));
@@ -96,14 +109,14 @@ static void put_headers(struct tinydump *t)
 	t->at = kdump_layout(h);
 }
 
-static void put_bitmaps(struct tinydump *t)
+static void put_bitmaps(struct tinydump *t, const struct shape *shape)
 {
-	for (uint64_t pfn = 0; pfn < TINY_PFNS; pfn++) {
+	for (uint64_t pfn = 0; pfn < shape->pfns; pfn++) {
 		const uint8_t bit = (uint8_t)(1 << pfn % 8);
 
 		if (pfn < TINY_HOLE_BEGIN || pfn >= TINY_HOLE_END)
 			t->bytes[t->at.bitmap1_off + pfn / 8] |= bit;
-		if (tinydump_has(pfn)) {
+		if (shape->has(pfn)) {
 			t->bytes[t->at.bitmap2_off + pfn / 8] |= bit;
 			t->pages++;
 		}
@@ -139,16 +152,17 @@ static struct kdump_desc put_payload(uint64_t pfn, const uint8_t *page, uint8_t 
 	return desc;
 }
 
-static void put_pages(struct tinydump *t)
+static void put_pages(struct tinydump *t, const struct shape *shape)
 {
-	size_t index = 0, at = t->data_off + TINY_BLOCK; /* the page of zeros goes first */
+	/* The page of zeros goes first. */
+	size_t index = 0, at = t->data_off + (shape->zeros ? TINY_BLOCK : 0);
 
 	t->zero_page = SIZE_MAX;
-	for (uint64_t pfn = 0; pfn < TINY_PFNS; pfn++) {
+	for (uint64_t pfn = 0; pfn < shape->pfns; pfn++) {
 		struct kdump_desc desc = {.off = t->data_off, .size_bytes = TINY_BLOCK};
 		uint8_t page[TINY_BLOCK];
 
-		if (!tinydump_has(pfn))
+		if (!shape->has(pfn))
 			continue;
 		tinydump_page(pfn, page);
 		if (pfn % 9 != 5) {
@@ -163,15 +177,25 @@ static void put_pages(struct tinydump *t)
 	t->size_bytes = at;
 }
 
+static struct tinydump make(const struct shape *shape)
+{
+	struct tinydump t = {.bytes = must(calloc(shape->pfns + 16, TINY_BLOCK))};
+
+	put_headers(&t, shape);
+	put_bitmaps(&t, shape);
+	t.data_off = (size_t)t.at.desc_off + t.pages * KDUMP_DESC_BYTES;
+	put_pages(&t, shape);
+	return t;
+}
+
 struct tinydump tinydump_make(void)
 {
-	struct tinydump t = {.bytes = must(calloc(TINY_PFNS + 16, TINY_BLOCK))};
+	return make(&(struct shape){.pfns = TINY_PFNS, .has = tinydump_has, .zeros = true});
+}
 
-	put_headers(&t);
-	put_bitmaps(&t);
-	t.data_off = (size_t)t.at.desc_off + t.pages * KDUMP_DESC_BYTES;
-	put_pages(&t);
-	return t;
+struct tinydump tinydump_make_small(void)
+{
+	return make(&(struct shape){.pfns = TINY_SMALL_PFNS, .has = small_has});
 }
 
 void tinydump_free(struct tinydump *t)

@@ -16,6 +16,8 @@ enum {
 	TINY_PFNS = 84, /* no multiple of eight: the last byte of the bitmaps is used in part */
 	TINY_HOLE_BEGIN = 32,
 	TINY_HOLE_END = 40, /* [begin, end): no RAM */
+
+	TINY_SMALL_PFNS = 8,
 };
 
 struct tinydump {
@@ -24,12 +26,15 @@ struct tinydump {
 	struct kdump_header header;
 	struct kdump_layout at;
 	size_t pages;	  /* that have a descriptor */
-	size_t data_off;  /* of the first payload, the shared page of zeros */
+	size_t data_off;  /* of the first payload, the shared page of zeros if there is one */
 	size_t zero_page; /* index of the first descriptor that shares it */
 };
 
 /* Make it; ends the program if memory is out. The same bytes each time. */
 struct tinydump tinydump_make(void);
+
+/* The same with no more than three pages, none of them raw or zero: for what tries every byte. */
+struct tinydump tinydump_make_small(void);
 void tinydump_free(struct tinydump *t);
 
 /* The contents that pfn has (TINY_BLOCK bytes at `page`). */
