@@ -6,6 +6,7 @@ BUILD ?= build
 CC ?= gcc
 CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
+comma := ,
 
 # Options of the build, all on by default; `make WITH_LZO=0` leaves one out.
 WITH_LZO ?= 1
@@ -32,13 +33,20 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 features := -DVERSION='"$(VERSION)"' -DWITH_LZO=$(WITH_LZO) -DWITH_ZSTD=$(WITH_ZSTD) \
 	-DWITH_LIBDEFLATE=$(WITH_LIBDEFLATE) -DWITH_JANSSON=$(WITH_JANSSON)
 # Source fortification needs an optimised build and is at odds with the sanitizers.
+# STATIC=1: programs that need no library when they run; see crashkernel. Of the linker's warnings about
+# a static libc's name service one is right: it could load others' libraries, and is told not to
+# (common/transport_tcp.c). Packed relocations take half a megabyte less.
+STATIC ?=
+features += -DSTATIC_PROGRAM=$(if $(STATIC),1,0)
+static_ldflags := -static-pie -Wl,--gc-sections -Wl,-z,pack-relative-relocs \
+	$(if $(STATIC),$(if $(findstring --no-warnings,$(shell $(LD) --help)),-Wl$(comma)--no-warnings))
 hardening := -fstack-protector-strong -fPIE \
 	$(if $(findstring -fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 
 all_cflags := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(hardening) $(features) \
 	-iquote include -pthread -MMD -MP $(shell $(PKG_CONFIG) --cflags $(packages)) $(CFLAGS)
-all_ldflags := -pie -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
-libs := $(shell $(PKG_CONFIG) --libs $(packages))
+all_ldflags := $(if $(STATIC),$(static_ldflags),-pie) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+libs := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(packages)) $(if $(STATIC),-lstdc++)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$1' '$2')
@@ -86,6 +94,14 @@ $(BUILD)/obj/%.o: %.c $(flags_file)
 	$(Q)$(CC) $(all_cflags) -c -o $@ $<
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+# vmsend for the initramfs of a crash kernel: one file, without symbols, and nothing else to copy.
+crashkernel := $(BUILD)-crashkernel/vmsend
+.PHONY: crashkernel
+crashkernel:
+	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-crashkernel STATIC=1 LDFLAGS='$(LDFLAGS) -s' \
+		CFLAGS='$(CFLAGS) -ffunction-sections -fdata-sections' $(crashkernel)
+	$(Q)scripts/binary-size $(crashkernel) $(wildcard $(BUILD)/vmsend)
 
 .PHONY: clean
 clean:
@@ -168,7 +184,6 @@ asan check-asan: $(test_tools) $(test_preloads)
 	$(call sanitize,asan,address$(comma)undefined)
 tsan check-tsan: $(test_tools) $(test_preloads)
 	$(call sanitize,tsan,thread)
-comma := ,
 
 # Everything in full.
 .PHONY: soak matrix model
@@ -256,6 +271,7 @@ help:
 		'make               vmsend and vmrecv, in BUILD=build; V=1 shows commands' \
 		'make DEV=1         warnings are errors' \
 		'make WITH_LZO=0    without a library; WITH_ZSTD, WITH_LIBDEFLATE, WITH_JANSSON' \
+		'make crashkernel   vmsend as one static file for an initramfs, and its size' \
 		'make check         tests that need no vmcore; T=NAME: with NAME in their names' \
 		'make check-dumps   tests on real vmcores, made by scripts/lab (T=NAME)' \
 		'make asan, tsan    tests under sanitizers: address and undefined, thread' \

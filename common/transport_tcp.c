@@ -7,6 +7,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,15 @@ static int step_ms(int64_t until_ms)
 
 /* --- names ---------------------------------------------------------------------------------- */
 
+/* A static program must not load the name services that nsswitch.conf may ask for: their libraries
+ * belong to another C library than the one inside of it. */
+static void choose_name_services(void)
+{
+#if STATIC_PROGRAM && defined(__GLIBC__)
+	__nss_configure_lookup("hosts", "files dns");
+#endif
+}
+
 /* The library's code as an error: what may pass, what is final. */
 static int resolve_failed(int code, const struct url *url, struct error *err)
 {
@@ -77,6 +87,7 @@ static int resolve(const struct url *url, const struct connect_setup *setup, int
 
 	if (!job)
 		return error_set(err, -ENOMEM, "out of memory for a name");
+	choose_name_services();
 	job->url = *url;
 	job->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	job->request = (struct gaicb){
