@@ -3,8 +3,8 @@
 #include "progress.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,8 +16,13 @@
 #include "parse.h"
 
 enum {
-	TTY_INTERVAL_MS = 250,
-	JSON_INTERVAL_MS = 1000,
+	LINE_BYTES = 160,
+};
+
+static const int interval_ms[] = {
+	[PROGRESS_TTY] = 250,
+	[PROGRESS_LINES] = 10000, /* a serial console shows 960 characters a second at best */
+	[PROGRESS_JSON] = 1000,
 };
 
 struct progress {
@@ -37,10 +42,8 @@ static long long elapsed_ms(const struct progress *p)
 int progress_mode_by_name(const char *name, enum progress_mode *mode_ret, struct error *err)
 {
 	static const char *const names[] = {
-		[PROGRESS_AUTO] = "auto",
-		[PROGRESS_TTY] = "tty",
-		[PROGRESS_JSON] = "json",
-		[PROGRESS_NONE] = "none",
+		[PROGRESS_AUTO] = "auto", [PROGRESS_TTY] = "tty",   [PROGRESS_LINES] = "lines",
+		[PROGRESS_JSON] = "json", [PROGRESS_NONE] = "none",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
@@ -51,7 +54,7 @@ int progress_mode_by_name(const char *name, enum progress_mode *mode_ret, struct
 		*mode_ret = (enum progress_mode)i;
 		return 0;
 	}
-	return error_set(err, -EINVAL, "\"%s\" is none of auto, tty, json, none", name);
+	return error_set(err, -EINVAL, "\"%s\" is none of auto, tty, lines, json, none", name);
 }
 
 int progress_new(enum progress_mode mode, struct progress **p_ret, struct error *err)
@@ -78,14 +81,6 @@ double progress_seconds(const struct progress *p)
 	return (double)elapsed_ms(p) / 1000;
 }
 
-/* A console may be slow or held (Ctrl-S): what can't be shown now is not shown. */
-static bool stderr_takes_more(void)
-{
-	struct pollfd pfd = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLOUT);
-}
-
 static double seconds_left(const struct progress_state *s, double seconds)
 {
 	if (s->done == 0 || s->total < s->done)
@@ -93,21 +88,37 @@ static double seconds_left(const struct progress_state *s, double seconds)
 	return seconds * (double)(s->total - s->done) / (double)s->done;
 }
 
-static void show_tty(const struct progress_state *s, double seconds)
+/* "1.0 MiB in, 512 KiB out, 10.2 MiB/s,  50.0 %, 3 min 20 s left": at most 72 characters. */
+static void describe(const struct progress_state *s, double seconds, char line[static LINE_BYTES])
 {
 	const double rate = seconds > 0 ? (double)s->bytes_in / seconds : 0;
-	char in[16], out[16], per_second[16], left[24], share[80] = "";
+	char in[16], out[16], per_second[16], left[24], share[48] = "";
 
 	if (s->total)
-		snprintf(share, sizeof(share), " %5.1f %%, %s left",
+		snprintf(share, sizeof(share), ", %5.1f %%, %s left",
 			 100.0 * (double)s->done / (double)s->total,
 			 format_duration(left, sizeof(left), seconds_left(s, seconds)));
-	fprintf(stderr, "\r\033[K%s in, %s out, %s/s%s%s", format_size(in, sizeof(in), s->bytes_in),
-		format_size(out, sizeof(out), s->bytes_out),
-		format_size(per_second, sizeof(per_second), (uint64_t)rate), *share ? "," : "",
-		share);
-	fflush(stderr);
+	snprintf(line, LINE_BYTES, "%s in, %s out, %s/s%s",
+		 format_size(in, sizeof(in), s->bytes_in),
+		 format_size(out, sizeof(out), s->bytes_out),
+		 format_size(per_second, sizeof(per_second), (uint64_t)rate), share);
+}
+
+static void show_tty(const struct progress_state *s, double seconds)
+{
+	char text[LINE_BYTES], line[LINE_BYTES + 8];
+
+	describe(s, seconds, text);
+	log_raw(line, (size_t)snprintf(line, sizeof(line), "\r\033[K%s", text));
 	log_line_open(true);
+}
+
+static void show_line(const struct progress_state *s, double seconds)
+{
+	char text[LINE_BYTES];
+
+	describe(s, seconds, text);
+	log_say(LOG_PROGRESS, "%s", text);
 }
 
 static void show_json(const struct progress_state *s UNUSED, double seconds UNUSED,
@@ -118,13 +129,24 @@ static void show_json(const struct progress_state *s UNUSED, double seconds UNUS
 			      (json_int_t)s->done, "total", (json_int_t)s->total, "bytes_in",
 			      (json_int_t)s->bytes_in, "bytes_out", (json_int_t)s->bytes_out,
 			      "seconds_left", seconds_left(s, seconds), "last", last);
+	AUTO_FREE char *text = json_dumps(o, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	AUTO_FREE char *line = NULL;
+	const int len = text ? asprintf(&line, "%s\n", text) : -1;
 
-	if (!o)
-		return;
-	json_dumpf(o, stderr, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	fputc('\n', stderr);
+	if (len >= 0)
+		log_raw(line, (size_t)len);
 	json_decref(o);
 #endif
+}
+
+static void show(const struct progress *p, const struct progress_state *s, double seconds)
+{
+	if (p->mode == PROGRESS_TTY)
+		show_tty(s, seconds);
+	else if (p->mode == PROGRESS_LINES)
+		show_line(s, seconds);
+	else
+		show_json(s, seconds, false);
 }
 
 void progress_update(struct progress *p, const struct progress_state *state)
@@ -134,15 +156,12 @@ void progress_update(struct progress *p, const struct progress_state *state)
 	if (p->mode == PROGRESS_NONE)
 		return;
 	now = elapsed_ms(p);
-	if (now - p->shown_ms < (p->mode == PROGRESS_TTY ? TTY_INTERVAL_MS : JSON_INTERVAL_MS))
+	if (now - p->shown_ms < interval_ms[p->mode])
 		return;
 	p->shown_ms = now;
-	if (!stderr_takes_more())
-		return;
-	if (p->mode == PROGRESS_TTY)
-		show_tty(state, (double)now / 1000);
-	else
-		show_json(state, (double)now / 1000, false);
+	/* A console may be slow or held (Ctrl-S): what can't be shown now is not shown. */
+	if (log_takes_more())
+		show(p, state, (double)now / 1000);
 }
 
 void progress_end(struct progress *p, const struct progress_state *state)
@@ -150,7 +169,7 @@ void progress_end(struct progress *p, const struct progress_state *state)
 	if (p->mode == PROGRESS_JSON)
 		show_json(state, progress_seconds(p), true);
 	else if (p->mode == PROGRESS_TTY)
-		fputs("\r\033[K", stderr);
+		log_raw("\r\033[K", 4);
 	log_line_open(false);
 	p->mode = PROGRESS_NONE;
 }

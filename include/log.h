@@ -1,15 +1,17 @@
 /*
  * What a program says on standard error: one line each, "NAME: text". Used by main.c and by what
- * talks to the operator; all else returns errors. Level 2.
+ * talks to the operator; all else returns errors. One thread at a time. Level 2.
  */
 #ifndef LOG_H
 #define LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "compiler.h"
 
 enum log_level {
+	LOG_PROGRESS, /* how far it is: always shown, so asked for before */
 	LOG_ERROR,
 	LOG_WARNING,
 	LOG_NOTE, /* summary, where things went */
@@ -20,6 +22,17 @@ enum log_level {
  */
 void log_init(const char *name, enum log_level shown);
 
+/*
+ * From now on never wait for standard error, as for a serial console that is slow, or held by flow
+ * control: lines wait in a buffer until there is room, and where that is full, lines are left out,
+ * and counted. Does nothing to processes that share it.
+ */
+void log_never_wait(void);
+
+/* Give standard error what waits for it: until all of it is gone, or nothing moves for some
+ * seconds. For the end of the program. */
+void log_drain(void);
+
 /* One line; a progress line on the terminal is cleared first. Control characters are shown as '?'.
  */
 void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
@@ -28,6 +41,12 @@ void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define log_warning(...) log_say(LOG_WARNING, __VA_ARGS__)
 #define log_note(...)	 log_say(LOG_NOTE, __VA_ARGS__)
 #define log_detail(...)	 log_say(LOG_DETAIL, __VA_ARGS__)
+
+/* Bytes as they are, for progress. */
+void log_raw(const char *text, size_t size_bytes);
+
+/* Whether log_raw() would go out at once. */
+bool log_takes_more(void);
 
 /* Tell log_say() that an unfinished line stands on the terminal, or no longer does. */
 void log_line_open(bool open);

@@ -8,9 +8,10 @@
 #include "error.h"
 
 enum progress_mode {
-	PROGRESS_AUTO, /* TTY on a terminal, else NONE */
-	PROGRESS_TTY,  /* one line that is rewritten */
-	PROGRESS_JSON, /* a line a second, each a JSON object; option of the build: WITH_JANSSON */
+	PROGRESS_AUTO,	/* TTY on a terminal, else NONE */
+	PROGRESS_TTY,	/* one line that is rewritten */
+	PROGRESS_LINES, /* a line every ten seconds, of at most 80 characters: a console */
+	PROGRESS_JSON,	/* a line a second, each a JSON object; option of the build: WITH_JANSSON */
 	PROGRESS_NONE,
 };
 
@@ -22,7 +23,8 @@ struct progress_state {
 	uint64_t bytes_in, bytes_out; /* since the start */
 };
 
-/* The mode of that name ("auto", "tty", "json", "none"). Fails -EINVAL, -ENOTSUP (not built). */
+/* The mode of that name ("auto", "tty", "lines", "json", "none"). Fails -EINVAL, -ENOTSUP (not
+ * built). */
 NODISCARD int progress_mode_by_name(const char *name, enum progress_mode *mode_ret,
 				    struct error *err);
 

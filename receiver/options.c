@@ -61,7 +61,7 @@ static const struct cli_option table[OPT_COUNT] = {
 			  "FILE may not get longer (default: by its header)"},
 	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "threads of --check (default: one per CPU)"},
 	[OPT_PLAIN_FROM] = {"plain-from", 0, "NETWORK", "may send without TLS; repeats"},
-	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, json or none (default auto)"},
+	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, lines, json or none (auto)"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "only errors and warnings"},
 	[OPT_STDIO] = {"stdio", 0, NULL, "a session, as the far end of ssh"},
 	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},

@@ -214,7 +214,9 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.remarks = &job->remarks,
 		.cancelled = cancelled,
 	};
-	int r = progress_new(o->progress, &progress, err);
+	/* What a crash kernel has for a terminal is a console. */
+	const bool lines = o->progress == PROGRESS_AUTO && o->in_crash_kernel;
+	int r = progress_new(lines ? PROGRESS_LINES : o->progress, &progress, err);
 
 	if (r < 0)
 		return r;
@@ -492,6 +494,8 @@ int main(int argc, char **argv)
 	}
 	log_init("vmsend", o.log_level);
 	set_signals(&o);
+	if (!o.mem_usage && !o.dump_dmesg)
+		log_never_wait();
 	if (o.deadline_ms)
 		deadline_ms = clock_ms() + o.deadline_ms;
 	r = run(&job, &status, &err);
@@ -502,5 +506,6 @@ int main(int argc, char **argv)
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
 	options_deinit(&o);
+	log_drain();
 	return r < 0 ? (int)status_of_failure(&job, r) : (int)status;
 }

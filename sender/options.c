@@ -96,7 +96,7 @@ static const struct cli_option table[OPT_COUNT] = {
 			       "makedumpfile's: 1 progress, 2 common, 4 errors"},
 	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "workers; 0: in line (default: the CPUs)"},
 	[OPT_PROBE] = {"probe", 0, NULL, "only try each --to, and tell what works"},
-	[OPT_PROGRESS] = {"progress", 0, "HOW", "auto, tty, json or none, on standard error"},
+	[OPT_PROGRESS] = {"progress", 0, "HOW", "auto, tty, lines, json or none, on stderr"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "errors and warnings only"},
 	[OPT_REMOTE_COMMAND] = {"remote-command", 0, "CMD",
 				"at the far end (default vmrecv --stdio)"},
@@ -491,6 +491,8 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		r = judge(o, err);
 	if (r < 0)
 		options_deinit(o);
+	o->in_crash_kernel = strcmp(o->vmcore, "/proc/vmcore") == 0 && !o->probe &&
+			     !o->dump_dmesg && !o->mem_usage;
 	return r;
 }
 

@@ -45,6 +45,10 @@ struct options {
 	uint64_t bytes_per_s; /* 0: not limited */
 	bool probe;
 
+	/* A dump of /proc/vmcore: this is the crash kernel, and nothing else here matters as much.
+	 */
+	bool in_crash_kernel;
+
 	bool flattened, force, strict, json;
 	bool dump_dmesg, mem_usage; /* instead of a dump */
 	bool help, version;

@@ -32,7 +32,7 @@ done
 for threads in -1 x 100000 ''; do bad "\"$threads\" threads" 2 "--num-threads" --num-threads="$threads" "$core"; done
 for size in x -1 '' 1Q 99999999999T; do bad "memory \"$size\"" 2 "--memory" --memory="$size" "$core"; done
 bad "another access" 2 "auto, mmap, read" --access=dma "$core"
-bad "another progress" 2 "auto, tty, json" --progress=often "$core"
+bad "another progress" 2 "auto, tty, lines, json" --progress=often "$core"
 bad "message level 32" 2 "--message-level" --message-level 32 "$core"
 run script -qec "'$vmsend' '$core'" /dev/null
 like "a terminal: is refused" "$(<"$T/out")" "standard output is a terminal.*"

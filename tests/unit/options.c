@@ -171,6 +171,30 @@ static void test_levels_of_codecs(void **state UNUSED)
 	}
 }
 
+static void test_crash_kernel(void **state UNUSED)
+{
+	static const struct {
+		const char *line;
+		bool want;
+	} rows[] = {
+		{"", true},
+		{"/proc/vmcore", true},
+		{"/proc/vmcore dump", true},
+		{"--to tcp://a:1", true},
+		{"core", false},
+		{"--to tcp://a:1 --probe", false},
+		{"--dump-dmesg", false},
+		{"--mem-usage", false},
+	};
+	struct options o;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(parse(rows[i].line, &o, &err), 0);
+		assert_int_equal(o.in_crash_kernel, rows[i].want);
+	}
+}
+
 static void test_threads(void **state UNUSED)
 {
 	struct options o;
@@ -218,7 +242,7 @@ static const struct bad bads[] = {
 	{"options: refuses message level 32", "--message-level 32", "--message-level: \"32\" isn't"},
 	{"options: refuses memory in words", "--memory lots", "--memory: \"lots\" isn't a size"},
 	{"options: refuses an unknown access", "--access=dma", "--access: \"dma\" is none of auto, mmap, read"},
-	{"options: refuses an unknown progress", "--progress=loud", "--progress: \"loud\" is none of auto, tty, json, none"},
+	{"options: refuses an unknown progress", "--progress=loud", "--progress: \"loud\" is none of auto, tty, lines, json, none"},
 	{"options: refuses a DUMPFILE for the stream", "-F core dump", "--flattened writes to standard output: leave out \"dump\""},
 	{"options: refuses two commands", "--dump-dmesg --mem-usage", "two commands"},
 };
@@ -524,6 +548,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "config: is the last that is named", test_last_config, NULL);
 	unit_add(&u, "options: takes the levels that a codec has", test_levels_of_codecs, NULL);
 	unit_add(&u, "options: takes 0 to 1024 threads", test_threads, NULL);
+	unit_add(&u, "options: knows a crash kernel by /proc/vmcore", test_crash_kernel, NULL);
 	unit_add(&u, "options_print_help: is sorted, and 80 columns wide", test_help, NULL);
 	unit_add(&u, "options_print_version: says what was built in", test_version, NULL);
 	unit_add(&u, "cli_parse: applies options in order, and leaves operands", test_order, NULL);

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "log.h"
@@ -35,6 +37,17 @@ static const char *caught_stderr(void)
 	close(saved);
 	close(caught);
 	return text;
+}
+
+/* Ours takes the place of the library's: the clock can be moved on. */
+static time_t later_s;
+
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+	const int r = (int)syscall(SYS_clock_gettime, clock, now);
+
+	now->tv_sec += later_s;
+	return r;
 }
 
 static const struct progress_state half = {
@@ -94,6 +107,46 @@ static void test_tty(void **state UNUSED)
 	assert_non_null(strstr(text, "50.0 %"));
 	assert_int_equal(count(text, "\n"), 0);
 	assert_true(strlen(text) > 4 && strcmp(text + strlen(text) - 4, "\r\033[K") == 0);
+}
+
+static void test_lines(void **state UNUSED)
+{
+	struct progress *p;
+
+	log_init("vmsend", LOG_ERROR);
+	catch_stderr();
+	p = start(PROGRESS_LINES);
+	later_s += 9;
+	progress_update(p, &half); /* too early */
+	for (int i = 0; i < 3; i++) {
+		later_s += 10;
+		for (int k = 0; k < 100; k++)
+			progress_update(p, &half);
+	}
+	progress_end(p, &half);
+	progress_free(p);
+	caught_stderr();
+	assert_int_equal(count(text, "\n"), 3);
+	assert_int_equal(count(text, "vmsend: 1.0 MiB in, 512 KiB out, "), 3);
+	assert_null(strchr(text, '\033'));
+}
+
+/* 9600 baud are 960 characters a second: the longest line is a tenth of that. */
+static void test_line_length(void **state UNUSED)
+{
+	const struct progress_state large = {.done = 999,
+					     .total = 1000,
+					     .bytes_in = UINT64_C(1023) << 30,
+					     .bytes_out = UINT64_C(1023) << 30};
+	struct progress *p;
+
+	log_init("vmsend", LOG_ERROR);
+	catch_stderr();
+	p = start(PROGRESS_LINES);
+	later_s += 59 * 60 + 59;
+	progress_update(p, &large);
+	progress_free(p);
+	assert_in_range(strlen(caught_stderr()), 60, 81);
 }
 
 static void test_total_unknown(void **state UNUSED)
@@ -184,6 +237,8 @@ static void test_names(void **state UNUSED)
 	assert_int_equal(mode, PROGRESS_AUTO);
 	assert_int_equal(progress_mode_by_name("tty", &mode, &err), 0);
 	assert_int_equal(mode, PROGRESS_TTY);
+	assert_int_equal(progress_mode_by_name("lines", &mode, &err), 0);
+	assert_int_equal(mode, PROGRESS_LINES);
 	assert_int_equal(progress_mode_by_name("none", &mode, &err), 0);
 	assert_int_equal(mode, PROGRESS_NONE);
 	assert_int_equal(progress_mode_by_name("json", &mode, &err), WITH_JANSSON ? 0 : -ENOTSUP);
@@ -225,6 +280,8 @@ int main(int argc, char **argv)
 
 	unit_add(&u, "progress: shows nothing where there is no terminal", test_none, NULL);
 	unit_add(&u, "progress: shows a line a few times a second, and clears it", test_tty, NULL);
+	unit_add(&u, "progress: says a line every ten seconds", test_lines, NULL);
+	unit_add(&u, "progress: says lines of 80 characters at most", test_line_length, NULL);
 	unit_add(&u, "progress: shows no share where the total isn't known", test_total_unknown,
 		 NULL);
 	unit_add(&u, "progress: has its line cleared by what is said", test_line_is_cleared, NULL);

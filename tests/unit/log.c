@@ -1,0 +1,229 @@
+/* include/log.h: standard error is never waited for, where that was asked for, and what it can't
+ * take is neither torn nor out of order. The test is its own child: log_never_wait() can't be taken
+ * back. */
+#include "../lib/unit.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "log.h"
+
+/* What standard error is: the end to write to, and the one to read from. */
+struct stream {
+	const char *name;
+	void (*open)(int *in, int *out);
+};
+
+static void open_pipe(int *in, int *out)
+{
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	*in = fds[0];
+	*out = fds[1];
+}
+
+static void open_socket(int *in, int *out)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	*in = fds[0];
+	*out = fds[1];
+}
+
+static void open_terminal(int *in, int *out)
+{
+	struct termios mode;
+
+	assert_int_equal(openpty(in, out, NULL, NULL, NULL), 0);
+	assert_int_equal(tcgetattr(*out, &mode), 0);
+	cfmakeraw(&mode);
+	assert_int_equal(tcsetattr(*out, TCSANOW, &mode), 0);
+}
+
+static const struct stream streams[] = {
+	{"log: waits for no pipe", open_pipe},
+	{"log: waits for no socket", open_socket},
+	{"log: waits for no terminal", open_terminal},
+};
+
+enum { LINES = 20000, LIMIT_S = 60 };
+
+/* Until it would block. The mode is left as it was. */
+static void fill(int fd)
+{
+	const int mode = fcntl(fd, F_GETFL);
+	static char x[4096];
+
+	memset(x, 'x', sizeof(x));
+	fcntl(fd, F_SETFL, mode | O_NONBLOCK);
+	while (write(fd, x, sizeof(x)) > 0)
+		;
+	while (write(fd, x, 1) > 0)
+		;
+	fcntl(fd, F_SETFL, mode);
+}
+
+/* The child: says more than there is room for, and again once there is. */
+static int talk(int out, int go)
+{
+	char c;
+
+	dup2(out, STDERR_FILENO);
+	alarm(LIMIT_S);
+	log_init("vmsend", LOG_NOTE);
+	log_never_wait();
+	for (int i = 0; i < LINES; i++)
+		log_note("line %d of %d", i, LINES);
+	if (fcntl(out, F_GETFL) & O_NONBLOCK)
+		return 2;
+	if (write(go, "1", 1) != 1 || read(go, &c, 1) != 1) /* now it is read from */
+		return 3;
+	log_drain();
+	log_note("the last");
+	log_drain();
+	return 0;
+}
+
+/* All that comes until the child has ended and nothing more is there. */
+static char *read_all(int in, pid_t child, int *status_ret)
+{
+	static char text[8 << 20];
+	size_t count = 0;
+	bool ended = false;
+
+	for (;;) {
+		struct pollfd pfd = {.fd = in, .events = POLLIN};
+		ssize_t n;
+
+		if (poll(&pfd, 1, 10) > 0 && (pfd.revents & POLLIN)) {
+			n = read(in, text + count, sizeof(text) - 1 - count);
+			if (n <= 0)
+				break;
+			count += (size_t)n;
+		} else if (ended) {
+			break;
+		} else {
+			ended = waitpid(child, status_ret, WNOHANG) == child;
+		}
+	}
+	if (!ended)
+		assert_int_equal(waitpid(child, status_ret, 0), child);
+	text[count] = '\0';
+	return text;
+}
+
+static void test_stream(void **state)
+{
+	const struct stream *row = *state;
+	int in, out, go[2], status, said = 0, lost = 0;
+	char *text, *line, *rest;
+	pid_t child;
+
+	row->open(&in, &out);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, go), 0);
+	fill(out);
+	fflush(NULL);
+	child = fork();
+	if (child == 0)
+		_exit(talk(out, go[1]));
+	close(out);
+	close(go[1]);
+	assert_int_equal(read(go[0], &status, 1), 1); /* it has said all, and nobody has read */
+	assert_int_equal(write(go[0], "1", 1), 1);
+	text = read_all(in, child, &status);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	text += strspn(text, "x");
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		char want[64];
+
+		snprintf(want, sizeof(want), "vmsend: line %d of %d", said, LINES);
+		if (strcmp(line, want) == 0)
+			said++;
+		else if (sscanf(line, "vmsend: %d lines were left out: standard error", &lost) != 1)
+			assert_string_equal(line, "vmsend: the last");
+	}
+	assert_in_range(said, 500, 1000); /* 16 KiB of them */
+	assert_int_equal(said + lost, LINES);
+	close(in);
+	close(go[0]);
+}
+
+/* Opened again, a file would be written from its beginning. */
+static void test_file(void **state UNUSED)
+{
+	char text[256] = "";
+	FILE *file = tmpfile();
+	const int fd = fileno(file);
+	pid_t child;
+	int status;
+
+	fputs("before\n", file);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		dup2(fd, STDERR_FILENO);
+		log_init("vmsend", LOG_NOTE);
+		log_never_wait();
+		log_note("behind");
+		log_drain();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+	assert_string_equal(text, "before\nvmsend: behind\n");
+	fclose(file);
+}
+
+/* Nobody will ever read it: that holds nothing up, and ends nothing. */
+static void test_gone(void **state UNUSED)
+{
+	int in, out, status;
+	pid_t child;
+
+	open_pipe(&in, &out);
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		struct timespec begin, end;
+
+		close(in);
+		dup2(out, STDERR_FILENO);
+		signal(SIGPIPE, SIG_IGN);
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		log_init("vmsend", LOG_NOTE);
+		log_never_wait();
+		for (int i = 0; i < LINES; i++)
+			log_note("line %d", i);
+		log_drain();
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		_exit(end.tv_sec - begin.tv_sec > 4);
+	}
+	close(in);
+	close(out);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+
+	UNIT_ADD_ROWS(&u, streams, test_stream);
+	unit_add(&u, "log: goes on where a file is", test_file, NULL);
+	unit_add(&u, "log: doesn't mind a reader that is gone", test_gone, NULL);
+	return unit_run(&u, "log", argc, argv);
+}
