@@ -37,6 +37,7 @@ struct dumpfile {
 	bool wrote;	/* anything, ever */
 	bool published; /* the .part has become `path` */
 	bool final;	/* the header in the file is the true one, without our incomplete bit */
+	int sync_failed; /* the -errno of the first sync that did */
 
 	uint64_t end;	  /* of what the caller wrote, holes included */
 	uint64_t written; /* of what reached the file: it reads as zeros from here on */
@@ -53,6 +54,20 @@ static int fail(struct error *err, const struct dumpfile *df, const char *what, 
 {
 	errno = -r;
 	return error_sys(err, "%s: %s", df->part_path, what);
+}
+
+/*
+ * fsync(), or fdatasync(). What once failed counts for ever: the kernel tells of it one time, may
+ * have dropped what it couldn't write, and says that all is well when asked again.
+ */
+static int sync_all(struct dumpfile *df, bool data_only, struct error *err)
+{
+	if (df->sync_failed)
+		return fail(err, df, "an earlier fsync failed", df->sync_failed);
+	if ((data_only ? fdatasync : fsync)(df->fd) == 0)
+		return 0;
+	df->sync_failed = -errno;
+	return error_sys(err, "%s: %s", df->part_path, data_only ? "fdatasync" : "fsync");
 }
 
 /* Refuse what must not become, or isn't, a dump file of ours. */
@@ -370,9 +385,7 @@ static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
 		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
 				 size_bytes);
-	if (fsync(df->fd) < 0)
-		return error_sys(err, "%s: fsync", df->part_path);
-	return 0;
+	return sync_all(df, false, err);
 }
 
 /* Whether the name still leads to what we wrote, and not to what somebody else put there. */
@@ -435,9 +448,7 @@ static int write_status(struct dumpfile *df, bool final, struct error *err)
 	r = write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
 	if (r == 0 && ftruncate(df->fd, (off_t)df->end) < 0)
 		r = error_sys(err, "%s: can't set its length", df->part_path);
-	if (r == 0 && fsync(df->fd) < 0)
-		r = error_sys(err, "%s: fsync", df->part_path);
-	return r;
+	return r < 0 ? r : sync_all(df, false, err);
 }
 
 int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
@@ -477,9 +488,7 @@ int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struc
 
 int dumpfile_sync(struct dumpfile *df, struct error *err)
 {
-	if (fdatasync(df->fd) < 0)
-		return error_sys(err, "%s: fdatasync", df->part_path);
-	return 0;
+	return sync_all(df, true, err);
 }
 
 int dumpfile_publish(struct dumpfile *df, struct error *err)

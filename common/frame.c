@@ -198,14 +198,11 @@ static int check_magic(struct frame_reader *r, struct error *err)
 	return 0;
 }
 
-/* A header is whole; its CRC can't be judged yet. Returns the frame's size. */
+/* A header is whole; its CRC can't be judged so far. Returns the frame's size. */
 static int judge_header(const struct frame_reader *r, struct error *err)
 {
 	const uint32_t length = le32_get(r->bytes + AT_LENGTH);
 
-	if (r->bytes[AT_VERSION] != FRAME_VERSION)
-		return error_set(err, -ENOTSUP, "frame %" PRIu64 ": version %u; this is %d",
-				 r->sequence, r->bytes[AT_VERSION], FRAME_VERSION);
 	if (length > FRAME_PAYLOAD_MAX)
 		return error_set(err, -EBADMSG, "frame %" PRIu64 ": %" PRIu32 " bytes of payload",
 				 r->sequence, length);
@@ -220,6 +217,11 @@ static int judge_frame(const struct frame_reader *r, size_t frame_bytes, struct 
 	if (le32_get(b + AT_CRC) !=
 	    frame_crc(b, b + FRAME_HEADER_BYTES, frame_bytes - FRAME_HEADER_BYTES))
 		return error_set(err, -EBADMSG, "frame %" PRIu64 ": CRC is wrong", r->sequence);
+	/* The header stays as it is in all versions, so that one that is only damaged is told from
+	   one that can't be spoken with. */
+	if (b[AT_VERSION] != FRAME_VERSION)
+		return error_set(err, -ENOTSUP, "frame %" PRIu64 ": version %u; this is %d",
+				 r->sequence, b[AT_VERSION], FRAME_VERSION);
 	if (sequence != r->sequence)
 		return error_set(err, -EBADMSG, "frame %" PRIu64 " came in place of %" PRIu64,
 				 sequence, r->sequence);

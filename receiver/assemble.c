@@ -12,6 +12,7 @@
 #include "looks.h"
 #include "parse.h"
 #include "ranges.h"
+#include "segment.h"
 
 enum {
 	/*
@@ -40,6 +41,7 @@ struct assemble {
 
 	uint64_t received, records, trailing;
 	struct ranges map;	/* what of the file was received and written */
+	struct ranges fresh;	/* since the last segment's end, if limits.once */
 	struct arrived arrived; /* as far as the headers go */
 	bool headers_touched;	/* since `arrived` was last looked at */
 	uint64_t size_limit;	/* of the file, as of now */
@@ -76,6 +78,7 @@ int assemble_new(struct dumpfile *df, const struct assemble_limits *limits, stru
 	a->df = df;
 	a->limits = *limits;
 	ranges_init(&a->map);
+	ranges_init(&a->fresh);
 	set_size_limit(a);
 	a->run = malloc(RUN_BYTES);
 	if (!a->run)
@@ -89,6 +92,7 @@ void assemble_free(struct assemble *a)
 	if (!a)
 		return;
 	ranges_deinit(&a->map);
+	ranges_deinit(&a->fresh);
 	free(a->run);
 	free(a);
 }
@@ -140,7 +144,9 @@ static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, s
 	/* The sub header lies one block in, and no block is larger. */
 	if (off < KDUMP_BLOCK_MAX + KDUMP_SUB_HEADER_BYTES)
 		a->headers_touched = true;
-	return ranges_add(&a->map, off, off + size_bytes, err);
+	if (a->limits.once)
+		r = ranges_add(&a->fresh, off, off + size_bytes, err);
+	return r < 0 ? r : ranges_add(&a->map, off, off + size_bytes, err);
 }
 
 static int flush_run(struct assemble *a, struct error *err)
@@ -191,6 +197,21 @@ static int take_stream_header(struct assemble *a, struct error *err)
 	return 0;
 }
 
+/* Whether a record writes what was written before. */
+static int judge_once(struct assemble *a, const struct flat_record *rec, struct error *err)
+{
+	const uint64_t end = rec->off + rec->size_bytes;
+	struct range part = {.begin = MAX(rec->off, a->run_off)};
+
+	if (rec->off == 0 && rec->size_bytes == KDUMP_HEADER_BYTES)
+		return 0;
+	if (!ranges_first_in(&a->map, rec->off, end, &part) &&
+	    part.begin >= MIN(end, a->run_off + a->run_bytes))
+		return 0;
+	return error_set(err, -EBADMSG, "a record writes byte %" PRIu64 " of the file again",
+			 part.begin);
+}
+
 static int take_record_header(struct assemble *a, struct error *err)
 {
 	struct rd r = rd_init(a->head, a->head_bytes);
@@ -216,6 +237,9 @@ static int take_record_header(struct assemble *a, struct error *err)
 	}
 	if (rec.off + rec.size_bytes > a->size_limit)
 		return over_limit(a, rec.off + rec.size_bytes, err);
+	result = a->limits.once ? judge_once(a, &rec, err) : 0;
+	if (result < 0)
+		return result;
 	a->records++;
 	a->payload_off = rec.off;
 	a->payload_left = rec.size_bytes;
@@ -324,7 +348,57 @@ void assemble_go_on(struct assemble *a, uint64_t stream_bytes)
 	a->headers_touched = true;
 }
 
-int assemble_flush(struct assemble *a, struct error *err)
+/* Whether the extents are the ranges of `fresh`, each byte once. */
+static int compare_extents(const struct assemble *a, const struct segment *segment,
+			   struct error *err)
+{
+	struct ranges told;
+	struct range part;
+	bool same = true;
+	int r = 0;
+
+	ranges_init(&told);
+	for (size_t i = 0; i < segment->count && r == 0 && same; i++) {
+		const struct extent *e = &segment->extents[i];
+
+		same = !ranges_first_in(&told, e->off, e->off + e->size_bytes, &part);
+		r = ranges_add(&told, e->off, e->off + e->size_bytes, err);
+	}
+	same = same && told.count == a->fresh.count &&
+	       (told.count == 0 ||
+		memcmp(told.items, a->fresh.items, told.count * sizeof(*told.items)) == 0);
+	ranges_deinit(&told);
+	if (r < 0)
+		return r;
+	return same ? 0 : error_set(err, -EBADMSG, "its table isn't what has come");
+}
+
+static int judge_segment(struct assemble *a, const struct segment *segment, uint64_t data_off,
+			 struct error *err)
+{
+	int r;
+
+	if (a->state != DONE && (a->state != WANT_RECORD || a->head_bytes))
+		return error_set(err, -EPROTO, "it ends inside of a record");
+	r = flush_run(a, err);
+	if (r == 0 && a->headers_touched)
+		r = look_at_headers(a, err);
+	if (r == 0)
+		r = compare_extents(a, segment, err);
+	if (r < 0)
+		return r;
+	if (data_off < dumpfile_size(a->df))
+		return error_set(err, -EBADMSG,
+				 "it goes on at byte %" PRIu64 " of the file, which has %" PRIu64,
+				 data_off, dumpfile_size(a->df));
+	if (data_off > a->size_limit)
+		return over_limit(a, data_off, err);
+	ranges_clear(&a->fresh);
+	return 0;
+}
+
+int assemble_segment(struct assemble *a, const struct segment *segment, uint64_t data_off,
+		     struct error *err)
 {
 	int r;
 
@@ -332,15 +406,10 @@ int assemble_flush(struct assemble *a, struct error *err)
 		*err = a->failure;
 		return err->code;
 	}
-	r = flush_run(a, err);
+	r = judge_segment(a, segment, data_off, err);
 	if (r < 0)
 		a->failure = *err;
 	return r;
-}
-
-bool assemble_between_records(const struct assemble *a)
-{
-	return a->state == DONE || (a->state == WANT_RECORD && a->head_bytes == 0);
 }
 
 void assemble_stop(struct assemble *a, const struct error *why)

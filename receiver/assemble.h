@@ -20,11 +20,16 @@
 
 struct assemble;
 struct dumpfile;
+struct segment;
 
 struct assemble_limits {
 	uint64_t max_size_bytes; /* of the file; 0: what the dump's own header makes plausible */
 	uint64_t free_bytes;	 /* there is no room for more than this; counts only without
 				    max_size_bytes */
+
+	/* No byte is written twice, but for a second main header: so what was judged stays as it
+	   is, whatever comes later. For assemble_segment(). */
+	bool once;
 };
 
 /* How it went, and how far. */
@@ -52,11 +57,14 @@ NODISCARD int assemble_has(struct assemble *a, uint64_t off, uint64_t size_bytes
 			   struct error *err);
 void assemble_go_on(struct assemble *a, uint64_t stream_bytes);
 
-/* Write what is held back: the file then has all that was fed. Fails as assemble_feed(). */
-NODISCARD int assemble_flush(struct assemble *a, struct error *err);
-
-/* Whether what was fed ends where a record does. */
-bool assemble_between_records(const struct assemble *a);
+/*
+ * A segment ends here: writes what is held back, and judges what was fed since the last one ended.
+ * Fails -EPROTO inside of a record, -EBADMSG if these extents aren't what was written (all of it,
+ * and each byte of it once) or if the file is longer than `data_off` already, -EFBIG if it may not
+ * get that long; or as assemble_feed().
+ */
+NODISCARD int assemble_segment(struct assemble *a, const struct segment *segment, uint64_t data_off,
+			       struct error *err);
 
 /*
  * Take the next bytes of the stream: 0, or 1 once the end marker was there, after which bytes are

@@ -22,7 +22,8 @@ enum {
 struct journal {
 	int fd;
 	char *path;
-	bool torn; /* its end hasn't been looked at */
+	bool torn;	 /* its end hasn't been looked at */
+	int sync_failed; /* -errno: what its end is by now, nobody knows */
 	struct frame_writer out;
 };
 
@@ -301,13 +302,17 @@ int journal_sync(struct journal *j, struct error *err)
 	const uint8_t *bytes = frame_writer_pending(&j->out, &waiting);
 	int r;
 
+	if (j->sync_failed)
+		return error_set(err, j->sync_failed, "%s: an earlier write failed: %s", j->path,
+				 strerror(-j->sync_failed));
 	if (waiting == 0)
 		return 0;
 	r = io_write_full(j->fd, bytes, waiting);
+	if (r == 0 && fdatasync(j->fd) < 0)
+		r = -errno;
+	j->sync_failed = r;
 	if (r < 0)
 		return error_set(err, r, "%s: write: %s", j->path, strerror(-r));
 	frame_writer_sent(&j->out, waiting);
-	if (fdatasync(j->fd) < 0)
-		return error_sys(err, "%s: fdatasync", j->path);
 	return 0;
 }

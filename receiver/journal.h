@@ -60,7 +60,7 @@ DEFINE_AUTO(struct journal, journal_free)
 NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);
 size_t journal_waiting(const struct journal *j);
 
-/* Write what waits, and wait until it is on stable storage. */
+/* Write what waits, and wait until it is on stable storage. Fails always once it has. */
 NODISCARD int journal_sync(struct journal *j, struct error *err);
 
 #endif

@@ -16,6 +16,11 @@ void ranges_deinit(struct ranges *set)
 	*set = (struct ranges){0};
 }
 
+void ranges_clear(struct ranges *set)
+{
+	set->count = set->last = 0;
+}
+
 /* Whether item i is the first that ends at `at` or later; i == count stands for "none does". */
 static bool is_first_ending_from(const struct ranges *set, size_t i, uint64_t at)
 {

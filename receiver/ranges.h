@@ -34,6 +34,9 @@ struct ranges {
 void ranges_init(struct ranges *set);
 void ranges_deinit(struct ranges *set);
 
+/* Nothing is in it any more; the memory is kept. */
+void ranges_clear(struct ranges *set);
+
 /* Add [begin, end), begin < end. Fails -EFBIG (more than RANGES_MAX) or -ENOMEM, and then adds
  * nothing. */
 NODISCARD int ranges_add(struct ranges *set, uint64_t begin, uint64_t end, struct error *err);

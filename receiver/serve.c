@@ -59,6 +59,8 @@ static int pull(struct serving *s, struct error *err)
 	const ssize_t n = transport_recv(s->transport, s->input, INPUT_BYTES, err);
 	int r;
 
+	if (n == -ENODATA)
+		return error_set(err, -ECONNRESET, "the sender closed the link");
 	if (n <= 0)
 		return (int)n;
 	r = session_feed(s->session, s->input, (size_t)n, now_ms(), err);
@@ -111,9 +113,7 @@ static int run(struct serving *s, const struct serve_setup *setup, struct error 
 		r = session_feed(s->session, setup->first, setup->first_bytes, now_ms(), err);
 	while (r == 0 && session_state(s->session) != SESSION_DONE)
 		r = turn(s, err);
-	if (r == -ENODATA)
-		error_set(err, -ECONNRESET, "the sender closed the link");
-	return r < 0 ? err->code : 0;
+	return r;
 }
 
 /* What is left to say, the reason of a failure among it. */

@@ -28,6 +28,7 @@ struct session {
 	uint64_t heard_ms, said_ms;
 
 	bool probe;	     /* nothing is kept */
+	enum go_kind go;     /* what was said */
 	bool mismatch;	     /* the frames are right, but what they hold is not */
 	uint64_t stream_off; /* of the next DATA */
 	uint64_t checkpoint; /* the last one that came */
@@ -199,6 +200,7 @@ static int take_totals(struct session *s, const struct frame *f, struct error *e
 		r = s->setup.ops->totals(s->setup.ctx, &totals, &go, err);
 	if (r < 0)
 		return r;
+	s->go = go.kind;
 	s->stream_off = go.kind == GO_RESUME ? go.cursor.stream_bytes : 0;
 	s->checkpoint = s->acked = go.kind == GO_RESUME ? go.cursor.segment : 0;
 	s->state = SESSION_GOING;
@@ -207,11 +209,21 @@ static int take_totals(struct session *s, const struct frame *f, struct error *e
 	return put(s, FRAME_GO, &payload, err);
 }
 
+/* Whether GO asked for pages at all. */
+static int judge_wanted(const struct session *s, const struct frame *f, struct error *err)
+{
+	if (s->go == GO_BEGIN || s->go == GO_RESUME)
+		return 0;
+	return error_set(err, -EPROTO, "%s, though no pages are wanted", frame_name(f->type));
+}
+
 static int take_data(struct session *s, const struct frame *f, struct error *err)
 {
 	struct data data;
-	int r = data_get(f, &data, err);
+	int r = judge_wanted(s, f, err);
 
+	if (r == 0)
+		r = data_get(f, &data, err);
 	if (r < 0)
 		return r;
 	if (data.stream_off != s->stream_off)
@@ -230,8 +242,10 @@ static int take_data(struct session *s, const struct frame *f, struct error *err
 static int take_checkpoint(struct session *s, const struct frame *f, struct error *err)
 {
 	struct checkpoint *c = &s->buffer;
-	int r = checkpoint_get(f, c, err);
+	int r = judge_wanted(s, f, err);
 
+	if (r == 0)
+		r = checkpoint_get(f, c, err);
 	if (r < 0)
 		return r;
 	if (s->probe || c->cursor.segment != s->checkpoint + 1)
@@ -266,6 +280,8 @@ static int take_end(struct session *s, const struct frame *f, uint64_t now_ms, s
 	struct end end;
 	int r = end_get(f, &end, err);
 
+	if (r == 0 && s->go == GO_LEVEL)
+		r = error_set(err, -EPROTO, "END, though another level is wanted");
 	if (r < 0)
 		return r;
 	memcpy(done.chain, end.chain, DIGEST_BYTES);
@@ -354,18 +370,32 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 {
 	struct frame frame;
 	bool aborted = false;
-	int r;
+	int r = 0;
 
-	while ((r = frame_reader_feed(&s->in, &bytes, &size_bytes, &frame, err)) > 0) {
+	/* The pieces of a large frame on a slow link are signs of life. But who hasn't said HELLO
+	   shall not hold a place for ever by saying it slowly. */
+	if (s->state != SESSION_HELLO && size_bytes)
+		s->heard_ms = now_ms;
+	while (s->state != SESSION_DONE &&
+	       (r = frame_reader_feed(&s->in, &bytes, &size_bytes, &frame, err)) > 0) {
 		s->heard_ms = now_ms;
 		aborted = frame.type == FRAME_ABORT;
 		r = take_frame(s, &frame, now_ms, err);
 		if (r < 0)
 			break;
 	}
-	if (r < 0 && !aborted && s->state != SESSION_DONE)
+	if (r < 0 && !aborted)
 		say_failure(s, err);
 	return r;
+}
+
+/* What waits to be sent says as much as a heartbeat. */
+static bool may_beat(const struct session *s)
+{
+	size_t pending;
+
+	frame_writer_pending(&s->out, &pending);
+	return s->state != SESSION_HELLO && !pending;
 }
 
 int session_tick(struct session *s, uint64_t now_ms, struct error *err)
@@ -383,7 +413,7 @@ int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 			return r;
 		}
 	}
-	if (s->state == SESSION_HELLO || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
+	if (!may_beat(s) || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
 		return 0;
 	s->said_ms = now_ms;
 	return say_number(s, FRAME_HEARTBEAT, s->stream_off, err);
@@ -391,13 +421,15 @@ int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 
 uint64_t session_next_tick_ms(const struct session *s)
 {
-	const uint64_t silence = s->heard_ms + s->setup.timeout_ms;
-	const uint64_t beat = s->said_ms + s->setup.timeout_ms / HEARTBEATS;
-	const uint64_t first = s->state == SESSION_HELLO ? silence : MIN(silence, beat);
+	uint64_t next_ms = s->heard_ms + s->setup.timeout_ms;
 
 	if (s->setup.oneway || s->state == SESSION_DONE)
 		return UINT64_MAX;
-	return s->acked < s->checkpoint ? MIN(first, s->acked_ms + ACK_MS) : first;
+	if (may_beat(s))
+		next_ms = MIN(next_ms, s->said_ms + s->setup.timeout_ms / HEARTBEATS);
+	if (s->acked < s->checkpoint)
+		next_ms = MIN(next_ms, s->acked_ms + ACK_MS);
+	return next_ms;
 }
 
 const uint8_t *session_output(const struct session *s, size_t *size_bytes_ret)

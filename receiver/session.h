@@ -60,7 +60,8 @@ struct session_setup {
 	const struct session_ops *ops; /* borrowed */
 	void *ctx;
 	bool oneway;	     /* nothing can be said: HELLO has to say oneway, too */
-	uint32_t timeout_ms; /* silence that breaks the link; heartbeats are a quarter of it */
+	uint32_t timeout_ms; /* no byte for so long breaks the link; until HELLO is whole, so long
+				altogether. Heartbeats are a quarter of it */
 };
 
 /* Room for all that the receiver says between two sends. */
@@ -71,8 +72,9 @@ NODISCARD int session_new(const struct session_setup *setup, uint64_t now_ms,
 void session_free(struct session *s);
 DEFINE_AUTO(struct session, session_free)
 
-/* Take bytes that came. Fails -EBADMSG, -EPROTO, -ENOTSUP for what breaks the rules, with the error
- * of an ABORT (reason_code()), or with what an operation says. */
+/* Take bytes that came; what comes behind the end is ignored. Fails -EBADMSG, -EPROTO, -ENOTSUP for
+ * what breaks the rules, with the error of an ABORT (reason_code()), or with what an operation
+ * says. */
 NODISCARD int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes,
 			   uint64_t now_ms, struct error *err);
 

@@ -457,6 +457,7 @@ static int new_assembler(struct store *s, struct error *err)
 	const struct assemble_limits limits = {
 		.max_size_bytes = s->setup.max_size_bytes,
 		.free_bytes = free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
+		.once = true,
 	};
 
 	return assemble_new(s->df, &limits, &s->assemble, err);
@@ -566,13 +567,10 @@ static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct fra
 {
 	struct store *s = ctx;
 	uint8_t chain[DIGEST_BYTES];
-	int r = assemble_flush(s->assemble, err);
+	int r = assemble_segment(s->assemble, &c->segment, c->cursor.data_off, err);
 
-	if (r < 0)
-		return r;
-	if (!assemble_between_records(s->assemble))
-		return error_set(err, -EPROTO, "a checkpoint inside of a record");
-	r = extents_verify(s->df, s->digester, &c->segment, err);
+	if (r == 0)
+		r = extents_verify(s->df, s->digester, &c->segment, err);
 	if (r < 0)
 		return error_prefix(err, "segment %" PRIu64, s->segments);
 	memcpy(chain, s->chain, sizeof(chain));
@@ -611,6 +609,10 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	if (end->segments != s->segments || memcmp(end->chain, s->chain, DIGEST_BYTES) != 0 ||
 	    end->stream_bytes != assemble_received(s->assemble))
 		return error_set(err, -EBADMSG, "the sender's totals differ from what has come");
+	/* Behind the last segment there is nothing but the end marker. */
+	r = assemble_segment(s->assemble, &(struct segment){0}, dumpfile_size(s->df), err);
+	if (r < 0)
+		return r;
 	/* What this process didn't see come in may have suffered since. */
 	if (s->result.resumed) {
 		r = extents_verify_first(s->journal, s->df, s->digester, s->facts.cursor.segment,

@@ -223,7 +223,10 @@ int upload_feed(struct upload *u, const uint8_t *bytes, size_t size_bytes, uint6
 	struct frame frame;
 	int r = 0;
 
-	/* Noise of a shell is no sign of life of the receiver. */
+	/* Noise of a shell is no sign of life of the receiver; once it has spoken, every byte is.
+	 */
+	if (u->state != UPLOAD_HELLO && size_bytes)
+		u->heard_ms = now_ms;
 	while ((r = frame_reader_feed(&u->in, &bytes, &size_bytes, &frame, err)) > 0) {
 		u->heard_ms = now_ms;
 		r = take_frame(u, &frame, err);
@@ -261,18 +264,23 @@ static int put_heartbeat(struct upload *u, struct error *err)
 	return frame_end(&u->out, FRAME_HEARTBEAT, &payload, err);
 }
 
-int upload_tick(struct upload *u, uint64_t now_ms, struct error *err)
+/* What waits to be sent says as much as a heartbeat. */
+static bool may_beat(const struct upload *u)
 {
 	size_t pending;
 
+	frame_writer_pending(&u->out, &pending);
+	return u->state != UPLOAD_HELLO && u->state != UPLOAD_DONE && !pending;
+}
+
+int upload_tick(struct upload *u, uint64_t now_ms, struct error *err)
+{
 	if (u->oneway)
 		return 0;
 	if (now_ms - u->heard_ms >= u->timeout_ms && u->state != UPLOAD_DONE)
 		return error_set(err, -ETIMEDOUT, "nothing came for %" PRIu32 " s",
 				 u->timeout_ms / 1000);
-	frame_writer_pending(&u->out, &pending);
-	/* What is waiting to be sent says as much. */
-	if (pending || now_ms - u->said_ms < u->heartbeat_ms || u->state == UPLOAD_HELLO)
+	if (!may_beat(u) || now_ms - u->said_ms < u->heartbeat_ms)
 		return 0;
 	u->said_ms = now_ms;
 	return put_heartbeat(u, err);
@@ -282,9 +290,9 @@ uint64_t upload_next_tick_ms(const struct upload *u)
 {
 	const uint64_t silence = u->heard_ms + u->timeout_ms, beat = u->said_ms + u->heartbeat_ms;
 
-	if (u->oneway)
+	if (u->oneway || u->state == UPLOAD_DONE)
 		return UINT64_MAX;
-	return u->state == UPLOAD_HELLO ? silence : MIN(silence, beat);
+	return may_beat(u) ? MIN(silence, beat) : silence;
 }
 
 int64_t upload_attach(struct upload *u, const char *name, const uint8_t *bytes, uint64_t size_bytes,
