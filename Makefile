@@ -121,10 +121,11 @@ $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $(test_support) $(archives)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(test_libs)
 
+$(BUILD)/tests/tools/bigcore: $(call objects,tests/lib/kernel.c tests/lib/corefile.c)
 $(BUILD)/tests/tools/%: $(BUILD)/obj/tests/tools/%.o $(archives)
 	$(call say,LINK,$@)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(all_ldflags) -o $@ $(filter %.o %.a,$^) $(libs) $(shell $(PKG_CONFIG) --libs libkdumpfile)
+	$(Q)$(CC) $(all_ldflags) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(libs) $(shell $(PKG_CONFIG) --libs libkdumpfile)
 
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(archives)
 	$(call say,LINK,$@)
