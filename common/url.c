@@ -20,7 +20,7 @@ static const struct {
 	{"file:", URL_FILE, ""},
 };
 
-#define FORMS "ssh://USER@HOST[:PORT][/DIR], tls://HOST:PORT, tcp://HOST:PORT or file:PATH"
+#define FORMS "ssh://[USER@]HOST[:PORT][/DIR], tls://HOST:PORT, tcp://HOST:PORT or file:PATH"
 
 /* Copy a part, which has to fit and not be empty. */
 static bool copy(char *out, size_t room, const char *from, size_t len)
@@ -54,9 +54,12 @@ static bool parse_host(const char *text, size_t len, struct url *url)
 	}
 	if (rest == end)
 		return *url->port;
-	return *rest == ':' &&
-	       copy(url->port, sizeof(url->port), rest + 1, (size_t)(end - rest) - 1) &&
-	       parse_number(url->port, 1, 65535, &port, &unused) == 0;
+	if (*rest != ':' ||
+	    !copy(url->port, sizeof(url->port), rest + 1, (size_t)(end - rest) - 1) ||
+	    parse_number(url->port, 1, 65535, &port, &unused) < 0)
+		return false;
+	snprintf(url->port, sizeof(url->port), "%lld", port);
+	return true;
 }
 
 static bool parse_server(const char *text, struct url *url)
@@ -65,9 +68,9 @@ static bool parse_server(const char *text, struct url *url)
 	const char *at = memchr(text, '@', (size_t)(slash - text));
 
 	if (url->scheme == URL_SSH) {
-		if (!at || !copy(url->user, sizeof(url->user), text, (size_t)(at - text)))
+		if (at && !copy(url->user, sizeof(url->user), text, (size_t)(at - text)))
 			return false;
-		text = at + 1;
+		text = at ? at + 1 : text;
 		if (*slash && slash[1] && !copy(url->path, sizeof(url->path), slash, strlen(slash)))
 			return false;
 	} else if (at || *slash) {

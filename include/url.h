@@ -1,4 +1,4 @@
-/* Where a dump goes: ssh://user@host[:port][/dir], tls://host:port, tcp://host:port, file:PATH.
+/* Where a dump goes: ssh://[user@]host[:port][/dir], tls://host:port, tcp://host:port, file:PATH.
  * Level 2. */
 #ifndef URL_H
 #define URL_H
@@ -10,7 +10,7 @@ enum url_scheme { URL_SSH, URL_TLS, URL_TCP, URL_FILE };
 struct url {
 	enum url_scheme scheme;
 	char text[512]; /* as it was given */
-	char user[64];	/* ""; SSH needs one */
+	char user[64];	/* "" if none; SSH then takes who runs it, as ssh(1) does */
 	char host[256]; /* an IPv6 address without its brackets */
 	char port[8];	/* decimal; SSH has 22 */
 	char path[512]; /* of file: (required), or the directory behind ssh:// ("" if none) */
