@@ -60,6 +60,13 @@ static inline uint64_t rd_le64(struct rd *r)
 	return p ? le64_get(p) : 0;
 }
 
+static inline uint32_t rd_be32(struct rd *r)
+{
+	const void *p = rd_bytes(r, 4);
+
+	return p ? be32_get(p) : 0;
+}
+
 static inline uint64_t rd_be64(struct rd *r)
 {
 	const void *p = rd_bytes(r, 8);
