@@ -13,12 +13,14 @@ WITH_LZO ?= 1
 WITH_ZSTD ?= 1
 WITH_LIBDEFLATE ?= 1
 WITH_JANSSON ?= 1
+WITH_LIBSSH2 ?= 1
 
 packages := zlib snappy openssl
 packages += $(if $(filter 1,$(WITH_LZO)),lzo2)
 packages += $(if $(filter 1,$(WITH_ZSTD)),libzstd)
 packages += $(if $(filter 1,$(WITH_LIBDEFLATE)),libdeflate)
 packages += $(if $(filter 1,$(WITH_JANSSON)),jansson)
+packages += $(if $(filter 1,$(WITH_LIBSSH2)),libssh2)
 
 ifneq ($(filter-out clean help install,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(packages) && echo ok),ok)
@@ -31,7 +33,7 @@ warnings := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 	-Wcast-qual -Wwrite-strings -Wundef -Wpointer-arith -Wconversion -Wno-sign-conversion \
 	-Wimplicit-fallthrough $(if $(DEV),-Werror)
 features := -DVERSION='"$(VERSION)"' -DWITH_LZO=$(WITH_LZO) -DWITH_ZSTD=$(WITH_ZSTD) \
-	-DWITH_LIBDEFLATE=$(WITH_LIBDEFLATE) -DWITH_JANSSON=$(WITH_JANSSON)
+	-DWITH_LIBDEFLATE=$(WITH_LIBDEFLATE) -DWITH_JANSSON=$(WITH_JANSSON) -DWITH_LIBSSH2=$(WITH_LIBSSH2)
 # Source fortification needs an optimised build and is at odds with the sanitizers.
 # STATIC=1: programs that need no library when they run; see crashkernel. Of the linker's warnings about
 # a static libc's name service one is right: it could load others' libraries, and is told not to
@@ -45,7 +47,8 @@ hardening := -fstack-protector-strong -fPIE \
 
 all_cflags := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(hardening) $(features) \
 	-iquote include -pthread -MMD -MP $(shell $(PKG_CONFIG) --cflags $(packages)) $(CFLAGS)
-all_ldflags := $(if $(STATIC),$(static_ldflags),-pie) -pthread -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
+# A program needs those of the libraries that it uses.
+all_ldflags := $(if $(STATIC),$(static_ldflags),-pie) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 libs := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(packages)) $(if $(STATIC),-lstdc++)
 
 Q := $(if $(V),,@)
@@ -53,7 +56,9 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$1' '$2')
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $1))
 common_objects := $(call objects,common/*.c)
-sender_objects := $(filter-out %/main.o,$(call objects,sender/*.c))
+# What knows libssh2.
+ssh_objects := $(call objects,sender/ssh_channel.c sender/ssh_connect.c sender/ssh_hostkey.c sender/ssh_auth.c)
+sender_objects := $(filter-out %/main.o $(if $(filter 1,$(WITH_LIBSSH2)),,$(ssh_objects)),$(call objects,sender/*.c))
 receiver_objects := $(filter-out %/main.o,$(call objects,receiver/*.c))
 archives := $(BUILD)/libsender.a $(BUILD)/libreceiver.a $(BUILD)/libcommon.a
 programs := $(BUILD)/vmsend $(BUILD)/vmrecv
@@ -271,7 +276,7 @@ help:
 	@printf '%s\n' \
 		'make               vmsend and vmrecv, in BUILD=build; V=1 shows commands' \
 		'make DEV=1         warnings are errors' \
-		'make WITH_LZO=0    without a library; WITH_ZSTD, WITH_LIBDEFLATE, WITH_JANSSON' \
+		'make WITH_LZO=0    without a library; WITH_ZSTD, WITH_LIBDEFLATE, ...' \
 		'make crashkernel   vmsend as one static file for an initramfs, and its size' \
 		'make check         tests that need no vmcore; T=NAME: with NAME in their names' \
 		'make check-dumps   tests on real vmcores, made by scripts/lab (T=NAME)' \

@@ -67,6 +67,8 @@ NODISCARD int transport_finish(struct transport *t, int timeout_ms, struct error
 NODISCARD int transport_new_fds(int in, int out, const char *peer, struct transport **t_ret,
 				struct error *err);
 
+enum { HOST_KEYS_MAX = 16 };
+
 /* How to connect, and what with. Strings are borrowed; NULL: not given. */
 struct connect_setup {
 	int timeout_ms; /* for all of the steps together */
@@ -81,9 +83,16 @@ struct connect_setup {
 	 * Seconds since 1970. */
 	int64_t not_before_s;
 
-	const char *identity, *known_hosts; /* files, for SSH */
-	const char *host_key;		    /* SHA256:… fingerprint that the server must have */
-	const char *remote_command;	    /* "vmrecv --stdio" */
+	/* For SSH. */
+	const char *identity, *known_hosts;   /* files; NULL: those of ssh(1) */
+	const char *host_keys[HOST_KEYS_MAX]; /* fingerprints, of which the server must have one */
+	size_t host_key_count;		      /* 0: known_hosts counts */
+	const char *remote_command;	      /* "vmrecv --stdio" */
+
+	/* Told what that command says on its standard error, a line at a time, as long as the
+	 * transport lives. May be NULL. */
+	void (*said)(void *ctx, const char *line);
+	void *said_ctx;
 };
 
 /* A connected, non-blocking TCP socket. Fails with the step's name in the text. */

@@ -2,6 +2,7 @@
  * Doesn't know the stream's format. */
 #include "receive.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -304,13 +305,30 @@ enum exit_status receive_file(const struct options *o)
 	return r ? receive_session(o, &in) : receive_stream(o, &in);
 }
 
+/* Where sshd says that the peer is: "ADDRESS PORT ..."; whoever runs us may say what he will. */
+static const char *ssh_peer(char address[static INET6_ADDRSTRLEN])
+{
+	const char *text = getenv("SSH_CONNECTION");
+	uint8_t bytes[16];
+
+	if (!text)
+		text = getenv("SSH_CLIENT");
+	if (!text)
+		return NULL;
+	snprintf(address, INET6_ADDRSTRLEN, "%.*s", (int)strcspn(text, " %"), text);
+	if (inet_pton(AF_INET, address, bytes) != 1 && inet_pton(AF_INET6, address, bytes) != 1)
+		return NULL;
+	return address;
+}
+
 enum exit_status receive_stdio(const struct options *o)
 {
+	char address[INET6_ADDRSTRLEN];
 	const struct serve_setup setup = {
 		.store = {.dir = o->dir,
 			  .host = o->host,
 			  .proof = o->host ? "--host" : NULL,
-			  .peer = getenv("SSH_CLIENT"),
+			  .peer = ssh_peer(address),
 			  .max_size_bytes = o->max_size_bytes},
 		.timeout_ms = o->timeout_ms,
 	};

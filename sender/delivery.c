@@ -17,6 +17,7 @@
 #include "log.h"
 #include "parse.h"
 #include "sink.h"
+#include "ssh.h"
 
 enum {
 	CONNECT_MS = 15000, /* of one attempt, with the handshake */
@@ -127,9 +128,17 @@ static struct link_setup link_setup_of(const struct delivery *d)
 	};
 }
 
-static int connect_transport(struct delivery *d, const struct url *url,
+static void say_remote(void *ctx, const char *line)
+{
+	const struct destination *to = ctx;
+
+	log_note("%s: remote: %s", to->url.text, line);
+}
+
+static int connect_transport(struct delivery *d, struct destination *to,
 			     struct transport **transport_ret, struct error *err)
 {
+	const struct url *url = &to->url;
 	struct connect_setup connect = d->setup.connect;
 
 	connect.timeout_ms = CONNECT_MS;
@@ -142,13 +151,15 @@ static int connect_transport(struct delivery *d, const struct url *url,
 	}
 	connect.cancelled = d->setup.cancelled;
 	connect.not_before_s = d->setup.hello.crash_time_s;
+	connect.said = say_remote;
+	connect.said_ctx = to;
 	switch (url->scheme) {
 	case URL_TLS:
 		return transport_tls_connect(url, &connect, transport_ret, err);
-	case URL_TCP:
-		return transport_tcp_connect(url, &connect, transport_ret, err);
+	case URL_SSH:
+		return transport_ssh_connect(url, &connect, transport_ret, err);
 	default:
-		return error_set(err, -ENOTSUP, "not part of this build");
+		return transport_tcp_connect(url, &connect, transport_ret, err);
 	}
 }
 
@@ -168,7 +179,7 @@ static int open_link(struct delivery *d, struct destination *to, bool probe, str
 	session.hello.probe = probe;
 	r = to == &d->pipe
 		    ? transport_new_fds(-1, dup(STDOUT_FILENO), "standard output", &transport, err)
-		    : connect_transport(d, &to->url, &transport, err);
+		    : connect_transport(d, to, &transport, err);
 	if (r < 0)
 		return r;
 	r = link_new(transport, &session, &setup, &d->link, err);

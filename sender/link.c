@@ -144,6 +144,18 @@ static int pull(struct link *l, uint64_t now_ms, struct error *err)
 	return 0;
 }
 
+/* The other side has closed, for a reason that the transport may know. What a shell printed in
+ * place of a receiver tells more, or the same. */
+static int link_ended(struct link *l, struct error *err)
+{
+	const char *noise = upload_noise(l->session);
+
+	err->code = -ECONNRESET;
+	if (*noise)
+		error_set(err, -ECONNRESET, "%s; it printed: %s", err->msg, noise);
+	return err->code;
+}
+
 /* Both ways once: 1 if anything moved. */
 static int move(struct link *l, bool *blocked_ret, struct error *err)
 {
@@ -168,7 +180,7 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 	if (in == -ENODATA && upload_state(l->session) == UPLOAD_DONE)
 		return 1;
 	if (in == -ENODATA)
-		return error_set(err, -ECONNRESET, "the receiver closed the link");
+		return link_ended(l, err);
 	return in < 0 ? in : out || in;
 }
 

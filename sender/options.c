@@ -13,6 +13,7 @@
 #include "filter.h"
 #include "parse.h"
 #include "pipeline.h"
+#include "ssh.h"
 
 enum {
 	/* makedumpfile's --message-level bits. Source: makedumpfile(8). */
@@ -22,6 +23,8 @@ enum {
 	MESSAGE_DEBUG = 8,
 	MESSAGE_REPORT = 16,
 	MESSAGE_MAX = 31,
+
+	HOST_KEY_DIGITS = 43, /* of SHA-256 in Base64 */
 
 	TIMEOUT_MIN_MS = 2000,
 	TIMEOUT_MAX_MS = 3600000,
@@ -84,8 +87,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_FLATTENED] = {"flattened", 'F', NULL, "the flattened stream on standard output"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace DUMPFILE if it exists"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this"},
-	[OPT_HOST_KEY] = {"host-key", 0, "SHA256:...",
-			  "the fingerprint that an SSH server must have"},
+	[OPT_HOST_KEY] = {"host-key", 0, "SHA256:...", "a fingerprint of an SSH server; repeats"},
 	[OPT_IDENTITY] = {"identity", 0, "FILE", "the private key for ssh://"},
 	[OPT_JSON] = {"json", 0, NULL, "--mem-usage as JSON"},
 	[OPT_KNOWN_HOSTS] = {"known-hosts", 0, "FILE", "the keys of SSH servers"},
@@ -231,9 +233,35 @@ static int parse_to(struct options *o, const char *arg, struct error *err)
 	o->to_is_usual = false;
 	r = o->to_count < TO_MAX ? url_parse(arg, &o->to[o->to_count], err)
 				 : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
+	if (r == 0 && !WITH_LIBSSH2 && o->to[o->to_count].scheme == URL_SSH)
+		return error_set(err, -ENOTSUP,
+				 "ssh:// is not part of this build: vmsend | ssh HOST vmrecv FILE");
 	if (r == 0)
 		o->to_count++;
 	return r;
+}
+
+/* A fingerprint as ssh-keygen shows it; a padding is no matter. */
+static int parse_host_key(struct options *o, const char *arg, struct error *err)
+{
+	static const char kind[] = "SHA256:", digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+							 "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *text = strncmp(arg, kind, strlen(kind)) == 0 ? arg + strlen(kind) : "";
+	struct connect_setup *c = &o->connect;
+
+	if (strspn(text, digits) != HOST_KEY_DIGITS ||
+	    (text[HOST_KEY_DIGITS] && strcmp(text + HOST_KEY_DIGITS, "=") != 0))
+		return error_set(
+			err, -EINVAL,
+			"\"%s\" isn't SHA256: and %d characters, as ssh-keygen -l shows it", arg,
+			HOST_KEY_DIGITS);
+	if (o->host_keys_are_usual)
+		c->host_key_count = 0;
+	o->host_keys_are_usual = false;
+	if (c->host_key_count == HOST_KEYS_MAX)
+		return error_set(err, -EINVAL, "more than %d keys", HOST_KEYS_MAX);
+	c->host_keys[c->host_key_count++] = arg;
+	return 0;
 }
 
 static int parse_stream(struct options *o, const char *arg, struct error *err)
@@ -261,8 +289,7 @@ static int parse_timeout(struct options *o, const char *arg, struct error *err)
 /* A key, a certificate, or what else makes a connection; false if it is none of these. */
 static bool apply_connect(struct connect_setup *c, enum option_id option, const char *arg)
 {
-	const char **const to = option == OPT_HOST_KEY	       ? &c->host_key
-				: option == OPT_IDENTITY       ? &c->identity
+	const char **const to = option == OPT_IDENTITY	       ? &c->identity
 				: option == OPT_KNOWN_HOSTS    ? &c->known_hosts
 				: option == OPT_REMOTE_COMMAND ? &c->remote_command
 				: option == OPT_TLS_CA	       ? &c->tls_ca
@@ -302,6 +329,8 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		return parse_timeout(o, arg, err);
 	case OPT_TO:
 		return parse_to(o, arg, err);
+	case OPT_HOST_KEY:
+		return parse_host_key(o, arg, err);
 	case OPT_PROBE:
 		o->probe = true;
 		return 0;
@@ -452,6 +481,7 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 		r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
 	o->reading_file = false;
 	o->to_is_usual = o->to_count > 0;
+	o->host_keys_are_usual = o->connect.host_key_count > 0;
 	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
 }
 
@@ -519,6 +549,6 @@ void options_print_version(void)
 	printf("vmsend %s\ncodecs:", VERSION);
 	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++)
 		printf(" %s%s", codec_is_built(id) ? "" : "no-", codec_name(id));
-	printf("\nzlib by: %s\njson: %s\n", WITH_LIBDEFLATE ? "libdeflate" : "zlib",
-	       WITH_JANSSON ? "yes" : "no");
+	printf("\nzlib by: %s\njson: %s\nssh: %s\n", WITH_LIBDEFLATE ? "libdeflate" : "zlib",
+	       WITH_JANSSON ? "yes" : "no", ssh_library());
 }

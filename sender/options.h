@@ -39,6 +39,7 @@ struct options {
 	bool to_is_usual; /* they are the file's, which the command line may replace */
 	bool oneway;	  /* a session into standard output */
 	struct connect_setup connect;
+	bool host_keys_are_usual; /* the file's, too */
 	uint32_t timeout_ms;
 	uint64_t retry_ms;    /* 0: not given */
 	uint64_t deadline_ms; /* of it all; 0: none */

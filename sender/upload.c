@@ -417,6 +417,11 @@ enum upload_failure upload_failure(const struct upload *u)
 	return u->failure;
 }
 
+const char *upload_noise(const struct upload *u)
+{
+	return u->in.sequence ? "" : u->in.noise;
+}
+
 uint32_t upload_retry_after_s(const struct upload *u)
 {
 	return u->retry_after_s;

@@ -71,6 +71,9 @@ enum upload_state upload_state(const struct upload *u);
 enum upload_failure upload_failure(const struct upload *u);
 uint32_t upload_retry_after_s(const struct upload *u);
 
+/* The last line of what came in place of a first frame; "" if nothing did. */
+const char *upload_noise(const struct upload *u);
+
 /* From the receiver: WELCOME (from OPEN on), GO (from GOING on), the newest acknowledged
  * checkpoint, the name that the dump got (DONE). */
 const struct welcome *upload_welcome(const struct upload *u);

@@ -11,20 +11,22 @@ tests/tools/mkcore "$T/core" 4M
 # shellcheck disable=SC2317 # run calls it
 build() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u T make "$@"; }
 
-options=(WITH_LZO=0 WITH_ZSTD=0 WITH_LIBDEFLATE=0 WITH_JANSSON=0)
+options=(WITH_LZO=0 WITH_ZSTD=0 WITH_LIBDEFLATE=0 WITH_JANSSON=0 WITH_LIBSSH2=0)
 run build -j2 BUILD="$T/lean" CFLAGS=-O0 DEV=1 "${options[@]}"
 is "${options[*]}: builds without a warning" "$rc $(<"$T/err")" "0 "
 for program in vmsend vmrecv; do
     is "$program: needs none of the libraries" \
-        "$(ldd "$T/lean/$program" | grep -E 'lzo|zstd|deflate|jansson')" ""
+        "$(ldd "$T/lean/$program" | grep -E 'lzo|zstd|deflate|jansson|ssh')" ""
 done
 vmsend=$T/lean/vmsend vmrecv=$T/lean/vmrecv
 run "$vmsend" --version
-like "--version: tells" "$(<"$T/out")" "no-lzo.*no-zstd.*zlib by: zlib.*json: no"
+like "--version: tells" "$(<"$T/out")" "no-lzo.*no-zstd.*zlib by: zlib.*json: no.*ssh: no"
 for option in -l -z --compress=lzo --compress=zstd:3; do
     run "$vmsend" $option "$T/core"
     told "$option: says that it isn't built in" 2 "(lzo|zstd) is not part of this build"
 done
+run "$vmsend" --to ssh://root@localhost "$T/core"
+told "ssh://: says that it isn't built in" 2 "ssh:// is not part of this build"
 "$vmsend" -q -d 1 "$T/core" "$T/dump" 2>"$T/err"
 is "without a codec named: takes one that is there" "$?" 0
 run "$vmrecv" --check -q "$T/dump"
