@@ -61,11 +61,28 @@ static void choose_name_services(void)
 #endif
 }
 
-/* The library's code as an error: what may pass, what is final. */
+/* Without one the library asks this host, where nobody answers. */
+static bool has_name_server(void)
+{
+	FILE *in = fopen("/etc/resolv.conf", "re");
+	bool found = false;
+	char word[16];
+
+	while (in && !found && fscanf(in, "%15s%*[^\n]", word) == 1)
+		found = strcmp(word, "nameserver") == 0;
+	if (in)
+		fclose(in);
+	return found;
+}
+
+/* The library's code as an error: all of them may pass. */
 static int resolve_failed(int code, const struct url *url, struct error *err)
 {
 	if (code == EAI_SYSTEM)
 		return error_sys(err, "resolve %s", url->host);
+	if (code == EAI_AGAIN && !has_name_server())
+		return error_set(err, -EHOSTUNREACH,
+				 "resolve %s: no nameserver in /etc/resolv.conf", url->host);
 	return error_set(err, -EHOSTUNREACH, "resolve %s: %s", url->host, gai_strerror(code));
 }
 

@@ -15,6 +15,7 @@
 #include "dumpfile.h"
 #include "link.h"
 #include "log.h"
+#include "network.h"
 #include "parse.h"
 #include "sink.h"
 #include "ssh.h"
@@ -58,6 +59,7 @@ struct delivery {
 	uint64_t acked;		     /* of the current link, when that was */
 	struct error last;	     /* why the last attempt failed; code 0: none has */
 	uint32_t random;	     /* for jitter */
+	int network;		     /* tells of its changes; -1: it can't */
 
 	struct digester *digester;
 	uint8_t chain[DIGEST_BYTES]; /* D of what was sent */
@@ -74,6 +76,7 @@ int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret, st
 	if (!d)
 		return error_set(err, -ENOMEM, "out of memory for the delivery");
 	d->setup = *setup;
+	d->network = -1;
 	if (setup->to_count > DESTINATIONS_MAX)
 		return error_set(err, -EINVAL, "more than %d destinations", DESTINATIONS_MAX);
 	if (!d->setup.retry_ms)
@@ -113,6 +116,8 @@ void delivery_free(struct delivery *d)
 	if (!d)
 		return;
 	disconnect(d);
+	if (d->network >= 0)
+		close(d->network);
 	digester_free(d->digester);
 	free(d);
 }
@@ -196,10 +201,24 @@ static bool is_server(const struct destination *to)
 	return to->url.scheme != URL_FILE;
 }
 
+/* What the network lacks, as " (eth0 has no address)", where that may be why. */
+static const char *why_unreachable(int code, char *text, size_t room)
+{
+	char missing[64];
+
+	*text = '\0';
+	if ((code == -ENETUNREACH || code == -EHOSTUNREACH || code == -ENETDOWN ||
+	     code == -ETIMEDOUT) &&
+	    *network_missing(missing, sizeof(missing)))
+		snprintf(text, room, " (%s)", missing);
+	return text;
+}
+
 /* Remember why it failed, and tell. */
 static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
 {
 	enum upload_failure failure = UPLOAD_BROKEN;
+	char why[72];
 
 	if (d->link) {
 		failure = upload_failure(link_session(d->link));
@@ -217,7 +236,8 @@ static void note_failure(struct delivery *d, struct destination *to, const struc
 	d->last = *err;
 	/* The only one there is: its error is the program's, which says it. */
 	if (to != &d->pipe)
-		log_warning("%s: %s%s", to->url.text, err->msg,
+		log_warning("%s: %s%s%s", to->url.text, err->msg,
+			    why_unreachable(err->code, why, sizeof(why)),
 			    to->refused ? "; not tried again" : "");
 	disconnect(d);
 }
@@ -233,20 +253,26 @@ static bool has_ended(const struct delivery *d, struct error *err)
 	return true;
 }
 
-static int nap(const struct delivery *d, uint64_t ms, struct error *err)
+/* Until so much time has passed or the network has changed: 1 if it has. */
+static int nap(struct delivery *d, uint64_t ms, struct error *err)
 {
-	const uint64_t until_ms = clock_ms() + ms;
+	const uint64_t begin_ms = clock_ms();
+	bool changed = false;
 
-	while (clock_ms() < until_ms) {
-		const uint64_t left = until_ms - clock_ms();
-		const struct timespec moment = {
-			.tv_nsec = (long)(MIN(left, (uint64_t)NAP_MS) * 1000000)};
+	if (d->network < 0)
+		d->network = network_watch();
+	for (;;) {
+		const uint64_t passed_ms = clock_ms() - begin_ms;
 
 		if (has_ended(d, err))
 			return err->code;
-		nanosleep(&moment, NULL);
+		if (passed_ms >= ms)
+			return changed;
+		/* An address may come and go, and a route follows it. */
+		if (changed && passed_ms >= MIN(ms, (uint64_t)BACKOFF_MS))
+			return 1;
+		changed |= network_changed(d->network, (int)MIN(ms - passed_ms, (uint64_t)NAP_MS));
 	}
-	return 0;
 }
 
 /* A number below n, of no quality. */
@@ -308,19 +334,37 @@ static bool all_refused(const struct delivery *d, size_t begin, size_t end)
 	return true;
 }
 
+static void say_waiting(const struct delivery *d, uint64_t passed_ms)
+{
+	char left[24];
+
+	log_note("no server so far: trying for %s more",
+		 format_duration(left, sizeof(left),
+				 (double)(d->setup.retry_ms - passed_ms) / 1000));
+}
+
 /* A run of servers, round after round, until there was no progress for too long. */
 static int try_servers(struct delivery *d, size_t begin, size_t end, struct error *err)
 {
-	for (unsigned round = 0;; round++) {
+	unsigned round = 0; /* since the network last changed */
+	bool said = false;
+
+	for (;;) {
 		int r = try_round(d, begin, end, err);
+		const uint64_t passed_ms = clock_ms() - d->progress_ms;
 
 		if (r)
 			return r;
-		if (all_refused(d, begin, end) || clock_ms() - d->progress_ms >= d->setup.retry_ms)
+		if (all_refused(d, begin, end) || passed_ms >= d->setup.retry_ms)
 			return 0;
-		r = nap(d, backoff_ms(d, round), err);
+		if (!said)
+			say_waiting(d, passed_ms);
+		said = true;
+		r = nap(d, backoff_ms(d, round++), err);
 		if (r < 0)
 			return r;
+		if (r > 0)
+			round = 0;
 	}
 }
 
