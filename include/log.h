@@ -42,6 +42,9 @@ void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 #define log_note(...)	 log_say(LOG_NOTE, __VA_ARGS__)
 #define log_detail(...)	 log_say(LOG_DETAIL, __VA_ARGS__)
 
+/* The same for a signal handler: `line` as it is, if there is room for it now. */
+void log_in_handler(const char *line, size_t size_bytes);
+
 /* Bytes as they are, for progress. */
 void log_raw(const char *text, size_t size_bytes);
 

@@ -1,7 +1,9 @@
 /* vmsend: arguments to a dump to an exit status.
  * Doesn't know formats, pages or threads. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,9 +23,14 @@
 #include "remarks.h"
 #include "report.h"
 #include "sink.h"
+#include "watchdog.h"
+
+/* Behind the deadline: time to say goodbye in. */
+enum { GRACE_S = 30 };
 
 static volatile sig_atomic_t stop_signal;
 static uint64_t deadline_ms; /* clock_ms(); 0: none */
+static struct watchdog *watchdog;
 
 static void on_signal(int signal_number)
 {
@@ -35,9 +42,32 @@ static bool is_late(void)
 	return deadline_ms && clock_ms() >= deadline_ms;
 }
 
+/*
+ * Asked by all that goes on for long, between one bounded step and the next: where that stops, so
+ * does the feeding. What only waits (for a server, for a link) is bounded by other options.
+ */
 static bool cancelled(void)
 {
+	watchdog_feed(watchdog);
 	return stop_signal != 0 || is_late();
+}
+
+/* Stuck where nobody asks about the deadline: in a write to a pipe that nobody reads, say. */
+static void on_alarm(int signal_number UNUSED)
+{
+	static const char line[] = "vmsend: stuck, and the deadline is long over\n";
+
+	log_in_handler(line, sizeof(line) - 1);
+	_exit(EXIT_TRANSPORT);
+}
+
+static void set_deadline(uint64_t ms)
+{
+	const struct sigaction late = {.sa_handler = on_alarm};
+
+	deadline_ms = clock_ms() + ms;
+	sigaction(SIGALRM, &late, NULL);
+	alarm((unsigned)MIN(ms / 1000 + GRACE_S, (uint64_t)INT_MAX));
 }
 
 /* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
@@ -471,6 +501,37 @@ static enum exit_status status_of_failure(const struct job *job, int r)
 	return EXIT_INCOMPLETE;
 }
 
+/* In a crash kernel nothing else matters: memory that is short is to be taken from others. It is
+ * root's to ask for that; without it, it is as it is. */
+static void survive_oom(void)
+{
+	AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		(void)!write(fd, "-1000", 5);
+}
+
+/* A healthy machine's watchdog is not for us to start. */
+static void use_watchdog(const struct options *o)
+{
+	struct error err;
+	int r;
+
+	if (o->probe)
+		r = watchdog_check(o->watchdog, &err);
+	else if (!o->in_crash_kernel)
+		return;
+	else
+		r = watchdog_new(o->watchdog, &watchdog, &err);
+	if (r < 0)
+		log_warning("%s", err.msg);
+	else if (o->probe)
+		log_note("watchdog %s: is there", o->watchdog);
+	else
+		log_note("watchdog %s: resets the machine %d s after we get stuck", o->watchdog,
+			 watchdog_timeout_s(watchdog));
+}
+
 int main(int argc, char **argv)
 {
 	enum exit_status status = EXIT_FAILED;
@@ -497,7 +558,11 @@ int main(int argc, char **argv)
 	if (!o.mem_usage && !o.dump_dmesg)
 		log_never_wait();
 	if (o.deadline_ms)
-		deadline_ms = clock_ms() + o.deadline_ms;
+		set_deadline(o.deadline_ms);
+	if (o.in_crash_kernel)
+		survive_oom();
+	if (o.watchdog)
+		use_watchdog(&o);
 	r = run(&job, &status, &err);
 	if (r == -ECANCELED && !stop_signal)
 		error_set(&err, -ECANCELED, "the deadline is over");
@@ -507,5 +572,6 @@ int main(int argc, char **argv)
 	vmcore_free(job.core);
 	options_deinit(&o);
 	log_drain();
+	watchdog_free(watchdog);
 	return r < 0 ? (int)status_of_failure(&job, r) : (int)status;
 }

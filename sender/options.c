@@ -70,6 +70,7 @@ enum option_id {
 	OPT_TO,
 	OPT_VERBOSE,
 	OPT_VERSION,
+	OPT_WATCHDOG,
 	OPT_ZLIB,
 	OPT_ZSTD,
 	OPT_COUNT,
@@ -114,6 +115,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_TO] = {"to", 0, "URL", "ssh://, tls://, tcp://, file:; more as fallbacks"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "say more"},
 	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
+	[OPT_WATCHDOG] = {"watchdog", 0, "DEVICE", "feed it while a dump of /proc/vmcore goes on"},
 	[OPT_ZLIB] = {"zlib", 'c', NULL, "compress with zlib"},
 	[OPT_ZSTD] = {"zstd", 'z', NULL, "compress with zstd"},
 };
@@ -331,6 +333,9 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		return parse_to(o, arg, err);
 	case OPT_HOST_KEY:
 		return parse_host_key(o, arg, err);
+	case OPT_WATCHDOG:
+		o->watchdog = arg;
+		return 0;
 	case OPT_PROBE:
 		o->probe = true;
 		return 0;

@@ -44,6 +44,7 @@ struct options {
 	uint64_t retry_ms;    /* 0: not given */
 	uint64_t deadline_ms; /* of it all; 0: none */
 	uint64_t bytes_per_s; /* 0: not limited */
+	const char *watchdog; /* a device; NULL: none */
 	bool probe;
 
 	/* A dump of /proc/vmcore: this is the crash kernel, and nothing else here matters as much.

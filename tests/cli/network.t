@@ -1,15 +1,23 @@
 #!/bin/bash
-# A network that isn't there yet, as in a crash kernel: vmsend says what it lacks, and uses it soon after it comes
-# up. All of it in network namespaces of its own.
+# What vmsend waits for in a crash kernel, and how long: a network that isn't there yet, which it says what it lacks,
+# and uses soon after it comes up; a pipe that nobody reads. The networks are in namespaces of their own.
 # shellcheck source-path=SCRIPTDIR source=../lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 need python3 ip unshare
 
+ok "there is a core" tests/tools/mkcore --every 1 "$T/core" 1M
+
+# Half a minute behind the deadline; looked at in the end.
+mkfifo "$T/pipe"
+exec {pipe}<>"$T/pipe"
+"$vmsend" -q -d 0 --compress=none --deadline 1 -F "$T/core" >&$pipe 2>"$T/stuck" &
+stuck=$!
+
 if ! unshare --map-root-user --net ip link add d0 type veth peer name p0 2>/dev/null; then
     skip "a network that isn't there yet" "no network namespaces here"
+    kill $stuck
     done_testing
 fi
-ok "there is a core" tests/tools/mkcore --every 1 "$T/core" 1M
 
 # in_network COMMANDS: a shell in a network of its own, which has nothing but lo, not up; for rc, $T/out, $T/err.
 in_network() {
@@ -107,4 +115,10 @@ ip link add d0 type veth peer name p0
 END
 like "a network that doesn't: says how long it is tried" "$(<"$T/err")" 'no server so far: trying for [123]\.[0-9] s more'
 is "a network that doesn't: says so once" "$(grep -c 'no server so far' "$T/err")" 1
+
+# --- a pipe that nobody reads
+
+wait $stuck
+is "a pipe that nobody reads: ends behind the deadline" "$? $(tail -n 1 "$T/stuck")" \
+    "3 vmsend: stuck, and the deadline is long over"
 done_testing
