@@ -261,15 +261,28 @@ cover:
 sbindir := $(PREFIX)/sbin
 mandir := $(PREFIX)/share/man
 
+docdir := $(PREFIX)/share/doc/vmsend
+# For the initramfs of a crash kernel (docs/KDUMP.md): scripts/kdump, and vmsend as one file if it was made.
+sharedir := $(PREFIX)/share/vmsend
+libdir := $(PREFIX)/lib/vmsend
+kdump_files := $(shell cd scripts/kdump && find . -type f -printf '%P\n')
+
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(sbindir) $(DESTDIR)$(mandir)/man8
+	install -d $(addprefix $(DESTDIR),$(sbindir) $(mandir)/man8 $(docdir) $(sharedir))
 	install -m 755 $(programs) $(DESTDIR)$(sbindir)
 	install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(mandir)/man8
+	install -m 644 $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	for f in $(kdump_files); do \
+		mode=644 && if [ -x scripts/kdump/$$f ]; then mode=755; fi && \
+		install -D -m $$mode scripts/kdump/$$f $(DESTDIR)$(sharedir)/$$f || exit; \
+	done
+	if [ -e $(crashkernel) ]; then install -D -m 755 $(crashkernel) $(DESTDIR)$(libdir)/vmsend; fi
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(sbindir)/,$(notdir $(programs))) \
 		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard docs/*.8)))
+	rm -rf $(addprefix $(DESTDIR),$(docdir) $(sharedir) $(libdir))
 
 .PHONY: help
 help:

@@ -41,12 +41,14 @@ like "vmrecv --check of a codec that isn't built in: says so" "$rc $(<"$T/err")$
 
 run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr install
 is "make install: done" "$rc" 0
-is "make install: puts programs and manual pages in place, and nothing else" \
-    "$(cd "$T/dest" && find . -type f -printf '%P %m\n' | sort)" \
-    "usr/sbin/vmrecv 755
-usr/sbin/vmsend 755
-usr/share/man/man8/vmrecv.8 644
-usr/share/man/man8/vmsend.8 644"
+is "make install: puts programs, manual pages and documents in place, and what an initramfs is made with" \
+    "$(cd "$T/dest" && find . -type f -not -path './usr/lib/*' -printf '%P %m\n' | sort)" \
+    "$({
+        printf 'usr/sbin/%s 755\n' vmsend vmrecv
+        printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8
+        for f in docs/*.md; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
+        find scripts/kdump -type f \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
+    } | sort)"
 run "$T/dest/usr/sbin/vmsend" --version
 is "make install: what is installed runs" "$rc" 0
 run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr uninstall
