@@ -10,8 +10,8 @@ ok "there is a core" tests/tools/mkcore --every 1 "$T/core" 1M
 # Half a minute behind the deadline; looked at in the end.
 ok "there is a larger one" tests/tools/mkcore --every 1 "$T/large" 16M
 mkfifo "$T/pipe"
-exec {pipe}<>"$T/pipe"
-"$vmsend" -q -d 0 --compress=none --deadline 1 -F "$T/large" 2>"$T/stuck" >&"$pipe" &
+exec 7<>"$T/pipe"
+"$vmsend" -q -d 0 --compress=none --deadline 1 -F "$T/large" >"$T/pipe" 2>"$T/stuck" &
 stuck=$!
 
 if ! unshare --map-root-user --net ip link add d0 type veth peer name p0 2>/dev/null; then
