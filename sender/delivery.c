@@ -13,6 +13,7 @@
 
 #include "digest.h"
 #include "dumpfile.h"
+#include "entropy.h"
 #include "link.h"
 #include "log.h"
 #include "network.h"
@@ -140,6 +141,16 @@ static void say_remote(void *ctx, const char *line)
 	log_note("%s: remote: %s", to->url.text, line);
 }
 
+/* Keys are made of random numbers. */
+static int await_entropy(const struct connect_setup *connect, const struct url *url,
+			 struct error *err)
+{
+	if (url->scheme == URL_TCP || entropy_is_there())
+		return 0;
+	log_note("%s: waiting for the kernel's random numbers", url->text);
+	return entropy_await(connect->timeout_ms, connect->cancelled, err);
+}
+
 static int connect_transport(struct delivery *d, struct destination *to,
 			     struct transport **transport_ret, struct error *err)
 {
@@ -158,6 +169,8 @@ static int connect_transport(struct delivery *d, struct destination *to,
 	connect.not_before_s = d->setup.hello.crash_time_s;
 	connect.said = say_remote;
 	connect.said_ctx = to;
+	if (await_entropy(&connect, url, err) < 0)
+		return err->code;
 	switch (url->scheme) {
 	case URL_TLS:
 		return transport_tls_connect(url, &connect, transport_ret, err);
