@@ -34,9 +34,9 @@ struct dumpfile {
 	int fd;
 	char *path, *part_path;
 	bool replace;
-	bool wrote;	/* anything, ever */
-	bool published; /* the .part has become `path` */
-	bool final;	/* the header in the file is the true one, without our incomplete bit */
+	bool wrote;	 /* anything, ever */
+	bool published;	 /* the .part has become `path` */
+	bool final;	 /* the header in the file is the true one, without our incomplete bit */
 	int sync_failed; /* the -errno of the first sync that did */
 
 	uint64_t end;	  /* of what the caller wrote, holes included */
@@ -159,6 +159,7 @@ static int open_again(struct dumpfile *df, struct error *err)
 	struct stat st;
 	ssize_t n;
 
+	df->wrote = true; /* whatever comes of this, it isn't ours to remove */
 	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (df->fd < 0 || fstat(df->fd, &st) < 0)
 		return error_sys(err, "%s", df->part_path);
@@ -173,7 +174,6 @@ static int open_again(struct dumpfile *df, struct error *err)
 	if (shadow_is_kdump(df))
 		df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
 	df->end = df->written = (uint64_t)st.st_size;
-	df->wrote = true;
 	return 0;
 }
 

@@ -16,6 +16,26 @@
 #include "bytes.h"
 #include "dumpfile.h"
 
+/* In the place of the library's: they fail when told to, once, as the kernel's do. */
+static int fsync_error;
+
+static int fake_sync(void)
+{
+	errno = fsync_error;
+	fsync_error = 0;
+	return errno ? -1 : 0;
+}
+
+int fsync(int fd UNUSED)
+{
+	return fake_sync();
+}
+
+int fdatasync(int fd UNUSED)
+{
+	return fake_sync();
+}
+
 /* The status as it stands in a file. */
 static uint32_t status_in(const char *path)
 {
@@ -408,6 +428,138 @@ static void test_half_write(void **state UNUSED)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static struct dumpfile *resume(const char *path)
+{
+	struct dumpfile *df = NULL;
+	struct error err = {0};
+
+	if (dumpfile_resume(path, &df, &err) < 0)
+		fail_msg("%s", err.msg);
+	return df;
+}
+
+/* What one dumpfile began another one ends; our bit in the header is still no one else's. */
+static void test_resume(void **state UNUSED)
+{
+	struct tinydump t = tinydump_make();
+
+	for (int came_incomplete = 0; came_incomplete < 2; came_incomplete++) {
+		static uint8_t got[4096];
+		const char *path;
+		struct dumpfile *df;
+		struct error err;
+
+		setup(&path);
+		df = create(path, false);
+		put(df, 0, t.bytes, t.size_bytes / 2);
+		dumpfile_free(df);
+		assert_true(status_in(scratch_path("dump.part")) & KDUMP_INCOMPLETE);
+		df = resume(path);
+		assert_int_equal(dumpfile_size(df), t.size_bytes / 2);
+		if (came_incomplete) {
+			dumpfile_came_incomplete(df);
+			t.bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
+		}
+		assert_int_equal(dumpfile_read(df, 0, got, sizeof(got), &err), 0);
+		assert_memory_equal(got, t.bytes, sizeof(got));
+		put(df, t.size_bytes / 2, t.bytes + t.size_bytes / 2,
+		    t.size_bytes - t.size_bytes / 2);
+		assert_int_equal(dumpfile_publish(df, &err), 0);
+		dumpfile_free(df);
+		assert_file(path, t.bytes, t.size_bytes);
+	}
+	tinydump_free(&t);
+}
+
+static void test_resume_refused(void **state UNUSED)
+{
+	const char *path, *part = scratch_path("dump.part");
+	struct dumpfile *df, *other;
+	struct error err;
+
+	setup(&path);
+	assert_int_equal(dumpfile_resume(path, &df, &err), -ENOENT);
+	assert_int_equal(symlink("/etc/passwd", part), 0);
+	assert_int_equal(dumpfile_resume(path, &df, &err), -ELOOP);
+	unlink(part);
+	assert_int_equal(mkfifo(part, 0600), 0);
+	assert_int_equal(dumpfile_resume(path, &df, &err), -EEXIST);
+	unlink(part);
+	other = create(path, false);
+	put(other, 0, "x", 1);
+	assert_int_equal(dumpfile_resume(path, &df, &err), -EBUSY);
+	dumpfile_free(other);
+	df = resume(path);
+	dumpfile_free(df);
+	assert_true(file_exists(part)); /* though nothing was written to it */
+}
+
+/* Clearing and cutting, against an array. */
+static void test_clear(void **state UNUSED)
+{
+	enum { ROOM = 300000 };
+	AUTO_FREE uint8_t *want = calloc(1, ROOM), *got = malloc(ROOM);
+	uint32_t random = unit_seed();
+	const char *path;
+	struct dumpfile *df;
+	struct error err;
+	uint64_t size = ROOM;
+
+	setup(&path);
+	df = create(path, false);
+	for (int i = 0; i < 400; i++) {
+		const uint64_t off = unit_random(&random) % (i & 1 ? 9000 : ROOM - 1);
+		const uint64_t n = 1 + unit_random(&random) % (ROOM - off);
+
+		if (i % 4 == 0) {
+			memset(want, 'a' + i % 26, ROOM);
+			put(df, 0, want, ROOM);
+			size = ROOM;
+		} else if (i % 7) {
+			assert_int_equal(dumpfile_clear(df, off, n, &err), 0);
+			memset(want + off, 0, n);
+			size = MAX(size, MIN(off + n, dumpfile_size(df)));
+		} else {
+			assert_int_equal(dumpfile_truncate(df, off, &err), 0);
+			memset(want + off, 0, ROOM - off);
+			size = off;
+			assert_int_equal(dumpfile_size(df), size);
+		}
+		assert_int_equal(dumpfile_read(df, 0, got, ROOM, &err), 0);
+		assert_memory_equal(got, want, ROOM);
+	}
+	assert_int_equal(dumpfile_truncate(df, ROOM, &err), 0);
+	assert_int_equal(dumpfile_publish(df, &err), 0);
+	dumpfile_free(df);
+	assert_file(path, want, ROOM);
+}
+
+/* What one fsync couldn't write the next one doesn't tell of: so the first one counts. */
+static void test_failed_fsync(void **state UNUSED)
+{
+	const char *path;
+	struct error err;
+
+	for (int later = 0; later < 3; later++) {
+		struct dumpfile *df;
+		int r;
+
+		setup(&path);
+		df = create(path, false);
+		put(df, 0, "bytes", 5);
+		assert_int_equal(dumpfile_sync(df, &err), 0);
+		fsync_error = EIO;
+		assert_int_equal(dumpfile_sync(df, &err), -EIO);
+		r = later == 0	 ? dumpfile_sync(df, &err)
+		    : later == 1 ? dumpfile_publish(df, &err)
+				 : dumpfile_keep_part(df, 0, &err);
+		assert_int_equal(r, -EIO);
+		dumpfile_free(df);
+		assert_false(file_exists(path));
+		assert_true(file_exists(scratch_path("dump.part")));
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -431,5 +583,9 @@ int main(int argc, char **argv)
 	unit_add(&u, "dumpfile: keeps what is there when a write fails", test_write_error, NULL);
 	unit_add(&u, "dumpfile: leaves nothing of a write that fails on the way", test_half_write,
 		 NULL);
+	unit_add(&u, "dumpfile: goes on with what another one left", test_resume, NULL);
+	unit_add(&u, "dumpfile: goes on with nothing else", test_resume_refused, NULL);
+	unit_add(&u, "dumpfile: clears and cuts what was there", test_clear, NULL);
+	unit_add(&u, "dumpfile: trusts no fsync after one that failed", test_failed_fsync, NULL);
 	return unit_run(&u, "dumpfile", argc, argv);
 }
