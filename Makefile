@@ -193,7 +193,8 @@ tsan check-tsan: $(test_tools) $(test_preloads)
 
 # Everything in full.
 .PHONY: soak matrix model
-soak: all $(test_tools) $(test_preloads)
+soak: all $(test_tools) $(test_preloads) $(unit_tests)
+	$(Q)FULL=1 $(call prove,$(unit_tests))
 	$(Q)FULL=1 $(call prove,$(dump_tests))
 	$(Q)FULL=1 VMSEND_DUMP=k61-1g BUILD=$(BUILD) prove --exec env --timer tests/e2e/streams.t
 	$(Q)tests/model/run --full

@@ -149,12 +149,37 @@ static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, s
 	return r < 0 ? r : ranges_add(&a->map, off, off + size_bytes, err);
 }
 
+/* A second main header is the first one, but that pages may have turned out unreadable: else it
+ * would take what was judged already with it. */
+static int judge_header_again(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
+			      struct error *err)
+{
+	uint8_t first[KDUMP_HEADER_BYTES];
+	int r;
+
+	if (!ranges_cover(&a->map, 0, size_bytes))
+		return 0;
+	r = dumpfile_read(a->df, 0, first, size_bytes, err);
+	if (r < 0)
+		return r;
+	if (size_bytes > KDUMP_STATUS_OFFSET)
+		first[KDUMP_STATUS_OFFSET] |= bytes[KDUMP_STATUS_OFFSET] & KDUMP_INCOMPLETE;
+	if (memcmp(first, bytes, size_bytes) == 0)
+		return 0;
+	return error_set(err, -EBADMSG, "a second main header isn't the first one");
+}
+
 static int flush_run(struct assemble *a, struct error *err)
 {
 	const size_t n = a->run_bytes;
+	int r = 0;
 
 	a->run_bytes = 0;
-	return n ? write_bytes(a, a->run_off, a->run, n, err) : 0;
+	if (n && a->limits.once && a->run_off == 0 && n <= KDUMP_HEADER_BYTES)
+		r = judge_header_again(a, a->run, n, err);
+	if (n && r == 0)
+		r = write_bytes(a, a->run_off, a->run, n, err);
+	return r;
 }
 
 static int take_payload(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
