@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -21,26 +20,31 @@ bool entropy_is_there(void)
  * Since Linux 5.4 a call that waits makes the kernel gather randomness by timing itself: a poll()
  * would wait for nothing to happen. Source: drivers/char/random.c, try_to_generate_entropy().
  */
-static void *gather(void *running)
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool running; /* a thread is: guarded by the lock */
+
+static void *gather(void *unused UNUSED)
 {
 	char byte;
 
 	(void)!getrandom(&byte, 1, 0);
-	/* Nothing else is told by it: relaxed. */
-	atomic_store_explicit((atomic_bool *)running, false, memory_order_relaxed);
+	pthread_mutex_lock(&lock);
+	running = false;
+	pthread_mutex_unlock(&lock);
 	return NULL;
 }
 
 /* One thread, which nobody waits for. Without one the kernel's interrupts have to do. */
 static void start_gathering(void)
 {
-	static atomic_bool running;
 	pthread_t thread;
 
-	if (atomic_exchange_explicit(&running, true, memory_order_relaxed))
-		return;
-	if (pthread_create(&thread, NULL, gather, &running) == 0)
+	pthread_mutex_lock(&lock);
+	if (!running && pthread_create(&thread, NULL, gather, NULL) == 0) {
 		pthread_detach(thread);
+		running = true;
+	}
+	pthread_mutex_unlock(&lock);
 }
 
 int entropy_await(int timeout_ms, bool (*cancelled)(void), struct error *err)

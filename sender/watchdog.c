@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/watchdog.h>
-#include <stdatomic.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -21,7 +21,8 @@ enum {
 struct watchdog {
 	int fd, timeout_s;
 	int64_t interval_ms;
-	_Atomic int64_t fed_ms;
+	pthread_mutex_t lock; /* guards fed_ms */
+	int64_t fed_ms;
 };
 
 static int64_t now_ms(void)
@@ -70,6 +71,7 @@ int watchdog_new(const char *path, struct watchdog **w_ret, struct error *err)
 	w->interval_ms =
 		w->timeout_s ? MIN(w->timeout_s * INT64_C(1000) / FEEDS, (int64_t)INTERVAL_MAX_MS)
 			     : INTERVAL_MAX_MS;
+	pthread_mutex_init(&w->lock, NULL);
 	w->fed_ms = now_ms();
 	feed(w);
 	*w_ret = w;
@@ -82,22 +84,23 @@ void watchdog_free(struct watchdog *w)
 		return;
 	feed(w);
 	close(w->fd);
+	pthread_mutex_destroy(&w->lock);
 	free(w);
 }
 
 void watchdog_feed(struct watchdog *w)
 {
-	const int64_t now = now_ms();
-	int64_t fed;
+	int64_t now;
 
 	if (!w)
 		return;
-	/* Of the threads that find it due, one feeds. Nothing else is ordered by it: relaxed. */
-	fed = atomic_load_explicit(&w->fed_ms, memory_order_relaxed);
-	if (now - fed >= w->interval_ms &&
-	    atomic_compare_exchange_strong_explicit(&w->fed_ms, &fed, now, memory_order_relaxed,
-						    memory_order_relaxed))
+	pthread_mutex_lock(&w->lock);
+	now = now_ms();
+	if (now - w->fed_ms >= w->interval_ms) {
+		w->fed_ms = now;
 		feed(w);
+	}
+	pthread_mutex_unlock(&w->lock);
 }
 
 int watchdog_timeout_s(const struct watchdog *w)
