@@ -94,9 +94,9 @@ int segment_get(struct rd *rd, struct segment *s, struct error *err)
 	const uint32_t count = rd_le32(rd);
 	int r;
 
+	segment_clear(s);
 	if (!rd_ok(rd) || count > rd_left(rd) / EXTENT_BYTES)
 		return error_set(err, -EBADMSG, "segment's table is cut short");
-	segment_clear(s);
 	r = grow(s, count, err);
 	if (r < 0)
 		return r == -EFBIG ? (err->code = -EBADMSG) : r;

@@ -58,8 +58,8 @@ NODISCARD int segment_add(struct segment *s, const struct extent *extent, struct
 void cursor_put(struct outbuf *o, const struct cursor *cursor);
 struct cursor cursor_get(struct rd *r);
 
-/* The table: a count (le32), then the extents. get replaces what *s has; fails -EBADMSG, -ENOMEM:
- * an empty extent, one that ends past 2^63, more than fit. */
+/* The table: a count (le32), then the extents. get replaces what *s has; fails -EBADMSG (an
+ * empty extent, one that ends past 2^63, more than fit) or -ENOMEM, and leaves it empty. */
 void segment_put(struct outbuf *o, const struct segment *s);
 NODISCARD int segment_get(struct rd *r, struct segment *s, struct error *err);
 
