@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 void transport_free(struct transport *t)
@@ -51,6 +52,14 @@ struct fds {
 	int in, out; /* -1: none */
 	bool in_is_socket, out_is_socket;
 };
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 
 static bool is_socket(int fd)
 {
@@ -139,14 +148,20 @@ static int fds_finish(struct transport *t, int timeout_ms, struct error *err)
 {
 	const struct fds *f = (const struct fds *)t;
 	char rest[4096];
+	const int64_t until_ms = now_ms() + timeout_ms;
 
 	if (!f->out_is_socket)
 		return 0;
 	if (shutdown(f->out, SHUT_WR) < 0)
 		return error_sys(err, "closing the connection");
-	while (fds_wait(t, false, timeout_ms, NULL, err) > 0) {
-		const ssize_t n = fds_recv(t, rest, sizeof(rest), err);
+	/* One that goes on talking shall not hold us. */
+	while (f->in >= 0) {
+		const int64_t left_ms = until_ms - now_ms();
+		ssize_t n;
 
+		if (left_ms <= 0 || fds_wait(t, false, (int)left_ms, NULL, err) <= 0)
+			break;
+		n = fds_recv(t, rest, sizeof(rest), err);
 		if (n == -ENODATA)
 			return 0;
 		if (n < 0)
