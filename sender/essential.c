@@ -473,36 +473,48 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 	return 0;
 }
 
+/* Pages of [first, end) with PG_reserved that aren't the image's, nor in `others`; as many as the
+ * budget has left. */
+static void add_reserved(struct finder *e, struct reserved *reserved, struct pfn_range range,
+			 const struct pageset *others, uint64_t *budget)
+{
+	const struct kmodel *km = e->km;
+	const uint64_t end = MIN(range.end, km->pagemap.mapnr);
+
+	for (uint64_t pfn = range.first; pfn < end && *budget; pfn += reserved->count) {
+		reserved_read(reserved, pfn, end);
+		for (size_t i = 0; i < reserved->count && *budget; i++) {
+			if (!reserved_has(reserved, i) || pageset_has(others, pfn + i) ||
+			    pageset_has(e->pages, pfn + i) || is_image(km, pfn + i))
+				continue;
+			pageset_add(e->pages, pfn + i, pfn + i + 1);
+			--*budget;
+		}
+	}
+}
+
 /*
- * Pages with PG_reserved that aren't the image's: what was allocated before the buddy allocator was
- * up, with the CPUs' areas. For kernels without a symbol table (5.10), which cost a further pass
- * over the struct pages.
+ * What was allocated before the buddy allocator was up, with the CPUs' areas, has PG_reserved. For
+ * kernels without a symbol table (5.10), which cost a further pass over the struct pages. The crash
+ * kernel's own memory is reserved too, and larger than any budget, but not in the vmcore.
  */
 static int add_boot_pages(struct finder *e, struct error *err)
 {
-	const struct kmodel *km = e->km;
+	const struct memmap *map = &e->km->core->map;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
 	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes;
 	struct reserved reserved;
 	AUTO_FREE uint8_t *raw = NULL;
 	int r;
 
-	if (!km->reserved)
+	if (!e->km->reserved)
 		return 0;
-	r = reserved_init(&reserved, km, err);
+	r = reserved_init(&reserved, e->km, err);
 	raw = reserved.raw;
 	if (r == 0)
 		r = find_pagemap_pages(e, &pagemap_pages, err);
-	for (uint64_t pfn = 0; r == 0 && pfn < km->pagemap.mapnr && budget; pfn += reserved.count) {
-		reserved_read(&reserved, pfn, km->pagemap.mapnr);
-		for (size_t i = 0; i < reserved.count && budget; i++) {
-			if (!reserved_has(&reserved, i) || pageset_has(pagemap_pages, pfn + i) ||
-			    pageset_has(e->pages, pfn + i) || is_image(km, pfn + i))
-				continue;
-			pageset_add(e->pages, pfn + i, pfn + i + 1);
-			budget--;
-		}
-	}
+	for (size_t i = 0; r == 0 && i < map->ram_count; i++)
+		add_reserved(e, &reserved, map->ram[i], pagemap_pages, &budget);
 	return r;
 }
 
