@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 void transport_free(struct transport *t)
 {
@@ -39,6 +40,30 @@ int transport_finish(struct transport *t, int timeout_ms, struct error *err)
 	return t->ops->finish(t, timeout_ms, err);
 }
 
+static bool would_block(void)
+{
+	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
+}
+
+void transport_finish_socket(int fd, int timeout_ms)
+{
+	const uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
+	int left;
+
+	shutdown(fd, SHUT_WR);
+	while ((left = clock_left_ms(until_ms, timeout_ms)) > 0) {
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
+		char rest[4096];
+		ssize_t n;
+
+		if (poll(&pfd, 1, left) <= 0)
+			continue;
+		n = recv(fd, rest, sizeof(rest), MSG_DONTWAIT);
+		if (n == 0 || (n < 0 && !would_block()))
+			return;
+	}
+}
+
 /* --- two descriptors ------------------------------------------------------------------------ */
 
 enum {
@@ -53,25 +78,12 @@ struct fds {
 	bool in_is_socket, out_is_socket;
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_socket(int fd)
 {
 	int type;
 	socklen_t len = sizeof(type);
 
 	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0;
-}
-
-static bool would_block(void)
-{
-	return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
 }
 
 /* Whether a descriptor that may block is ready now. (O_NONBLOCK would be shared with other
@@ -142,31 +154,15 @@ static int fds_wait(struct transport *t, bool to_send, int timeout_ms, const sig
 	return n > 0;
 }
 
-/* What was sent is with the kernel. A socket is read until the peer has closed, or what it said
- * last might be lost to a reset. */
-static int fds_finish(struct transport *t, int timeout_ms, struct error *err)
+/* What was sent is with the kernel. */
+static int fds_finish(struct transport *t, int timeout_ms, struct error *err UNUSED)
 {
 	const struct fds *f = (const struct fds *)t;
-	char rest[4096];
-	const int64_t until_ms = now_ms() + timeout_ms;
 
-	if (!f->out_is_socket)
-		return 0;
-	if (shutdown(f->out, SHUT_WR) < 0)
-		return error_sys(err, "closing the connection");
-	/* One that goes on talking shall not hold us. */
-	while (f->in >= 0) {
-		const int64_t left_ms = until_ms - now_ms();
-		ssize_t n;
-
-		if (left_ms <= 0 || fds_wait(t, false, (int)left_ms, NULL, err) <= 0)
-			break;
-		n = fds_recv(t, rest, sizeof(rest), err);
-		if (n == -ENODATA)
-			return 0;
-		if (n < 0)
-			return (int)n;
-	}
+	if (f->out_is_socket && f->in >= 0)
+		transport_finish_socket(f->out, timeout_ms);
+	else if (f->out_is_socket)
+		shutdown(f->out, SHUT_WR); /* nothing that it says is heard */
 	return 0;
 }
 

@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "url.h"
 
 enum {
@@ -29,25 +29,9 @@ enum {
 	BACKLOG = 256,
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static bool is_cancelled(const struct connect_setup *setup)
 {
 	return setup->cancelled && setup->cancelled();
-}
-
-/* How long the next step of waiting is; 0: the time is over. */
-static int step_ms(int64_t until_ms)
-{
-	const int64_t left = until_ms - now_ms();
-
-	return left <= 0 ? 0 : (int)MIN(left, (int64_t)STEP_MS);
 }
 
 /* --- names ---------------------------------------------------------------------------------- */
@@ -91,7 +75,7 @@ static int resolve_failed(int code, const struct url *url, struct error *err)
  * server it may take a minute. A request that can't be taken back is left to end by itself; then
  * its memory is.
  */
-static int resolve(const struct url *url, const struct connect_setup *setup, int64_t until_ms,
+static int resolve(const struct url *url, const struct connect_setup *setup, uint64_t until_ms,
 		   struct addrinfo **list_ret, struct error *err)
 {
 	struct {
@@ -112,7 +96,7 @@ static int resolve(const struct url *url, const struct connect_setup *setup, int
 	list[0] = &job->request;
 	r = getaddrinfo_a(GAI_NOWAIT, list, 1, NULL);
 	while (r == 0 && (r = gai_error(list[0])) == EAI_INPROGRESS) {
-		const int ms = step_ms(until_ms);
+		const int ms = clock_left_ms(until_ms, STEP_MS);
 		const struct timespec step = {.tv_nsec = (long)ms * 1000000};
 
 		if (ms == 0 || is_cancelled(setup)) {
@@ -151,11 +135,11 @@ static void set_options(int fd)
 }
 
 /* 0 once connected, else -errno. */
-static int await_connected(int fd, const struct connect_setup *setup, int64_t until_ms)
+static int await_connected(int fd, const struct connect_setup *setup, uint64_t until_ms)
 {
 	for (;;) {
 		struct pollfd pfd = {.fd = fd, .events = POLLOUT};
-		const int ms = step_ms(until_ms);
+		const int ms = clock_left_ms(until_ms, STEP_MS);
 		int n, error = 0;
 		socklen_t len = sizeof(error);
 
@@ -176,7 +160,7 @@ static int await_connected(int fd, const struct connect_setup *setup, int64_t un
 
 /* A socket, or -errno. */
 static int try_address(const struct addrinfo *a, const struct connect_setup *setup,
-		       int64_t until_ms)
+		       uint64_t until_ms)
 {
 	AUTO_CLOSE int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int r;
@@ -202,19 +186,21 @@ static void tell(const struct connect_setup *setup, const char *step, const char
 
 /* The addresses in turn, each with its share of the time that is left. */
 static int try_addresses(const struct addrinfo *list, const struct url *url,
-			 const struct connect_setup *setup, int64_t until_ms, struct error *err)
+			 const struct connect_setup *setup, uint64_t until_ms, struct error *err)
 {
 	char address[64] = "";
-	int left = 0, fd = -EHOSTUNREACH;
+	unsigned left = 0;
+	int fd = -EHOSTUNREACH;
 
 	for (const struct addrinfo *a = list; a; a = a->ai_next)
 		left++;
 	for (const struct addrinfo *a = list; a; a = a->ai_next, left--) {
-		const int64_t now = now_ms();
+		const uint64_t now_ms = clock_ms();
+		const uint64_t share_ms = until_ms > now_ms ? (until_ms - now_ms) / left : 0;
 
 		(void)getnameinfo(a->ai_addr, a->ai_addrlen, address, sizeof(address), NULL, 0,
 				  NI_NUMERICHOST);
-		fd = try_address(a, setup, now + (until_ms - now) / left);
+		fd = try_address(a, setup, now_ms + share_ms);
 		if (fd >= 0) {
 			tell(setup, "connect", address);
 			return fd;
@@ -228,7 +214,7 @@ static int try_addresses(const struct addrinfo *list, const struct url *url,
 int tcp_connect(const struct url *url, const struct connect_setup *setup, int *fd_ret,
 		struct error *err)
 {
-	const int64_t until_ms = now_ms() + setup->timeout_ms;
+	const uint64_t until_ms = clock_ms() + (uint64_t)setup->timeout_ms;
 	struct addrinfo *list = NULL;
 	int r = resolve(url, setup, until_ms, &list, err);
 
@@ -291,6 +277,19 @@ static int listen_at(const struct addrinfo *a, const char *text, int *fd_ret, st
 	if (bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
 		return error_sys(err, "%s", text);
 	*fd_ret = TAKE_FD(fd);
+	return 0;
+}
+
+int tcp_accept(int listen_fd, struct sockaddr_storage *from_ret, int *fd_ret, struct error *err)
+{
+	socklen_t len = sizeof(*from_ret);
+	const int fd =
+		accept4(listen_fd, (struct sockaddr *)from_ret, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return error_sys(err, "accept");
+	set_options(fd);
+	*fd_ret = fd;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "hostname.h"
 
 struct transport;
 struct url;
@@ -33,7 +34,9 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	char peer[80]; /* who is at the other end, as an operator knows it: "ssh://crash@hub" */
-	char identity[256]; /* the name that the peer has proved; "" if it has proved none */
+	char identity[HOST_NAME_ROOM]; /* the name that the peer has proved; "": none */
+	const char *proof;	       /* how: "certificate", "pre-shared key" */
+	struct error unproved;	       /* of a peer that was let in, but has no name: why */
 };
 
 void transport_free(struct transport *t);
@@ -58,8 +61,13 @@ NODISCARD ssize_t transport_recv(struct transport *t, void *bytes, size_t size_b
 NODISCARD int transport_wait(struct transport *t, bool to_send, int timeout_ms,
 			     const sigset_t *mask, struct error *err);
 
-/* Say goodbye in order, so that the peer gets all that was sent. Bounded by timeout_ms. */
+/* Say goodbye in order, so that the peer gets all that was sent: waits until it has closed, too,
+ * and drops what it still says. It takes no more than timeout_ms. */
 NODISCARD int transport_finish(struct transport *t, int timeout_ms, struct error *err);
+
+/* The same for a socket: a close with bytes unread would be a reset, which could overtake what was
+ * sent. `fd` isn't closed. */
+void transport_finish_socket(int fd, int timeout_ms);
 
 /* --- kinds ---------------------------------------------------------------------------------- */
 
@@ -103,10 +111,16 @@ NODISCARD int tcp_connect(const struct url *url, const struct connect_setup *set
 NODISCARD int tcp_listen(const char *address, int *fd_ret, char address_ret[static 64],
 			 struct error *err);
 
+/* A connection, non-blocking, and where from. Fails with accept()'s errors. */
+struct sockaddr_storage;
+NODISCARD int tcp_accept(int listen_fd, struct sockaddr_storage *from_ret, int *fd_ret,
+			 struct error *err);
+
 NODISCARD int transport_tcp_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);
 
-/* TLS 1.3 as a client: `identity` is the server's name. */
+/* TLS 1.3 as a client. `identity` is the server's name. Where setup->tls_psk is given, certificates
+ * are not used. */
 NODISCARD int transport_tls_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);
 
@@ -117,9 +131,13 @@ NODISCARD int tls_server_new(const char *cert, const char *key, const char *ca, 
 void tls_server_free(struct tls_server *s);
 DEFINE_AUTO(struct tls_server, tls_server_free)
 
-/* Takes `fd`; the handshake is done within timeout_ms. `identity` is the client's SAN, or the
- * identity of its key. */
+/*
+ * Takes `fd`; the handshake is done within timeout_ms. `identity` is the client's first SAN, or the
+ * identity of its key; `unproved` says why it is "". Fails -ECANCELED if cancelled() says so (NULL:
+ * never).
+ */
 NODISCARD int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms,
-				   struct transport **t_ret, struct error *err);
+				   bool (*cancelled)(void), struct transport **t_ret,
+				   struct error *err);
 
 #endif

@@ -28,28 +28,10 @@ enum {
 	/* What a pipe can be made to hold without privilege, so that the sender goes on while we
 	   write. */
 	INPUT_BYTES = 1 << 20,
+
+	/* makedumpfile says nothing while it looks for the pages of a large machine. */
+	CONNECTION_SILENCE_MS = 600000,
 };
-
-/* Some input: its size, 0 at the end, -ECANCELED if told to stop, or -errno. */
-static ssize_t read_input(int fd, uint8_t *buf, const sigset_t *while_waiting)
-{
-	for (;;) {
-		struct pollfd pfd = {.fd = fd, .events = POLLIN};
-		ssize_t n;
-
-		if (ppoll(&pfd, 1, NULL, while_waiting) < 0 && errno != EINTR)
-			return -errno;
-		if (stop_signal())
-			return -ECANCELED;
-		if (!pfd.revents)
-			continue;
-		n = read(fd, buf, INPUT_BYTES);
-		if (n >= 0)
-			return n;
-		if (errno != EINTR && errno != EAGAIN)
-			return -errno;
-	}
-}
 
 /* A stream on its way in, and what the operator knows it as. */
 struct input {
@@ -57,7 +39,34 @@ struct input {
 	const char *name; /* "standard input" */
 	uint8_t *buf;	  /* INPUT_BYTES */
 	size_t first;	  /* bytes in it that were read to see what they are */
+	int timeout_ms;	  /* how long nothing may come; 0: for ever */
 };
+
+/* Some input: its size, 0 at the end, -ECANCELED if told to stop, -ETIMEDOUT, or -errno. */
+static ssize_t read_input(const struct input *in, const sigset_t *while_waiting)
+{
+	const struct timespec limit = {.tv_sec = in->timeout_ms / 1000};
+
+	for (;;) {
+		struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
+		const int ready = ppoll(&pfd, 1, in->timeout_ms ? &limit : NULL, while_waiting);
+		ssize_t n;
+
+		if (ready < 0 && errno != EINTR)
+			return -errno;
+		if (stop_signal())
+			return -ECANCELED;
+		if (ready == 0)
+			return -ETIMEDOUT;
+		if (ready < 0)
+			continue;
+		n = read(in->fd, in->buf, INPUT_BYTES);
+		if (n >= 0)
+			return n;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
+	}
+}
 
 /* Feed input until the end marker or the input's end: 0, else an error. */
 static int feed_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
@@ -67,7 +76,7 @@ static int feed_until_end(const struct input *in, struct assemble *a, struct dum
 	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
 
 	while (r == 0) {
-		const ssize_t n = read_input(in->fd, in->buf, while_waiting);
+		const ssize_t n = read_input(in, while_waiting);
 		const uint64_t received = assemble_received(a);
 
 		if (n == -ECANCELED)
@@ -347,23 +356,17 @@ enum exit_status receive_stdio(const struct options *o)
 	return serve(transport, &setup);
 }
 
-bool receive_is_plain(int fd, int timeout_ms)
-{
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	char first;
-
-	return poll(&pfd, 1, timeout_ms) > 0 && recv(fd, &first, 1, MSG_PEEK) == 1 &&
-	       first == FLAT_SIGNATURE[0];
-}
-
 enum exit_status receive_connection(const struct options *o, int fd, const char *host)
 {
 	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
-	const struct input in = {.fd = fd, .name = host, .buf = buf};
+	const struct input in = {
+		.fd = fd, .name = host, .buf = buf, .timeout_ms = CONNECTION_SILENCE_MS};
+	struct options quiet = *o;
 	enum exit_status status = EXIT_FAILED;
 
+	quiet.progress = PROGRESS_NONE; /* there may be many of them */
 	if (buf)
-		status = receive_in_place(o, &in, host);
+		status = receive_in_place(&quiet, &in, host);
 	close(fd);
 	return status;
 }

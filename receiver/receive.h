@@ -2,8 +2,6 @@
 #ifndef RECEIVE_H
 #define RECEIVE_H
 
-#include <stdbool.h>
-
 #include "error.h"
 
 struct options;
@@ -16,10 +14,8 @@ enum exit_status receive_file(const struct options *options);
 /* `vmrecv --stdio`: a session over standard input and output. */
 enum exit_status receive_stdio(const struct options *options);
 
-/* Whether a connection's first byte, for which it waits, is that of a flattened stream. */
-bool receive_is_plain(int fd, int timeout_ms);
-
-/* Such a stream (takes `fd`), into a place of its own below --dir. */
+/* A flattened stream over a connection (takes `fd`), into a place of its own below --dir. It ends
+ * where nothing comes for ten minutes. */
 enum exit_status receive_connection(const struct options *options, int fd, const char *host);
 
 #endif

@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "log.h"
 #include "parse.h"
 #include "stop.h"
@@ -28,15 +28,9 @@ struct serving {
 	uint8_t *input;
 	struct error failure; /* of the session; code 0: none */
 	uint64_t begun_ms;
+	const char
+		*who; /* for the operator, while the store has no name for it; "": nobody knows */
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 /* What the session wants to say: 1 if some of it went out; *left_ret: whether some is left. */
 static int push(struct serving *s, bool *left_ret, struct error *err)
@@ -49,7 +43,7 @@ static int push(struct serving *s, bool *left_ret, struct error *err)
 		n = transport_send(s->transport, bytes, size_bytes, err);
 	if (n < 0)
 		return (int)n;
-	session_sent(s->session, (size_t)n, now_ms());
+	session_sent(s->session, (size_t)n, clock_ms());
 	*left_ret = (size_t)n < size_bytes;
 	return n > 0;
 }
@@ -63,7 +57,7 @@ static int pull(struct serving *s, struct error *err)
 		return error_set(err, -ECONNRESET, "the sender closed the link");
 	if (n <= 0)
 		return (int)n;
-	r = session_feed(s->session, s->input, (size_t)n, now_ms(), err);
+	r = session_feed(s->session, s->input, (size_t)n, clock_ms(), err);
 	return r < 0 ? r : 1;
 }
 
@@ -81,24 +75,27 @@ static int check_stop(struct serving *s, struct error *err)
 	return err->code;
 }
 
-/* Both ways, and wait where nothing moved. */
+/* Both ways, and wait where nothing moved. What has come is looked at before the time is: it may
+ * have come while a disk kept us. */
 static int turn(struct serving *s, struct error *err)
 {
-	const uint64_t now = now_ms(), tick_ms = session_next_tick_ms(s->session);
-	uint64_t wait_ms = WAIT_MS;
+	uint64_t wait_ms = WAIT_MS, now, tick_ms;
 	bool left = false;
 	int out, in, r = check_stop(s, err);
 
-	if (r == 0)
-		r = session_tick(s->session, now, err);
+	if (r < 0)
+		return r;
+	in = pull(s, err);
+	if (in < 0)
+		return in;
+	now = clock_ms();
+	r = session_tick(s->session, now, err);
 	if (r < 0)
 		return r;
 	out = push(s, &left, err);
-	if (out < 0)
-		return out;
-	in = pull(s, err);
 	if (in || out)
-		return MIN(in, 0);
+		return MIN(out, 0);
+	tick_ms = session_next_tick_ms(s->session);
 	wait_ms = tick_ms > now ? MIN(wait_ms, tick_ms - now) : 1;
 	r = transport_wait(s->transport, left, (int)wait_ms, &s->while_waiting, err);
 	return MIN(r, 0);
@@ -110,7 +107,7 @@ static int run(struct serving *s, const struct serve_setup *setup, struct error 
 	int r = 0;
 
 	if (setup->first_bytes)
-		r = session_feed(s->session, setup->first, setup->first_bytes, now_ms(), err);
+		r = session_feed(s->session, setup->first, setup->first_bytes, clock_ms(), err);
 	while (r == 0 && session_state(s->session) != SESSION_DONE)
 		r = turn(s, err);
 	return r;
@@ -119,11 +116,11 @@ static int run(struct serving *s, const struct serve_setup *setup, struct error 
 /* What is left to say, the reason of a failure among it. */
 static void say_goodbye(struct serving *s)
 {
-	const uint64_t until_ms = now_ms() + GOODBYE_MS;
+	const uint64_t until_ms = clock_ms() + GOODBYE_MS;
 	bool left = true;
 	struct error unused;
 
-	while (left && now_ms() < until_ms) {
+	while (left && clock_ms() < until_ms) {
 		if (push(s, &left, &unused) < 0)
 			return;
 		if (left && transport_wait(s->transport, true, WAIT_MS, NULL, &unused) < 0)
@@ -134,7 +131,7 @@ static void say_goodbye(struct serving *s)
 
 static void tell_complete(const struct serving *s, const struct store_result *res)
 {
-	const double seconds = (double)(now_ms() - s->begun_ms) / 1000;
+	const double seconds = (double)(clock_ms() - s->begun_ms) / 1000;
 	char size[16], time[24];
 
 	if (res->was_there) {
@@ -153,13 +150,14 @@ static void tell_complete(const struct serving *s, const struct store_result *re
 static enum exit_status tell_failed(const struct serving *s, const struct store_result *res)
 {
 	const struct error *err = &s->failure;
+	const char *who = *res->host ? res->host : s->who;
 	enum exit_status status = error_exit_status(err->code);
 
 	if (res->usable)
-		log_error("%s: %s; %s has %" PRIu64 " of %" PRIu64 " pages", res->host, err->msg,
+		log_error("%s: %s; %s has %" PRIu64 " of %" PRIu64 " pages", who, err->msg,
 			  res->path, res->pages - res->pages_missing, res->pages);
 	else
-		log_error("%s%s%s", res->host, *res->host ? ": " : "", err->msg);
+		log_error("%s%s%s", who, *who ? ": " : "", err->msg);
 	if (res->usable && status != EXIT_REFUSED)
 		return EXIT_INCOMPLETE;
 	/* Into a pipe, a stream that is cut short is the link's doing. */
@@ -170,6 +168,8 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 {
 	struct session_setup session = {
 		.ops = &store_ops,
+		.admit = setup->admit,
+		.admit_ctx = setup->admit_ctx,
 		.oneway = setup->oneway,
 		.timeout_ms = setup->timeout_ms,
 	};
@@ -184,9 +184,18 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 	return session_new(&session, s->begun_ms, &s->session, err);
 }
 
+static const char *who_is(const struct serve_setup *setup)
+{
+	const struct store_setup *store = &setup->store;
+
+	if (store->host && *store->host)
+		return store->host;
+	return store->peer && !setup->oneway ? store->peer : "";
+}
+
 enum exit_status serve(struct transport *transport, const struct serve_setup *setup)
 {
-	struct serving s = {.transport = transport, .begun_ms = now_ms()};
+	struct serving s = {.transport = transport, .begun_ms = clock_ms(), .who = who_is(setup)};
 	struct store_result res = {0};
 	enum exit_status status = EXIT_COMPLETE;
 	int r;

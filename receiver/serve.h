@@ -13,6 +13,8 @@ struct transport;
 
 struct serve_setup {
 	struct store_setup store;
+	session_admit_fn *admit; /* NULL: it may begin at once */
+	void *admit_ctx;
 	bool oneway;
 	uint32_t timeout_ms;  /* silence that breaks the link */
 	const uint8_t *first; /* bytes that were read already (borrowed) */

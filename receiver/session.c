@@ -18,6 +18,11 @@ enum {
 
 	/* What goes wrong on this link may go right on the next. */
 	RETRY_S = 1,
+	/* Where not even the queue has room. */
+	BUSY_RETRY_S = 30,
+
+	/* How often a session that waits asks whether its turn has come. */
+	QUEUE_MS = 200,
 };
 
 struct session {
@@ -26,6 +31,12 @@ struct session {
 	struct frame_reader in;
 	struct frame_writer out;
 	uint64_t heard_ms, said_ms;
+
+	struct hello hello;
+	uint8_t *hello_bytes; /* as it came, while it waits for its turn */
+	size_t hello_size_bytes;
+	int place; /* in the queue, as the sender was told */
+	uint64_t asked_ms;
 
 	bool probe;	     /* nothing is kept */
 	enum go_kind go;     /* what was said */
@@ -61,6 +72,7 @@ void session_free(struct session *s)
 	if (!s)
 		return;
 	segment_deinit(&s->buffer.segment);
+	free(s->hello_bytes);
 	frame_reader_deinit(&s->in);
 	frame_writer_deinit(&s->out);
 	free(s);
@@ -142,7 +154,8 @@ void session_abort(struct session *s, int code, uint32_t retry_after_s, const ch
 
 /* --- in ------------------------------------------------------------------------------------- */
 
-static int take_hello(struct session *s, const struct frame *f, struct error *err)
+/* HELLO's turn has come. */
+static int welcome(struct session *s, const struct frame *f, struct error *err)
 {
 	const struct session_setup *setup = &s->setup;
 	struct welcome welcome = {
@@ -150,21 +163,10 @@ static int take_hello(struct session *s, const struct frame *f, struct error *er
 		.timeout_ms = setup->timeout_ms,
 		.heartbeat_ms = setup->timeout_ms / HEARTBEATS,
 	};
-	struct hello hello;
 	struct done done;
 	struct outbuf payload;
-	int r = hello_get(f, &hello, err);
+	const int r = setup->ops->hello(setup->ctx, &s->hello, f, &welcome, &done, err);
 
-	if (r < 0)
-		return r;
-	if (hello.protocol_min > PROTOCOL_VERSION || hello.protocol_max < PROTOCOL_VERSION)
-		return error_set(err, -ENOTSUP, "protocol %d is spoken here", PROTOCOL_VERSION);
-	if (hello.oneway != setup->oneway)
-		return error_set(err, -EPROTO,
-				 hello.oneway ? "a session one way, where both are wanted"
-					      : "a session both ways, out of a pipe");
-	s->probe = hello.probe;
-	r = setup->ops->hello(setup->ctx, &hello, f, &welcome, &done, err);
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -174,6 +176,71 @@ static int take_hello(struct session *s, const struct frame *f, struct error *er
 	welcome_put(&payload, &welcome);
 	s->state = SESSION_OPEN;
 	return put(s, FRAME_WELCOME, &payload, err);
+}
+
+static int say_wait(struct session *s, int place, struct error *err)
+{
+	const struct wait wait = {.place = (uint32_t)place};
+	struct outbuf payload = frame_begin(&s->out);
+
+	s->place = place;
+	wait_put(&payload, &wait);
+	return put(s, FRAME_WAIT, &payload, err);
+}
+
+/* There is no room so far. What HELLO said is kept. */
+static int queue_up(struct session *s, const struct frame *f, int place, uint64_t now_ms,
+		    struct error *err)
+{
+	s->hello_bytes = malloc(f->payload_bytes);
+	if (!s->hello_bytes)
+		return error_set(err, -ENOMEM, "out of memory for a session");
+	memcpy(s->hello_bytes, f->payload, f->payload_bytes);
+	s->hello_size_bytes = f->payload_bytes;
+	s->state = SESSION_QUEUED;
+	s->asked_ms = now_ms;
+	return say_wait(s, place, err);
+}
+
+static int admit(struct session *s, struct error *err)
+{
+	const struct session_setup *setup = &s->setup;
+
+	return setup->admit ? setup->admit(setup->admit_ctx, s->probe, err) : 0;
+}
+
+static int take_hello(struct session *s, const struct frame *f, uint64_t now_ms, struct error *err)
+{
+	struct hello *hello = &s->hello;
+	int r = hello_get(f, hello, err);
+
+	if (r < 0)
+		return r;
+	if (hello->protocol_min > PROTOCOL_VERSION || hello->protocol_max < PROTOCOL_VERSION)
+		return error_set(err, -ENOTSUP, "protocol %d is spoken here", PROTOCOL_VERSION);
+	if (hello->oneway != s->setup.oneway)
+		return error_set(err, -EPROTO,
+				 hello->oneway ? "a session one way, where both are wanted"
+					       : "a session both ways, out of a pipe");
+	s->probe = hello->probe;
+	r = admit(s, err);
+	if (r > 0)
+		return queue_up(s, f, r, now_ms, err);
+	return r < 0 ? r : welcome(s, f, err);
+}
+
+/* Whether the turn has come of a session that waits. */
+static int ask_again(struct session *s, uint64_t now_ms, struct error *err)
+{
+	const struct frame f = {.type = FRAME_HELLO,
+				.payload = s->hello_bytes,
+				.payload_bytes = s->hello_size_bytes};
+	const int r = admit(s, err);
+
+	s->asked_ms = now_ms;
+	if (r == 0)
+		return welcome(s, &f, err);
+	return r < 0 || r == s->place ? MIN(r, 0) : say_wait(s, r, err);
 }
 
 static int take_attach(struct session *s, const struct frame *f, struct error *err)
@@ -336,7 +403,7 @@ static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms,
 		return error_set(err, -EPROTO, "%s out of turn", frame_name(f->type));
 	switch ((enum frame_type)f->type) {
 	case FRAME_HELLO:
-		return take_hello(s, f, err);
+		return take_hello(s, f, now_ms, err);
 	case FRAME_ATTACH:
 		return take_attach(s, f, err);
 	case FRAME_TOTALS:
@@ -357,12 +424,15 @@ static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms,
 /* Tell the sender why it ends. What broke on the way, or on this disk, may go well another time. */
 static void say_failure(struct session *s, const struct error *err)
 {
-	const bool early = s->state == SESSION_HELLO;
+	const bool early = s->state <= SESSION_QUEUED;
 	const bool final = err->code == -EACCES || err->code == -ENOSPC || err->code == -EDQUOT ||
 			   err->code == -EFBIG || err->code == -ENOTSUP;
 
 	say_farewell(s, early ? FRAME_REFUSE : FRAME_ABORT, s->mismatch ? -ESTALE : err->code,
-		     final ? 0 : RETRY_S, err->msg);
+		     final		    ? 0
+		     : err->code == -EAGAIN ? BUSY_RETRY_S
+					    : RETRY_S,
+		     err->msg);
 }
 
 int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uint64_t now_ms,
@@ -400,18 +470,20 @@ static bool may_beat(const struct session *s)
 
 int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 {
+	int r = 0;
+
 	if (s->setup.oneway || s->state == SESSION_DONE)
 		return 0;
 	if (now_ms - s->heard_ms >= s->setup.timeout_ms)
 		return error_set(err, -ETIMEDOUT, "nothing came for %" PRIu32 " s",
 				 s->setup.timeout_ms / 1000);
-	if (s->acked < s->checkpoint && now_ms - s->acked_ms >= ACK_MS) {
-		const int r = acknowledge(s, now_ms, err);
-
-		if (r < 0) {
-			say_failure(s, err);
-			return r;
-		}
+	if (s->acked < s->checkpoint && now_ms - s->acked_ms >= ACK_MS)
+		r = acknowledge(s, now_ms, err);
+	else if (s->state == SESSION_QUEUED && now_ms - s->asked_ms >= QUEUE_MS)
+		r = ask_again(s, now_ms, err);
+	if (r < 0) {
+		say_failure(s, err);
+		return r;
 	}
 	if (!may_beat(s) || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
 		return 0;
@@ -429,6 +501,8 @@ uint64_t session_next_tick_ms(const struct session *s)
 		next_ms = MIN(next_ms, s->said_ms + s->setup.timeout_ms / HEARTBEATS);
 	if (s->acked < s->checkpoint)
 		next_ms = MIN(next_ms, s->acked_ms + ACK_MS);
+	if (s->state == SESSION_QUEUED)
+		next_ms = MIN(next_ms, s->asked_ms + QUEUE_MS);
 	return next_ms;
 }
 

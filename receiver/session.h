@@ -3,7 +3,7 @@
  * out, the time is told. What the frames ask for is done by a table of operations. docs/PROTOCOL.md
  * has the dialogue.
  *
- *   HELLO ─► OPEN (attachments) ─► GOING (data, checkpoints) ─► DONE
+ *   HELLO ─► [QUEUED] ─► OPEN (attachments) ─► GOING (data, checkpoints) ─► DONE
  *
  * A failure of any call ends the session; what is to be said to the sender about it is then among
  * the output.
@@ -20,10 +20,11 @@
 struct session;
 
 enum session_state {
-	SESSION_HELLO, /* awaited */
-	SESSION_OPEN,  /* welcomed */
-	SESSION_GOING, /* GO was said */
-	SESSION_DONE,  /* the dump is complete and durable, and the sender is told */
+	SESSION_HELLO,	/* awaited */
+	SESSION_QUEUED, /* its turn hasn't come: WAIT was said */
+	SESSION_OPEN,	/* welcomed */
+	SESSION_GOING,	/* GO was said */
+	SESSION_DONE,	/* the dump is complete and durable, and the sender is told */
 };
 
 /*
@@ -56,9 +57,17 @@ struct session_ops {
 		   struct done *done_ret, struct error *err);
 };
 
+/*
+ * Whether a session may begin, asked at HELLO and then every moment: 0, or its place in the queue
+ * (1: the next). Fails if it may not: for good (-EACCES), or because the queue is full (-EAGAIN).
+ */
+typedef int session_admit_fn(void *ctx, bool probe, struct error *err);
+
 struct session_setup {
 	const struct session_ops *ops; /* borrowed */
 	void *ctx;
+	session_admit_fn *admit; /* NULL: all may */
+	void *admit_ctx;
 	bool oneway;	     /* nothing can be said: HELLO has to say oneway, too */
 	uint32_t timeout_ms; /* no byte for so long breaks the link; until HELLO is whole, so long
 				altogether. Heartbeats are a quarter of it */

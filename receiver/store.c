@@ -37,7 +37,7 @@ enum {
 
 struct store {
 	struct store_setup setup;
-	char host[65];
+	char host[HOST_NAME_ROOM];
 	char place[3900]; /* the directory of the dump; "" of a file */
 	char *base;	  /* path of the dump */
 	struct meta meta;
@@ -123,6 +123,14 @@ char *store_name(char out[static 65], const char *text)
 	else if (*out == '.')
 		*out = '_';
 	return out;
+}
+
+/* What was proved is never changed: no two hosts may share a directory. */
+static int judge_host(const char *host, struct error *err)
+{
+	return host_name_is_good(host)
+		       ? 0
+		       : error_set(err, -EACCES, "\"%.60s\" isn't a host's name", host);
 }
 
 /* A directory below `at`, made if need be; never by way of a symbolic link. */
@@ -241,12 +249,16 @@ static int open_host(const char *dir, const char *host, struct error *err)
 
 int store_make_place(const struct store_setup *setup, char path_ret[static 4096], struct error *err)
 {
-	char host[65], name[256];
-	AUTO_CLOSE int host_fd = open_host(setup->dir, store_name(host, setup->host), err);
-	const int r = host_fd < 0 ? host_fd : make_place(host_fd, name, err);
+	AUTO_CLOSE int host_fd = -1;
+	char name[256];
+	int r = judge_host(setup->host, err);
 
+	if (r < 0)
+		return r;
+	host_fd = open_host(setup->dir, setup->host, err);
+	r = host_fd < 0 ? host_fd : make_place(host_fd, name, err);
 	if (r == 0)
-		snprintf(path_ret, 4096, "%.3700s/%s/%s/", setup->dir, host, name);
+		snprintf(path_ret, 4096, "%.3500s/%s/%s/", setup->dir, setup->host, name);
 	return r;
 }
 
@@ -346,26 +358,46 @@ static int begin_again(struct store *s, const struct frame *hello, struct error 
 	return begin_new(s, hello, err);
 }
 
+/* Whom a dump belongs to: who has proved it, or else whom the sender says. */
+static int name_host(struct store *s, const struct hello *hello, struct error *err)
+{
+	int r = 0;
+
+	if (!s->setup.host)
+		store_name(s->host, hello->host);
+	else if ((r = judge_host(s->setup.host, err)) == 0)
+		snprintf(s->host, sizeof(s->host), "%s", s->setup.host);
+	memcpy(s->result.host, s->host, sizeof(s->result.host));
+	return r;
+}
+
+/* Whether a dump could be taken, of which nothing is left. */
+static int probe(const struct store *s, struct welcome *welcome_ret, struct error *err)
+{
+	const char *dir = s->setup.dir;
+	AUTO_CLOSE int fd = dir ? open_root(dir, err) : -1;
+
+	if (dir && fd < 0)
+		return fd;
+	if (dir && faccessat(fd, ".", W_OK, 0) < 0)
+		return error_sys(err, "%s", dir);
+	welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
+	return 0;
+}
+
 static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
 		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
 {
 	struct store *s = ctx;
 	const struct store_setup *setup = &s->setup;
-	int r;
+	int r = name_host(s, hello, err);
 
-	store_name(s->host, setup->host ? setup->host : hello->host);
-	snprintf(welcome_ret->host, sizeof(welcome_ret->host), "%s", s->host);
-	snprintf(s->result.host, sizeof(s->result.host), "%s", s->host);
-	if (hello->probe) {
-		AUTO_CLOSE int fd = setup->dir ? open_root(setup->dir, err) : -1;
-
-		if (setup->dir && fd < 0)
-			return fd;
-		if (setup->dir && faccessat(fd, ".", W_OK, 0) < 0)
-			return error_sys(err, "%s", setup->dir);
-		welcome_ret->free_bytes = free_bytes(setup->dir ? setup->dir : ".");
-		return 0;
-	}
+	if (r < 0)
+		return r;
+	snprintf(welcome_ret->host, sizeof(welcome_ret->host), "%.*s",
+		 (int)sizeof(welcome_ret->host) - 1, s->host);
+	if (hello->probe)
+		return probe(s, welcome_ret, err);
 	s->result.begun = true;
 	r = setup->dir ? go_to_place(s, hello, err) : 0;
 	if (r < 0)

@@ -17,17 +17,19 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "hostname.h"
 #include "session.h"
 
 struct store;
 
 struct store_setup {
-	const char *dir;   /* NULL: a file */
-	const char *file;  /* NULL: a directory */
-	const char *host;  /* whom the sender has proved to be; NULL: it is taken at its word */
-	const char *proof; /* how: "certificate", "address", …; for meta.json */
-	const char *peer;  /* where from; for meta.json */
-	bool force;	   /* replace FILE */
+	const char *dir;	 /* NULL: a file */
+	const char *file;	 /* NULL: a directory */
+	const char *host;	 /* whom the sender has proved to be, taken as it is or not at all
+				    (host_name_is_good()); NULL: it is taken at its word */
+	const char *proof;	 /* how: "certificate", "address", …; for meta.json */
+	const char *peer;	 /* where from; for meta.json */
+	bool force;		 /* replace FILE */
 	uint64_t max_size_bytes; /* 0: what the dump's header makes plausible, and the free space */
 };
 
@@ -51,7 +53,7 @@ struct store_result {
 	uint64_t pages, pages_missing, pages_lost;
 	uint64_t stream_bytes, file_bytes;
 	char path[4096]; /* of the dump, or its part */
-	char host[65];
+	char host[HOST_NAME_ROOM];
 };
 
 /*
@@ -72,7 +74,8 @@ NODISCARD int store_make_place(const struct store_setup *setup, char path_ret[st
 			       struct error *err);
 
 /*
- * A part of a path that any peer may choose: at most 64 of [A-Za-z0-9._-], other characters become
+ * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-],
+ * other characters become
  * '_'; "unknown" where nothing but dots is left. Returns `out`.
  */
 char *store_name(char out[static 65], const char *text);

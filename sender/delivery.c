@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "digest.h"
 #include "dumpfile.h"
 #include "entropy.h"
@@ -181,6 +182,25 @@ static int connect_transport(struct delivery *d, struct destination *to,
 	}
 }
 
+/* As long as the receiver has no place for us: it may be long, after a power cut of many machines.
+ */
+static int wait_in_queue(struct delivery *d, struct error *err)
+{
+	struct upload *session = link_session(d->link);
+	uint32_t told = 0;
+	int r = 0;
+
+	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
+		if (upload_place(session) != told) {
+			told = upload_place(session);
+			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
+				 d->current->url.text, told);
+		}
+		r = link_turn(d->link, err);
+	}
+	return r;
+}
+
 /* A session with a server, as far as WELCOME. */
 static int open_link(struct delivery *d, struct destination *to, bool probe, struct error *err)
 {
@@ -206,7 +226,8 @@ static int open_link(struct delivery *d, struct destination *to, bool probe, str
 	d->current = to;
 	d->acked = 0;
 	d->result.links++;
-	return link_await(d->link, UPLOAD_QUEUED, err);
+	r = link_await(d->link, UPLOAD_HELLO, err);
+	return r < 0 ? r : wait_in_queue(d, err);
 }
 
 static bool is_server(const struct destination *to)

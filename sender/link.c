@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "clock.h"
 #include "transport.h"
 
 enum {
@@ -35,14 +35,6 @@ struct link {
 	bool oneway;
 	uint8_t input[INPUT_BYTES];
 };
-
-uint64_t clock_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 int link_new(struct transport *transport, const struct upload_setup *session,
 	     const struct link_setup *setup, struct link **l_ret, struct error *err)
@@ -216,7 +208,7 @@ static int pause_until(struct link *l, bool blocked, struct error *err)
 }
 
 /* Both ways; wait if nothing moved. */
-static int turn(struct link *l, struct error *err)
+int link_turn(struct link *l, struct error *err)
 {
 	bool blocked;
 	const int r = move(l, &blocked, err);
@@ -229,7 +221,7 @@ int link_await(struct link *l, enum upload_state state, struct error *err)
 	int r = 0;
 
 	while (r == 0 && upload_state(l->session) <= state)
-		r = turn(l, err);
+		r = link_turn(l, err);
 	return r;
 }
 
@@ -240,7 +232,7 @@ static int drain(struct link *l, struct error *err)
 	int r;
 
 	do {
-		r = turn(l, err);
+		r = link_turn(l, err);
 		upload_output(l->session, &pending);
 	} while (r == 0 && pending > LOW_WATER_BYTES);
 	return r;

@@ -21,9 +21,6 @@ struct link_setup {
 	uint64_t deadline_ms;	 /* clock_ms() at which all waiting ends; 0: never */
 };
 
-/* Milliseconds of a clock that only goes forward. */
-uint64_t clock_ms(void);
-
 /* Takes `transport`, whatever comes back. The session begins. */
 NODISCARD int link_new(struct transport *transport, const struct upload_setup *session,
 		       const struct link_setup *setup, struct link **l_ret, struct error *err);
@@ -40,6 +37,9 @@ NODISCARD int link_pump(struct link *l, struct error *err);
  * UPLOAD_ENDING). Fails -ECANCELED or -ETIME (the deadline), too.
  */
 NODISCARD int link_await(struct link *l, enum upload_state state, struct error *err);
+
+/* The same for a moment, or until something has come or gone. */
+NODISCARD int link_turn(struct link *l, struct error *err);
 
 /* Hand over all of it, waiting where there is no room. Fails as link_await(). */
 NODISCARD int link_attach(struct link *l, const char *name, const uint8_t *bytes,

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "delivery.h"
 #include "dump.h"
 #include "dumpfile.h"
 #include "identity.h"
 #include "io.h"
 #include "kmodel.h"
-#include "link.h"
 #include "log.h"
 #include "meminfo.h"
 #include "options.h"

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "link.h"
+#include "clock.h"
 
 enum {
 	/* A command's status comes just behind the end of its output, if at all. */

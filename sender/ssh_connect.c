@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "known_hosts.h"
-#include "link.h"
+#include "clock.h"
 #include "ssh_channel.h"
 #include "ssh_steps.h"
 

@@ -20,6 +20,7 @@ struct upload {
 	struct hello hello;
 	struct welcome welcome;
 	struct go go;
+	uint32_t place;	     /* in the queue */
 	uint64_t acked;	     /* checkpoints */
 	uint64_t checkpoint; /* sent */
 	uint64_t stream_off;
@@ -104,9 +105,11 @@ static int take_wait(struct upload *u, const struct frame *f, struct error *err)
 	struct wait wait;
 	const int r = wait_get(f, &wait, err);
 
-	if (r == 0)
-		u->state = UPLOAD_QUEUED;
-	return r;
+	if (r < 0)
+		return r;
+	u->place = wait.place;
+	u->state = UPLOAD_QUEUED;
+	return 0;
 }
 
 /* REFUSE, and ABORT of the receiver. */
@@ -440,6 +443,11 @@ const struct go *upload_go(const struct upload *u)
 uint64_t upload_acked(const struct upload *u)
 {
 	return u->acked;
+}
+
+uint32_t upload_place(const struct upload *u)
+{
+	return u->place;
 }
 
 const char *upload_done_name(const struct upload *u)

@@ -79,6 +79,8 @@ const char *upload_noise(const struct upload *u);
 const struct welcome *upload_welcome(const struct upload *u);
 const struct go *upload_go(const struct upload *u);
 uint64_t upload_acked(const struct upload *u);
+/* While it is QUEUED: the place in the queue, 1 for the next. */
+uint32_t upload_place(const struct upload *u);
 const char *upload_done_name(const struct upload *u);
 /* Bytes of the stream given to upload_data(), and where the receiver is by its heartbeats. */
 uint64_t upload_stream_off(const struct upload *u);

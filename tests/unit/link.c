@@ -15,6 +15,7 @@
 
 #include "../../receiver/session.h"
 #include "../../sender/link.h"
+#include "clock.h"
 #include "transport.h"
 
 enum { TIMEOUT_MS = 60000 };

@@ -23,6 +23,8 @@ struct fake {
 	struct stream data; /* what came */
 	struct hello hello;
 	size_t synced; /* checkpoints before the last sync */
+	int place;     /* in the queue; < 0: none is to be had */
+	bool asked_for_probe;
 };
 
 static int call(struct fake *f, enum op op, struct error *err)
@@ -96,6 +98,14 @@ static const struct session_ops fake_ops = {
 	.end = fake_end,
 };
 
+static int fake_admit(void *ctx, bool probe, struct error *err)
+{
+	struct fake *f = ctx;
+
+	f->asked_for_probe = probe;
+	return f->place < 0 ? error_set(err, f->place, "the test's reason") : f->place;
+}
+
 /* --- a sender ------------------------------------------------------------------------------- */
 
 static struct tinysession tiny;
@@ -112,7 +122,13 @@ struct talk {
 static void talk_init(struct talk *t, bool oneway)
 {
 	const struct session_setup setup = {
-		.ops = &fake_ops, .ctx = &t->fake, .oneway = oneway, .timeout_ms = TIMEOUT_MS};
+		.ops = &fake_ops,
+		.ctx = &t->fake,
+		.admit = fake_admit,
+		.admit_ctx = &t->fake,
+		.oneway = oneway,
+		.timeout_ms = TIMEOUT_MS,
+	};
 
 	*t = (struct talk){.now_ms = 5000};
 	frame_reader_init(&t->in, false);
@@ -241,6 +257,11 @@ static int say_abort(struct talk *t, enum reason reason)
 /* As far as a state. */
 static void reach(struct talk *t, enum session_state state)
 {
+	if (state == SESSION_QUEUED) {
+		t->fake.place = 2;
+		assert_int_equal(say_hello(t, &tiny.hello), 0);
+		assert_int_equal(hear(t).type, FRAME_WAIT);
+	}
 	if (state >= SESSION_OPEN) {
 		assert_int_equal(say_hello(t, &tiny.hello), 0);
 		assert_int_equal(hear(t).type, FRAME_WELCOME);
@@ -404,6 +425,7 @@ static void test_turns(void **state UNUSED)
 {
 	static const uint8_t good[][4] = {
 		[SESSION_HELLO] = {FRAME_HELLO, FRAME_HEARTBEAT, FRAME_ABORT},
+		[SESSION_QUEUED] = {FRAME_HEARTBEAT, FRAME_ABORT},
 		[SESSION_OPEN] = {FRAME_ATTACH, FRAME_TOTALS, FRAME_HEARTBEAT, FRAME_ABORT},
 		[SESSION_GOING] = {FRAME_DATA, FRAME_CHECKPOINT, FRAME_END, FRAME_HEARTBEAT},
 	};
@@ -428,7 +450,7 @@ static void test_turns(void **state UNUSED)
 			if (r == -EPROTO)
 				assert_non_null(strstr(t.err.msg, "out of turn"));
 			if (r < 0 && type != FRAME_ABORT)
-				says_farewell(&t, at == SESSION_HELLO ? FRAME_REFUSE : FRAME_ABORT,
+				says_farewell(&t, at <= SESSION_QUEUED ? FRAME_REFUSE : FRAME_ABORT,
 					      REASON_PROTOCOL, 1);
 			else
 				assert_int_equal(hear(&t).type, 0);
@@ -851,6 +873,83 @@ static void test_heartbeats(void **state UNUSED)
 	}
 }
 
+static uint32_t hear_wait(struct talk *t)
+{
+	const struct frame f = hear(t);
+	struct wait wait;
+
+	assert_int_equal(f.type, FRAME_WAIT);
+	assert_int_equal(wait_get(&f, &wait, &t->err), 0);
+	return wait.place;
+}
+
+static void test_queue(void **state UNUSED)
+{
+	struct talk t;
+
+	talk_init(&t, false);
+	t.fake.place = 3;
+	assert_int_equal(say_hello(&t, &tiny.hello), 0);
+	assert_int_equal(session_state(t.s), SESSION_QUEUED);
+	assert_int_equal(hear_wait(&t), 3);
+	assert_false(t.fake.asked_for_probe);
+	/* It asks again by itself, and tells what has changed. */
+	t.now_ms = session_next_tick_ms(t.s);
+	assert_int_equal(tick(&t), 0);
+	assert_int_equal(hear(&t).type, 0);
+	t.fake.place = 1;
+	t.now_ms = session_next_tick_ms(t.s);
+	assert_int_equal(tick(&t), 0);
+	assert_int_equal(hear_wait(&t), 1);
+	assert_int_equal(t.fake.calls[OP_HELLO], 0);
+	/* Its turn: what HELLO said is remembered. */
+	t.fake.place = 0;
+	t.now_ms = session_next_tick_ms(t.s);
+	assert_int_equal(tick(&t), 0);
+	assert_int_equal(hear(&t).type, FRAME_WELCOME);
+	assert_int_equal(t.fake.calls[OP_HELLO], 1);
+	assert_string_equal(t.fake.hello.host, tiny.hello.host);
+	assert_memory_equal(t.fake.hello.dump_id, tiny.hello.dump_id, DIGEST_BYTES);
+	assert_int_equal(say_totals(&t), 0);
+	assert_int_equal(hear(&t).type, FRAME_GO);
+	talk_deinit(&t);
+
+	/* While it waits, both sides show that they are there. */
+	talk_init(&t, false);
+	reach(&t, SESSION_QUEUED);
+	for (unsigned beats = 0; beats < 10;) {
+		t.now_ms = session_next_tick_ms(t.s);
+		assert_int_equal(tick(&t), 0);
+		beats += hear(&t).type == FRAME_HEARTBEAT;
+		if (t.now_ms % BEAT_MS == 0)
+			assert_int_equal(say_number(&t, FRAME_HEARTBEAT, 0), 0);
+	}
+	/* It may be sent away all the same. */
+	t.fake.place = -EACCES;
+	t.now_ms = session_next_tick_ms(t.s);
+	assert_int_equal(tick(&t), -EACCES);
+	says_farewell(&t, FRAME_REFUSE, REASON_POLICY, 0);
+	talk_deinit(&t);
+}
+
+static void test_no_room(void **state UNUSED)
+{
+	struct hello probe = tiny.hello;
+	struct talk t;
+
+	talk_init(&t, false);
+	t.fake.place = -EAGAIN;
+	assert_int_equal(say_hello(&t, &tiny.hello), -EAGAIN);
+	says_farewell(&t, FRAME_REFUSE, REASON_BUSY, 30);
+	talk_deinit(&t);
+
+	talk_init(&t, false);
+	probe.probe = true;
+	assert_int_equal(say_hello(&t, &probe), 0);
+	assert_true(t.fake.asked_for_probe);
+	talk_deinit(&t);
+}
+
 static void test_silence(void **state UNUSED)
 {
 	for (int at = SESSION_HELLO; at <= SESSION_GOING; at++) {
@@ -960,6 +1059,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "session: acknowledges what is durable, once a second", test_acks, NULL);
 	unit_add(&u, "session: doesn't acknowledge what isn't", test_failed_sync, NULL);
 	unit_add(&u, "session: beats, but doesn't heap up beats", test_heartbeats, NULL);
+	unit_add(&u, "session: waits for its turn", test_queue, NULL);
+	unit_add(&u, "session: is sent away where the queue is full", test_no_room, NULL);
 	unit_add(&u, "session: ends in silence", test_silence, NULL);
 	unit_add(&u, "session: is patient with a slow link", test_trickle, NULL);
 	unit_add(&u, "session: says nothing one way", test_oneway, NULL);
