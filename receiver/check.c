@@ -1,14 +1,20 @@
-/* `vmrecv --check`: verifies each file and tells what came of it.
- * Knows of dumps only what verify.h says. */
+/* `vmrecv --check`: verifies each file, by its segments too if they are there, and tells what came
+ * of it. Knows of dumps only what verify.h and extents.h say. */
 #include "check.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "dump.h"
 #include "escape.h"
+#include "extents.h"
+#include "journal.h"
 #include "options.h"
 #include "progress.h"
 #include "verify.h"
@@ -40,13 +46,52 @@ static int verify_file(const struct options *o, const struct dump *d, struct ver
 	return r;
 }
 
+/* What FILE.segments says of it, if it is there. */
+struct proof {
+	bool there;
+	struct extents_proof extents;
+};
+
+/* 0 also if there is none. */
+static int prove_file(const char *path, struct proof *proof, struct error *err)
+{
+	AUTO_FREE char *journal = journal_path_of(path);
+	const size_t len = strlen(path);
+	const bool part = len > 5 && strcmp(path + len - 5, ".part") == 0;
+	int r;
+
+	if (!journal)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (access(journal, F_OK) < 0)
+		return 0;
+	r = extents_check_file(path, part, journal, &proof->extents, err);
+	proof->there = r == 0;
+	return r < 0 ? error_prefix(err, "by %s", journal) : 0;
+}
+
+/* ", as it was sent: digest ..." behind what is right. */
+static const char *proof_text(char *out, size_t out_bytes, const struct proof *proof)
+{
+	char hex[DIGEST_HEX_ROOM];
+
+	*out = '\0';
+	if (proof->there)
+		snprintf(out, out_bytes,
+			 proof->extents.whole
+				 ? "; as it was sent: digest %s"
+				 : "; as far as its segments go as it was sent: digest %s",
+			 digest_hex(hex, proof->extents.digest));
+	return out;
+}
+
 static enum exit_status tell(const struct options *o, const char *path, const struct dump *d,
-			     const struct verify_result *res)
+			     const struct verify_result *res, const struct proof *proof)
 {
 	const bool marked = dump_header(d)->status & KDUMP_INCOMPLETE;
-	char name[PATH_MAX];
+	char name[PATH_MAX], proved[64 + DIGEST_HEX_ROOM];
 
 	escape_text(name, sizeof(name), path);
+	proof_text(proved, sizeof(proved), proof);
 	for (size_t i = 0; i < res->kept; i++)
 		log_error("%s: %s", name, res->problems[i].text);
 	if (res->problem_count > res->kept)
@@ -66,13 +111,13 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 	}
 	if (res->missing > 0 || marked) {
 		printf("%s: incomplete: %" PRIu64 " of %" PRIu64
-		       " pages are missing%s, the rest is right\n",
+		       " pages are missing%s, the rest is right%s\n",
 		       name, res->missing, res->pages,
-		       marked ? "" : " (though the header doesn't say so)");
+		       marked ? "" : " (though the header doesn't say so)", proved);
 		return EXIT_INCOMPLETE;
 	}
 	if (o->shown >= LOG_NOTE)
-		printf("%s: complete: %" PRIu64 " pages, all right\n", name, res->pages);
+		printf("%s: complete: %" PRIu64 " pages, all right%s\n", name, res->pages, proved);
 	return EXIT_COMPLETE;
 }
 
@@ -80,6 +125,7 @@ static enum exit_status check_file(const struct options *o, const char *path)
 {
 	AUTO(dump_free) struct dump *d = NULL;
 	struct verify_result result = {0};
+	struct proof proof = {0};
 	struct error err;
 	int r = dump_open(path, &d, &err);
 
@@ -89,7 +135,16 @@ static enum exit_status check_file(const struct options *o, const char *path)
 		log_error("%s: %s", path, err.msg);
 		return EXIT_FAILED;
 	}
-	return tell(o, path, d, &result);
+	r = prove_file(path, &proof, &err);
+	if (r < 0) {
+		char name[PATH_MAX];
+
+		log_error("%s: %s", path, err.msg);
+		printf("%s: corrupt: it isn't what was sent\n",
+		       escape_text(name, sizeof(name), path));
+		return EXIT_FAILED;
+	}
+	return tell(o, path, d, &result, &proof);
 }
 
 /* A corrupt dump is worse than an incomplete one, and that worse than none of both. */

@@ -13,6 +13,7 @@
 #include "dumpfile.h"
 #include "io.h"
 #include "journal.h"
+#include "kdump.h"
 #include "ranges.h"
 
 enum { READ_BYTES = 256 << 10 };
@@ -22,6 +23,7 @@ struct source {
 	struct dumpfile *df; /* NULL: fd */
 	int fd;
 	uint64_t size_bytes; /* of the file */
+	bool without_bit;    /* the incomplete bit of the main header reads as 0 */
 };
 
 static struct source source_of(struct dumpfile *df)
@@ -40,6 +42,8 @@ static int read_source(const struct source *s, uint64_t off, uint8_t *buf, size_
 	if (n < 0)
 		return error_set(err, (int)n, "read at %" PRIu64 ": %s", off, strerror((int)-n));
 	memset(buf + n, 0, size_bytes - (size_t)n);
+	if (s->without_bit && off == 0 && size_bytes > KDUMP_STATUS_OFFSET)
+		buf[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
 	return 0;
 }
 
@@ -99,6 +103,7 @@ struct walk {
 	uint64_t count;		  /* segments to look at */
 	uint64_t headers;	  /* how often the main header was written */
 	uint64_t segment, header; /* seen so far */
+	bool part;		  /* a file whose incomplete bit may be ours */
 };
 
 static int count_headers(void *ctx, const struct segment *segment, struct error *err UNUSED)
@@ -129,6 +134,14 @@ static int cover(struct walk *w, const struct extent *e, struct error *err)
 	return r < 0 ? r : 1;
 }
 
+static int compare_without_bit(const struct walk *w, const struct extent *e, struct error *err)
+{
+	struct source source = w->source;
+
+	source.without_bit = true;
+	return compare(&source, w->digester, e, w->buf, err);
+}
+
 static int verify_segment(void *ctx, const struct segment *segment, struct error *err)
 {
 	struct walk *w = ctx;
@@ -141,6 +154,8 @@ static int verify_segment(void *ctx, const struct segment *segment, struct error
 
 		if (r > 0) {
 			r = compare(&w->source, w->digester, e, w->buf, err);
+			if (r == 0 && e->off == 0 && w->part)
+				r = compare_without_bit(w, e, err);
 			if (r == 0)
 				return differs(e, err);
 		}
@@ -251,8 +266,8 @@ int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off, s
 	return r;
 }
 
-static int check_file(struct walk *w, const char *journal_path,
-		      uint8_t digest_ret[static DIGEST_BYTES], struct error *err)
+static int check_file(struct walk *w, const char *journal_path, struct extents_proof *proof_ret,
+		      struct error *err)
 {
 	struct journal_facts facts;
 	int r = journal_read(journal_path, &facts, count_headers, w, err);
@@ -261,19 +276,21 @@ static int check_file(struct walk *w, const char *journal_path,
 		r = journal_read(journal_path, &facts, verify_segment, w, err);
 	if (r < 0)
 		return r;
-	if (!facts.whole)
-		return error_set(err, -ENODATA, "%s has no end", journal_path);
-	memcpy(digest_ret, facts.chain, DIGEST_BYTES);
+	proof_ret->segments = facts.cursor.segment;
+	/* Without END it was published just before that was noted. */
+	proof_ret->whole =
+		facts.whole || (facts.cursor.segment && facts.cursor.chunk == CURSOR_AT_END);
+	memcpy(proof_ret->digest, facts.chain, DIGEST_BYTES);
 	return 0;
 }
 
-int extents_check_file(const char *path, const char *journal_path,
-		       uint8_t digest_ret[static DIGEST_BYTES], struct error *err)
+int extents_check_file(const char *path, bool part, const char *journal_path,
+		       struct extents_proof *proof_ret, struct error *err)
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	AUTO(digester_free) struct digester *digester = NULL;
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	struct walk w = {.buf = buf, .count = UINT64_MAX};
+	struct walk w = {.buf = buf, .count = UINT64_MAX, .part = part};
 	struct stat st;
 	int r;
 
@@ -287,7 +304,7 @@ int extents_check_file(const char *path, const char *journal_path,
 	w.source = (struct source){.fd = fd, .size_bytes = (uint64_t)st.st_size};
 	w.digester = digester;
 	ranges_init(&w.covered);
-	r = check_file(&w, journal_path, digest_ret, err);
+	r = check_file(&w, journal_path, proof_ret, err);
 	ranges_deinit(&w.covered);
 	return r;
 }

@@ -5,6 +5,7 @@
 #ifndef EXTENTS_H
 #define EXTENTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -33,9 +34,18 @@ NODISCARD int extents_verify_first(struct journal *j, struct dumpfile *df, struc
 NODISCARD int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
 			      struct error *err);
 
-/* Verify a complete file by its journal: the digest is what it comes to. Fails as the above,
- * -ENODATA (the journal has no end). */
-NODISCARD int extents_check_file(const char *path, const char *journal_path,
-				 uint8_t digest_ret[static DIGEST_BYTES], struct error *err);
+/* What a journal proves of a file. */
+struct extents_proof {
+	uint64_t segments;	      /* that are as they were sent */
+	bool whole;		      /* and there are no more of them */
+	uint8_t digest[DIGEST_BYTES]; /* D(segments), made from the file */
+};
+
+/*
+ * Verify a file by its journal. Of a `part`, the incomplete bit in the main header may be the
+ * receiver's own. Fails -EBADMSG where the file differs, or as journal_read().
+ */
+NODISCARD int extents_check_file(const char *path, bool part, const char *journal_path,
+				 struct extents_proof *proof_ret, struct error *err);
 
 #endif

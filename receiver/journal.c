@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -175,6 +176,18 @@ int journal_read(const char *path, struct journal_facts *facts_ret, journal_segm
 	if (r == 0)
 		*facts_ret = rd.facts;
 	return r;
+}
+
+char *journal_path_of(const char *file)
+{
+	static const char part[] = ".part";
+	const size_t len = strlen(file), part_len = sizeof(part) - 1;
+	const bool is_part = len > part_len && strcmp(file + len - part_len, part) == 0;
+	char *path;
+
+	if (asprintf(&path, "%.*s.segments", (int)(is_part ? len - part_len : len), file) < 0)
+		return NULL;
+	return path;
 }
 
 /* --- writing -------------------------------------------------------------------------------- */

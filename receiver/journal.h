@@ -39,6 +39,9 @@ typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct 
 NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 
+/* The path of the journal of FILE, or of FILE.part, which the caller frees; NULL without memory. */
+char *journal_path_of(const char *file);
+
 /* Begin one (replacing what is there) with HELLO. The caller frees it. Fails -EBUSY if another
  * process has it. */
 NODISCARD int journal_create(const char *path, const struct frame *hello, struct journal **j_ret,

@@ -18,6 +18,7 @@
 #include "dumpfile.h"
 #include "flat.h"
 #include "frame.h"
+#include "journal.h"
 #include "options.h"
 #include "parse.h"
 #include "serve.h"
@@ -278,9 +279,19 @@ static enum exit_status receive_in_place(const struct options *o, const struct i
 	return status;
 }
 
+/* That of a dump which this one has replaced would be held against it by --check. */
+static void remove_stale_journal(const char *path)
+{
+	AUTO_FREE char *journal = journal_path_of(path);
+
+	if (journal && unlink(journal) < 0 && errno != ENOENT)
+		log_warning("%s is of the dump that was replaced: %s", journal, strerror(errno));
+}
+
 static enum exit_status receive_stream(const struct options *o, const struct input *in)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	enum exit_status status;
 	struct error err;
 	int r;
 
@@ -291,7 +302,10 @@ static enum exit_status receive_stream(const struct options *o, const struct inp
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	return receive(o, in, df, o->files[0]);
+	status = receive(o, in, df, o->files[0]);
+	if (status == EXIT_COMPLETE)
+		remove_stale_journal(o->files[0]);
+	return status;
 }
 
 enum exit_status receive_file(const struct options *o)

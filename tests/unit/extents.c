@@ -337,33 +337,57 @@ static void test_whose_bit(void **state UNUSED)
 
 /* --- a complete file --- */
 
-static int check_file(uint8_t digest_ret[static DIGEST_BYTES], struct error *err)
+static int check_file(bool part, struct extents_proof *proof_ret, struct error *err)
 {
-	return extents_check_file(scratch_path("whole"), scratch_path("dump.segments"), digest_ret,
-				  err);
+	return extents_check_file(scratch_path("whole"), part, scratch_path("dump.segments"),
+				  proof_ret, err);
 }
 
 static void test_check_file(void **state)
 {
 	const struct tinysession *t = *state;
-	uint8_t digest[DIGEST_BYTES];
+	struct extents_proof proof;
 	struct error err;
 
 	file_write(scratch_path("whole"), t->dump.bytes, t->dump.size_bytes);
 	write_journal(t, t->segments + 1);
-	assert_int_equal(check_file(digest, &err), 0);
-	assert_memory_equal(digest, t->end.chain, DIGEST_BYTES);
+	assert_int_equal(check_file(false, &proof, &err), 0);
+	assert_memory_equal(proof.digest, t->end.chain, DIGEST_BYTES);
+	assert_int_equal(proof.segments, t->segments);
+	assert_true(proof.whole);
 	for (uint64_t off = 0; off < t->dump.size_bytes; off++) {
 		flip(scratch_path("whole"), off);
-		assert_int_equal(check_file(digest, &err),
+		assert_int_equal(check_file(false, &proof, &err),
 				 is_covered(t, t->segments, off) ? -EBADMSG : 0);
 		flip(scratch_path("whole"), off);
 	}
 	assert_int_equal(truncate(scratch_path("whole"), (off_t)t->dump.size_bytes - 1), 0);
-	assert_int_equal(check_file(digest, &err), -EBADMSG);
-	file_write(scratch_path("whole"), t->dump.bytes, t->dump.size_bytes);
-	write_journal(t, t->segments);
-	assert_int_equal(check_file(digest, &err), -ENODATA);
+	assert_int_equal(check_file(false, &proof, &err), -EBADMSG);
+}
+
+/* A part has our bit, and a journal without end; a file that was published has neither. */
+static void test_check_part(void **state)
+{
+	const struct tinysession *t = *state;
+	struct extents_proof proof;
+	struct error err;
+
+	for (size_t n = 1; n <= t->segments; n++) {
+		const bool theirs = n == t->segments && t == &marked;
+
+		t->dump.bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
+		file_write(scratch_path("whole"), t->dump.bytes, t->dump.size_bytes);
+		if (t != &marked)
+			t->dump.bytes[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
+		write_journal(t, n);
+		assert_int_equal(check_file(true, &proof, &err), 0);
+		assert_int_equal(proof.segments, n);
+		assert_int_equal(proof.whole, n == t->segments);
+		assert_memory_equal(proof.digest, t->checkpoints[n - 1].chain, DIGEST_BYTES);
+		assert_int_equal(check_file(false, &proof, &err), theirs ? 0 : -EBADMSG);
+		flip(scratch_path("whole"), KDUMP_STATUS_OFFSET + 1);
+		assert_int_equal(check_file(true, &proof, &err), -EBADMSG);
+	}
 }
 
 int main(int argc, char **argv)
@@ -388,6 +412,8 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "extents: prove a file, to the byte", test_check_file, &plain);
 	unit_add(&u, "extents: prove a file with a second main header", test_check_file, &marked);
+	unit_add(&u, "extents: prove a part as far as it goes", test_check_part, &plain);
+	unit_add(&u, "extents: prove a part that came incomplete", test_check_part, &marked);
 	r = unit_run(&u, "extents", argc, argv);
 	tinysession_free(&plain);
 	tinysession_free(&marked);

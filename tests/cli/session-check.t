@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# What vmrecv --check makes of a dump that came in a session, by the segments beside it: what decompresses well
+# and yet isn't what was sent is found by its digest.
+# shellcheck source=tests/lib/tap.sh
+. "$(dirname "$0")/../lib/tap.sh"
+
+peek() { tests/tools/peek "$@"; }
+
+# checked NAME WANT: the last run of --check ended with this status and, in $T/out, a match of WANT.
+checked() { like "$1" "$rc $(<"$T/out")" "$2"; }
+
+tests/tools/mkcore "$T/core" 2M
+"$vmsend" -q -d 0 --compress=none --stream=session "$T/core" >"$T/session" 2>"$T/err"
+dump=$T/dump
+
+# fresh: the dump as it came.
+fresh() {
+    rm -f "$dump"*
+    run "$vmrecv" -q "$dump" <"$T/session"
+}
+
+fresh
+is "a session is received" "$rc" 0
+ok "with the table of its segments" test -s "$dump.segments"
+run "$vmrecv" --check "$dump"
+checked "the digest is recomputed from the file" '^0 .*: complete: [0-9]+ pages, all right; as it was sent: digest [0-9a-f]{64}$'
+digest=$(sed 's/.* //' "$T/out")
+if [[ -e $dump.json ]]; then
+    like "it is the one that was agreed on" "$(<"$dump.json")" "\"digest\": \"$digest\""
+else
+    skip "it is the one that was agreed on" "this build has no JSON"
+fi
+
+# The first page that is stored, and the one behind it: PFN OFFSET SIZE FLAGS.
+mapfile -t descs < <(peek desc "$dump" $(seq 0 1023) | grep -v ' -$' | head -n 2)
+read -r _ first_off _ _ <<<"${descs[0]}"
+read -r _ second_off _ _ <<<"${descs[1]}"
+byte=$(od -An -tx1 -j$((first_off + 99)) -N1 "$dump" | tr -d ' ')
+
+peek poke "$dump" $((first_off + 99)) "$(printf %02x $((0x$byte ^ 1)))"
+run "$vmrecv" --check "$dump"
+checked "a flipped byte of a raw page is found" '^1 .*: corrupt'
+like "and told where" "$(<"$T/err")" "$dump.segments: .*bytes at [0-9]+ of the file differ from what was sent"
+
+# The first page's descriptor leads to the second page.
+fresh
+table=$(peek layout "$dump" | sed -n 's/^desc=//p')
+peek poke "$dump" "$table" "$(printf %016x "$second_off" | sed 's/\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)\(..\)/\8\7\6\5\4\3\2\1/')"
+run "$vmrecv" --check "$dump"
+checked "a descriptor that leads to another page is found" '^1 .*: corrupt'
+rm "$dump.segments"
+run "$vmrecv" --check "$dump"
+checked "which nothing but the digest tells" '^0 .*: complete: [0-9]+ pages, all right$'
+
+fresh
+truncate -s -1 "$dump.segments"
+run "$vmrecv" --check "$dump"
+checked "without its end the journal proves as much" '^0 .*as it was sent: digest'
+
+# Of a session that broke off, one way: a part, and what of it is proved.
+size=$(stat -c %s "$T/session")
+rm -f "$dump"*
+head -c $((size - 100)) "$T/session" >"$T/cut"
+run "$vmrecv" -q "$dump" <"$T/cut"
+is "a session that broke off is incomplete" "$rc" 4
+run "$vmrecv" --check "$dump.part"
+checked "its part is checked as far as it goes" '^4 .*: incomplete: .*as it was sent: digest'
+rm "$dump.segments"
+run "$vmrecv" --check "$dump.part"
+checked "and without its segments, too" '^4 .*: incomplete: .* the rest is right$'
+
+# A stream takes the place of a session's dump: what was proved of that isn't held against it.
+fresh
+"$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | "$vmrecv" -qf "$dump"
+run "$vmrecv" --check "$dump"
+checked "a dump that took its place isn't judged by it" '^0 .*: complete: [0-9]+ pages, all right$'
+
+done_testing
