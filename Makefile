@@ -203,6 +203,12 @@ soak: all $(test_tools) $(test_preloads) $(unit_tests)
 matrix: all $(test_tools) $(test_preloads)
 	$(Q)BUILD=$(BUILD) prove --exec env --timer $(if $(V),--verbose) $(call named,$(wildcard tests/matrix/*.t))
 
+# More guests that crash: each takes minutes.
+.PHONY: e2e
+e2e: all $(test_tools)
+	$(Q)BUILD=$(BUILD) prove --exec env --timer $(if $(V),--verbose) $(call named,tests/e2e/crashkernel.t \
+		$(wildcard tests/guest/*.t))
+
 model:
 	$(Q)prove --exec env --verbose tests/model/run
 
@@ -297,6 +303,7 @@ help:
 		'make asan, tsan    tests under sanitizers: address and undefined, thread' \
 		'make soak          check-dumps in full, and the model: an hour' \
 		'make matrix        other kernels, newer readers' \
+		'make e2e          crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
 		'make model         the model of the pipeline' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \

@@ -1,45 +1,49 @@
 #!/bin/bash
-# vmsend where it belongs: in the crash kernel of a machine that has just panicked, on /proc/vmcore.
-# Both ways of reading it give the same bytes; what arrives is that machine's dump.
-# shellcheck source=tests/lib/e2e.sh
-. "$(dirname "$0")/../lib/e2e.sh"
-need "${crash[0]}" qemu-system-x86_64
-name=k61-512m
-use_vmlinux
+# vmsend where it belongs: a machine without a disk panics, and its crash kernel, with one CPU, no name but localhost
+# and a clock that says 1970, runs what the initramfs of a distribution does, and reboots. The dump is on the server.
+# shellcheck source=tests/lib/scenario.sh
+. "$(dirname "$0")/../lib/scenario.sh"
+# shellcheck source=tests/lib/certs.sh
+. "$(dirname "$0")/../lib/certs.sh"
+need openssl
 
-# A binary of a sanitizer build would not fit into the crash kernel's memory.
-if grep -q fsanitize "$BUILD/flags"; then
-    skip "vmsend in the crash kernel" "a sanitizer build is too large for it"
-    done_testing
-fi
-run_name=test-crashkernel
-serial=${VMSEND_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/vmsend}/runs/$run_name/serial.log
-# What the crash kernel runs: the stream by mmap() goes out, the one by read() is compared with it there.
-cat >"$T/cmd" <<'EOF'
-vmsend -q --dump-dmesg >/tmp/log
-vmsend -l -d 31 --progress=none >/tmp/mmap 2>/tmp/said
-cat /tmp/said
-vmsend -q -l -d 31 --access=read /proc/vmcore >/tmp/read
-cmp /tmp/mmap /tmp/read
-echo "LAB: crash the same by read"
-grep -q 'Kernel panic - not syncing' /tmp/log
-echo "LAB: crash the log has the panic"
-vmsend -q -l -d 31 --num-threads 2 --memory 20M | cmp - /tmp/mmap
-echo "LAB: crash the same with threads"
-nc 10.0.2.2 @PORT@ </tmp/mmap
-EOF
-ok "the crash kernel runs vmsend on /proc/vmcore" env MEM=512M CRASHKERNEL=160M \
-    FILL=random=40,text=40,zero=16,thp=16,files=2000 FREE=text=64,random=16 \
-    CRASH_FILES="$vmsend:/bin/vmsend" CRASH_CMD="$(<"$T/cmd")" \
-    RECEIVER="python3 $PWD/scripts/lab/recv.py \$PORT $T/stream" TIMEOUT=400 \
-    scripts/lab/runvm 6.1 "$run_name"
-for line in "the same by read" "the log has the panic" "the same with threads"; do
-    ok "$line" grep -qa "LAB: crash $line" "$serial"
+FROM=$(date -u -d yesterday +%Y%m%d%H%M%SZ) # certificates that 1970 doesn't know yet
+make_ca ca
+make_cert server ca IP:10.0.2.2
+make_cert lab1 ca DNS:lab1.example
+collect crashkernel --tls-cert "$T/server.crt" --tls-key "$T/server.key" --tls-ca "$T/ca.crt"
+cat >"$T/conf" <<END
+# Where the dump goes.
+to = tls://10.0.2.2:${port[crashkernel]}
+tls-cert = /etc/vmsend/crt
+tls-key = /etc/vmsend/key
+tls-ca = /etc/vmsend/ca
+verbose
+END
+# Both ways of reading /proc/vmcore give the same bytes, and so do threads; then what an initramfs does.
+cat >"$T/script" <<'END'
+hash() { vmsend --config /dev/null -q -F "$@" | sha256sum; }
+one=$(hash --access=mmap)
+[ "$one" = "$(hash --access=read)" ] && echo "LAB: crash the same by read"
+[ "$one" = "$(hash --num-threads 2 --memory 20M)" ] && echo "LAB: crash the same with threads"
+vmsend --config /dev/null -q --dump-dmesg | grep -q 'Kernel panic - not syncing' &&
+    echo "LAB: crash the log has the panic"
+hostname localhost
+date -s @1000 # not before it was booted
+exec vmsend-crash
+END
+start_guest test-crashkernel CRASH_ENDS='reboot: Restarting system' \
+    CRASH_FILES="$vmsend:/bin/vmsend scripts/kdump/vmsend-crash $T/conf:/etc/vmsend.conf
+        $T/lab1.crt:/etc/vmsend/crt $T/lab1.key:/etc/vmsend/key $T/ca.crt:/etc/vmsend/ca"
+end_guest
+for line in "the same by read" "the same with threads" "the log has the panic"; do
+    ok "$line" guest_says "LAB: crash $line"
 done
-ok "it says what it did" grep -qaE 'vmsend: [0-9]+ pages: [0-9]+ excluded, .* compressed' "$serial"
-ok "vmrecv takes what it sent" receive "$T/stream" "$T/dump"
-ok "vmrecv --check finds it whole" "$vmrecv" --check -q "$T/dump"
-crash_says "$T/dump" sys bt >"$T/said"
-like "crash shows the panic" "$(<"$T/said")" 'PANIC: "Kernel panic - not syncing: sysrq'
-like "and its backtrace" "$(<"$T/said")" '__crash_kexec'
+ok "it says what it did" guest_says 'vmsend: [0-9]+ pages: [0-9]+ excluded, .* compressed'
+ok "the server has the dump, it says" guest_says 'vmsend: tls://10\.0\.2\.2:.*complete and verified'
+ok "the machine is left as the initramfs is told" guest_says 'vmsend-crash: reboot'
+ok "progress is in lines of its own" test "$(grep -ac $'\033' "$serial")" -eq 0
+arrived crashkernel
+is "it lies under the name that the certificate proves" "$(ls "$T/crashkernel")" lab1.example
+like "and has the name that the machine had" "$(cat "$T"/crashkernel/*/*/meta.json)" '"node_name": *"lab"'
 done_testing
