@@ -217,6 +217,8 @@ void stream_free(struct stream *s)
 
 void stream_add(struct stream *s, const void *bytes, size_t size_bytes)
 {
+	if (size_bytes == 0)
+		return;
 	if (s->room - s->size_bytes < size_bytes) {
 		s->room = 2 * s->room + size_bytes;
 		s->bytes = must(realloc(s->bytes, s->room));
