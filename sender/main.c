@@ -25,8 +25,13 @@
 #include "sink.h"
 #include "watchdog.h"
 
-/* Behind the deadline: time to say goodbye in. */
-enum { GRACE_S = 30 };
+enum {
+	GRACE_S = 30, /* behind the deadline: time to say goodbye in */
+
+	/* What a session takes besides: its output, TLS or SSH, their libraries' tables. Measured
+	   (tests/guest/transports.t), and rounded up. */
+	SESSION_MEMORY_BYTES = 5 << 20,
+};
 
 static volatile sig_atomic_t stop_signal;
 static uint64_t deadline_ms; /* clock_ms(); 0: none */
@@ -182,8 +187,11 @@ static unsigned choose_threads(const struct job *job)
 	const struct options *o = job->o;
 	const uint64_t available = meminfo_available("/proc/meminfo");
 	const uint64_t limit = o->memory_bytes ? o->memory_bytes : meminfo_share(available);
-	const unsigned threads = dump_threads(job->core, o->codec, o->threads, limit);
-	const uint64_t memory = dump_memory_bytes(job->core, o->codec, threads);
+	const uint64_t session = o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0;
+	/* A limit of 0 would be none. */
+	const uint64_t rest = limit ? MAX(limit, session + 1) - session : 0;
+	const unsigned threads = dump_threads(job->core, o->codec, o->threads, rest);
+	const uint64_t memory = dump_memory_bytes(job->core, o->codec, threads) + session;
 	char size[16], free[16];
 
 	format_size(size, sizeof(size), memory);
