@@ -76,8 +76,8 @@ static void test_parse(void **state)
 
 /* --- the chain --- */
 
-/* Beginning as the example of docs/PROTOCOL.md, "Segments and digest", which tests/unit/golden.c has
- * whole. These numbers were made by another program. */
+/* Beginning as the example of docs/PROTOCOL.md, "Segments and digest", which tests/unit/golden.c
+ * has whole. These numbers were made by another program. */
 static void test_chain(void **state UNUSED)
 {
 	uint8_t id[DIGEST_BYTES], chain[DIGEST_BYTES];
