@@ -65,6 +65,7 @@ serve_ssh() {
     printf '%s\n' "ListenAddress 127.0.0.1:${port[ssh]}" "HostKey $T/host_key" \
         "AuthorizedKeysFile $T/authorized_keys" "AuthenticationMethods publickey" \
         "PermitRootLogin prohibit-password" "StrictModes no" "UsePAM $pam" "PidFile none" >"$T/sshd_config"
+    : >"$T/sshd.log"
     "$(type -P sshd)" -D -e -f "$T/sshd_config" 2>"$T/sshd.log" &
     pids+=($!)
     within 60 grep -q 'Server listening' "$T/sshd.log"
