@@ -123,6 +123,9 @@ static int take_farewell(struct upload *u, const struct frame *f, struct error *
 	u->retry_after_s = bye.retry_after_s;
 	u->failure = bye.retry_after_s ? UPLOAD_LATER : UPLOAD_REFUSED;
 	r = reason_code(bye.reason);
+	/* That the receiver is stopped, or out of time, ends this link; we are neither. */
+	if (r == -ECANCELED || r == -ETIME)
+		r = -ECONNRESET;
 	return error_set(err, r, "the receiver %s: %s",
 			 f->type == FRAME_REFUSE ? "refuses" : "gives up", bye.text);
 }
