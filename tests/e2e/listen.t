@@ -163,10 +163,11 @@ kill "${pids[-1]}"
 
 rm -rf "$T/dumps"
 stop_collector
+: >"$log"
 (
     ulimit -n 12
     exec "$vmrecv" --listen "127.0.0.1:0" --dir "$T/dumps" "${plain[@]}"
-) 2>"$log" &
+) 2>>"$log" &
 collector_pid=$!
 pids+=("$collector_pid")
 within 30 logged 'listening on'
