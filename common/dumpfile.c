@@ -154,42 +154,6 @@ static bool shadow_is_kdump(const struct dumpfile *df)
 	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
 }
 
-static int open_again(struct dumpfile *df, struct error *err)
-{
-	struct stat st;
-	ssize_t n;
-
-	df->wrote = true; /* whatever comes of this, it isn't ours to remove */
-	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (df->fd < 0 || fstat(df->fd, &st) < 0)
-		return error_sys(err, "%s", df->part_path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EEXIST, "%s isn't a regular file", df->part_path);
-	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return error_set(err, -EBUSY, "%s is being written by another process",
-				 df->part_path);
-	n = io_pread_full(df->fd, df->shadow, sizeof(df->shadow), 0);
-	if (n < 0)
-		return fail(err, df, "read", (int)n);
-	if (shadow_is_kdump(df))
-		df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
-	df->end = df->written = (uint64_t)st.st_size;
-	return 0;
-}
-
-int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
-{
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	int r = make(path, false, &df, err);
-
-	if (r == 0)
-		r = open_again(df, err);
-	if (r < 0)
-		return r;
-	*df_ret = TAKE_PTR(df);
-	return 0;
-}
-
 void dumpfile_came_incomplete(struct dumpfile *df)
 {
 	df->shadow[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
@@ -258,6 +222,46 @@ static int write_shadow(struct dumpfile *df, size_t begin, size_t end, struct er
 			bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
 	}
 	return write_out(df, begin, bytes + begin, end - begin, err);
+}
+
+static int open_again(struct dumpfile *df, struct error *err)
+{
+	struct stat st;
+	bool marked;
+	ssize_t n;
+
+	df->wrote = true; /* whatever comes of this, it isn't ours to remove */
+	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (df->fd < 0 || fstat(df->fd, &st) < 0)
+		return error_sys(err, "%s", df->part_path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -EEXIST, "%s isn't a regular file", df->part_path);
+	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_set(err, -EBUSY, "%s is being written by another process",
+				 df->part_path);
+	n = io_pread_full(df->fd, df->shadow, sizeof(df->shadow), 0);
+	if (n < 0)
+		return fail(err, df, "read", (int)n);
+	df->end = df->written = (uint64_t)st.st_size;
+	if (!shadow_is_kdump(df))
+		return 0;
+	marked = df->shadow[KDUMP_STATUS_OFFSET] & KDUMP_INCOMPLETE;
+	df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
+	/* It was about to be published: now it isn't any more. */
+	return marked ? 0 : write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
+}
+
+int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = make(path, false, &df, err);
+
+	if (r == 0)
+		r = open_again(df, err);
+	if (r < 0)
+		return r;
+	*df_ret = TAKE_PTR(df);
+	return 0;
 }
 
 /*
