@@ -64,6 +64,18 @@ void transport_finish_socket(int fd, int timeout_ms)
 	}
 }
 
+bool transport_hung_up(struct transport *t)
+{
+	return t->ops->hung_up && t->ops->hung_up(t);
+}
+
+bool transport_fd_hung_up(int fd)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
 /* --- two descriptors ------------------------------------------------------------------------ */
 
 enum {
@@ -166,6 +178,13 @@ static int fds_finish(struct transport *t, int timeout_ms, struct error *err UNU
 	return 0;
 }
 
+static bool fds_hung_up(struct transport *t)
+{
+	const struct fds *f = (const struct fds *)t;
+
+	return f->in >= 0 && transport_fd_hung_up(f->in);
+}
+
 static void fds_free(struct transport *t)
 {
 	struct fds *f = (struct fds *)t;
@@ -180,8 +199,8 @@ static void fds_free(struct transport *t)
 int transport_new_fds(int in, int out, const char *peer, struct transport **t_ret,
 		      struct error *err)
 {
-	static const struct transport_ops ops = {fds_send, fds_recv, fds_wait, fds_finish,
-						 fds_free};
+	static const struct transport_ops ops = {fds_send,   fds_recv, fds_wait,
+						 fds_finish, fds_free, fds_hung_up};
 	struct fds *f = calloc(1, sizeof(*f));
 
 	if (!f) {

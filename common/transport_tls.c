@@ -202,6 +202,11 @@ static int tls_finish(struct transport *t, int timeout_ms, struct error *err)
 	return 0;
 }
 
+static bool tls_hung_up(struct transport *t)
+{
+	return transport_fd_hung_up(((const struct tls *)t)->fd);
+}
+
 static void tls_free(struct transport *t)
 {
 	struct tls *tls = (struct tls *)t;
@@ -317,8 +322,8 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method, bool psk)
 /* Without a socket so far. */
 static int new_tls(SSL_CTX *ctx, const char *peer, struct tls **tls_ret, struct error *err)
 {
-	static const struct transport_ops ops = {tls_send, tls_recv, tls_wait, tls_finish,
-						 tls_free};
+	static const struct transport_ops ops = {tls_send,   tls_recv, tls_wait,
+						 tls_finish, tls_free, tls_hung_up};
 	struct tls *tls = calloc(1, sizeof(*tls));
 
 	if (!tls)

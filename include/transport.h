@@ -29,6 +29,7 @@ struct transport_ops {
 		    struct error *err);
 	int (*finish)(struct transport *t, int timeout_ms, struct error *err);
 	void (*free)(struct transport *t);
+	bool (*hung_up)(struct transport *t); /* NULL: it can't tell */
 };
 
 struct transport {
@@ -68,6 +69,12 @@ NODISCARD int transport_finish(struct transport *t, int timeout_ms, struct error
 /* The same for a socket: a close with bytes unread would be a reset, which could overtake what was
  * sent. `fd` isn't closed. */
 void transport_finish_socket(int fd, int timeout_ms);
+
+/* Whether the peer is known to have closed its side, though bytes from before may be unread. */
+bool transport_hung_up(struct transport *t);
+
+/* Of a descriptor that bytes come from: the same. */
+bool transport_fd_hung_up(int fd);
 
 /* --- kinds ---------------------------------------------------------------------------------- */
 

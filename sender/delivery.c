@@ -33,6 +33,7 @@ enum {
 	LOYALTY_MS = 30000,
 
 	MISMATCHES_MAX = 2,
+	PUT_OFF_MAX = 4, /* doublings of the time that a server wants to be left alone */
 
 	PROBE_BYTES = 16 << 20,
 
@@ -44,8 +45,10 @@ enum {
 struct destination {
 	struct url url;
 	bool refused;  /* for good */
+	bool welcomed; /* once: names, keys and addresses are right */
 	bool has_part; /* it acknowledged a checkpoint */
 	unsigned mismatches;
+	unsigned put_off; /* how often it said to come later, since it acknowledged something */
 	uint64_t not_before_ms; /* it said when to come again */
 };
 
@@ -59,6 +62,7 @@ struct delivery {
 	char *path;		     /* of that */
 	uint64_t progress_ms;	     /* when something was last acknowledged, or it all began */
 	uint64_t acked;		     /* of the current link, when that was */
+	unsigned rounds;	     /* of trying all servers, since then */
 	struct error last;	     /* why the last attempt failed; code 0: none has */
 	uint32_t random;	     /* for jitter */
 	int network;		     /* tells of its changes; -1: it can't */
@@ -248,6 +252,16 @@ static const char *why_unreachable(int code, char *text, size_t room)
 	return text;
 }
 
+/* It said to come again so much later. Who says so again and again has to be waited for longer. */
+static void put_off(struct destination *to, uint32_t retry_after_s)
+{
+	const uint64_t ms = UINT64_C(1000) * retry_after_s
+			    << MIN(to->put_off, (unsigned)PUT_OFF_MAX);
+
+	to->put_off++;
+	to->not_before_ms = clock_ms() + ms;
+}
+
 /* Remember why it failed, and tell. */
 static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
 {
@@ -257,15 +271,16 @@ static void note_failure(struct delivery *d, struct destination *to, const struc
 	if (d->link) {
 		failure = upload_failure(link_session(d->link));
 		if (failure == UPLOAD_LATER)
-			to->not_before_ms =
-				clock_ms() +
-				UINT64_C(1000) * upload_retry_after_s(link_session(d->link));
+			put_off(to, upload_retry_after_s(link_session(d->link)));
 	}
-	/* Keys, names and addresses that are wrong stay wrong. */
 	if (err->code == -ESTALE && ++to->mismatches >= MISMATCHES_MAX)
 		to->refused = true;
-	if (failure == UPLOAD_REFUSED || err->code == -EACCES || err->code == -EINVAL ||
-	    err->code == -ENOTSUP || !is_server(to) || to == &d->pipe)
+	/* Keys, names and addresses that are wrong stay wrong; what was right once is so still,
+	 * whatever a link made of it. */
+	if (!to->welcomed &&
+	    (err->code == -EACCES || err->code == -EINVAL || err->code == -ENOTSUP))
+		to->refused = true;
+	if (failure == UPLOAD_REFUSED || !is_server(to) || to == &d->pipe)
 		to->refused = true;
 	d->last = *err;
 	/* The only one there is: its error is the program's, which says it. */
@@ -342,6 +357,7 @@ static bool is_skipped(const struct delivery *d, const struct destination *to)
 /* The servers [begin, end), each once: 1 if one welcomed us, 0 if none did. */
 static int try_round(struct delivery *d, size_t begin, size_t end, struct error *err)
 {
+	d->rounds++;
 	for (size_t i = begin; i < end; i++) {
 		struct destination *to = &d->to[i];
 		int r;
@@ -353,6 +369,7 @@ static int try_round(struct delivery *d, size_t begin, size_t end, struct error 
 		r = open_link(d, to, false, err);
 		if (r == 0) {
 			log_note("%s: connected", to->url.text);
+			to->welcomed = true;
 			return 1;
 		}
 		note_failure(d, to, err);
@@ -377,29 +394,35 @@ static void say_waiting(const struct delivery *d, uint64_t passed_ms)
 				 (double)(d->setup.retry_ms - passed_ms) / 1000));
 }
 
-/* A run of servers, round after round, until there was no progress for too long. */
+/*
+ * A run of servers, round after round, until there was no progress for too long. A link that broke
+ * is made again at once, but one that breaks before anything was acknowledged is no better than
+ * none.
+ */
 static int try_servers(struct delivery *d, size_t begin, size_t end, struct error *err)
 {
-	unsigned round = 0; /* since the network last changed */
 	bool said = false;
 
-	for (;;) {
-		int r = try_round(d, begin, end, err);
-		const uint64_t passed_ms = clock_ms() - d->progress_ms;
+	while (!all_refused(d, begin, end)) {
+		int r = d->rounds ? nap(d, backoff_ms(d, d->rounds - 1), err) : 0;
+		uint64_t passed_ms;
 
-		if (r)
-			return r;
-		if (all_refused(d, begin, end) || passed_ms >= d->setup.retry_ms)
-			return 0;
-		if (!said)
-			say_waiting(d, passed_ms);
-		said = true;
-		r = nap(d, backoff_ms(d, round++), err);
 		if (r < 0)
 			return r;
+		/* The network has changed. */
 		if (r > 0)
-			round = 0;
+			d->rounds = 0;
+		r = try_round(d, begin, end, err);
+		if (r)
+			return r;
+		passed_ms = clock_ms() - d->progress_ms;
+		if (passed_ms >= d->setup.retry_ms)
+			break;
+		if (!said && !all_refused(d, begin, end))
+			say_waiting(d, passed_ms);
+		said = true;
 	}
+	return 0;
 }
 
 /* A directory gets a file of its own for each crash. */
@@ -550,6 +573,10 @@ static int ask(struct delivery *d, const struct totals *totals, bool fresh,
 		start_ret->cursor = go->cursor;
 		memcpy(start_ret->first, go->first, DIGEST_BYTES);
 		memcpy(d->chain, go->chain, DIGEST_BYTES);
+		/* It was acknowledged before: no progress. */
+		d->acked = go->cursor.segment;
+		d->current->has_part = true;
+		d->result.partial = true;
 		log_note("%s: goes on after checkpoint %" PRIu64, d->current->url.text,
 			 go->cursor.segment);
 	}
@@ -639,8 +666,10 @@ static void note_progress(struct delivery *d)
 		return;
 	d->acked = acked;
 	d->progress_ms = clock_ms();
+	d->rounds = 0;
 	d->current->has_part = true;
 	d->current->mismatches = 0;
+	d->current->put_off = 0;
 	d->result.partial = true;
 }
 
@@ -703,6 +732,8 @@ bool delivery_lost(struct delivery *d, const struct error *err)
 	if (!d->current)
 		return true;
 	if (err->code == -ECANCELED || err->code == -ETIME || err->code == -ENOMEM)
+		return false;
+	if (d->link && !link_is_broken(d->link))
 		return false;
 	note_progress(d);
 	if (d->df) {

@@ -33,6 +33,7 @@ struct link {
 	uint64_t allowance;  /* bytes that the rate allows now */
 	uint64_t allowed_ms; /* when it was last added to */
 	bool oneway;
+	bool broken;
 	uint8_t input[INPUT_BYTES];
 };
 
@@ -69,6 +70,18 @@ void link_free(struct link *l)
 struct upload *link_session(struct link *l)
 {
 	return l->session;
+}
+
+bool link_is_broken(const struct link *l)
+{
+	return l->broken;
+}
+
+/* The result of a call of ours. */
+static int note(struct link *l, int r)
+{
+	l->broken |= r < 0;
+	return r;
 }
 
 uint64_t link_sent_bytes(const struct link *l)
@@ -152,11 +165,20 @@ static int link_ended(struct link *l, struct error *err)
 static int move(struct link *l, bool *blocked_ret, struct error *err)
 {
 	const uint64_t now_ms = clock_ms();
-	int out, in;
+	int out, in = pull(l, now_ms, err), r;
 
-	in = upload_tick(l->session, now_ms, err);
+	*blocked_ret = false;
+	/* The end of a link is news only to a session that isn't done. */
+	if (in == -ENODATA && upload_state(l->session) == UPLOAD_DONE)
+		return 1;
+	if (in == -ENODATA)
+		return link_ended(l, err);
 	if (in < 0)
 		return in;
+	/* Not before: what came while nobody looked was no silence. */
+	r = upload_tick(l->session, now_ms, err);
+	if (r < 0)
+		return r;
 	out = push(l, now_ms, blocked_ret, err);
 	/* What the peer said before it hung up tells more than that it did. */
 	if (out < 0) {
@@ -167,13 +189,7 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 			*err = why;
 		return err->code;
 	}
-	in = pull(l, now_ms, err);
-	/* The end of a link is news only to a session that isn't done. */
-	if (in == -ENODATA && upload_state(l->session) == UPLOAD_DONE)
-		return 1;
-	if (in == -ENODATA)
-		return link_ended(l, err);
-	return in < 0 ? in : out || in;
+	return out || in;
 }
 
 int link_pump(struct link *l, struct error *err)
@@ -184,7 +200,7 @@ int link_pump(struct link *l, struct error *err)
 	do
 		r = move(l, &blocked, err);
 	while (r > 0 && upload_state(l->session) != UPLOAD_DONE);
-	return r < 0 ? r : 0;
+	return note(l, MIN(r, 0));
 }
 
 /* Until something can move, or a moment has passed. */
@@ -222,7 +238,7 @@ int link_await(struct link *l, enum upload_state state, struct error *err)
 
 	while (r == 0 && upload_state(l->session) <= state)
 		r = link_turn(l, err);
-	return r;
+	return note(l, r);
 }
 
 /* Until there is room for most of what a frame can be. */
@@ -235,7 +251,7 @@ static int drain(struct link *l, struct error *err)
 		r = link_turn(l, err);
 		upload_output(l->session, &pending);
 	} while (r == 0 && pending > LOW_WATER_BYTES);
-	return r;
+	return note(l, r);
 }
 
 int link_attach(struct link *l, const char *name, const uint8_t *bytes, uint64_t size_bytes,
@@ -248,7 +264,7 @@ int link_attach(struct link *l, const char *name, const uint8_t *bytes, uint64_t
 		int r = 0;
 
 		if (n < 0)
-			return (int)n;
+			return note(l, (int)n);
 		off += (uint64_t)n;
 		if (n == 0 && size_bytes)
 			r = drain(l, err);
@@ -267,7 +283,7 @@ int link_totals(struct link *l, const struct totals *totals, struct error *err)
 		if (r == 0)
 			r = drain(l, err);
 	}
-	return MIN(r, 0);
+	return note(l, MIN(r, 0));
 }
 
 int link_data(struct link *l, const uint8_t *bytes, size_t size_bytes, struct error *err)
@@ -277,7 +293,7 @@ int link_data(struct link *l, const uint8_t *bytes, size_t size_bytes, struct er
 		int r = 0;
 
 		if (n < 0)
-			return (int)n;
+			return note(l, (int)n);
 		bytes += n;
 		size_bytes -= (size_t)n;
 		if (n == 0)
@@ -297,7 +313,7 @@ int link_checkpoint(struct link *l, const struct checkpoint *checkpoint, struct 
 		if (r == 0)
 			r = drain(l, err);
 	}
-	return r < 0 ? r : link_pump(l, err);
+	return r < 0 ? note(l, r) : link_pump(l, err);
 }
 
 int link_end(struct link *l, const struct end *end, struct error *err)
@@ -317,7 +333,7 @@ int link_end(struct link *l, const struct end *end, struct error *err)
 
 		(void)!transport_finish(l->transport, GOODBYE_MS, &unused);
 	}
-	return r;
+	return note(l, r);
 }
 
 void link_abort(struct link *l, enum reason reason, const char *text)

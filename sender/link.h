@@ -29,6 +29,9 @@ DEFINE_AUTO(struct link, link_free)
 
 struct upload *link_session(struct link *l);
 
+/* Whether a call has failed: what went wrong since is the link's, or the peer's. */
+bool link_is_broken(const struct link *l);
+
 /* Send and take what can be without waiting. Fails with what ends the session. */
 NODISCARD int link_pump(struct link *l, struct error *err);
 

@@ -434,8 +434,8 @@ static void ssh_free_transport(struct transport *t)
 
 int ssh_new(int fd, const char *peer, struct ssh **ssh_ret, struct error *err)
 {
-	static const struct transport_ops ops = {ssh_send, ssh_recv, ssh_wait, ssh_finish,
-						 ssh_free_transport};
+	static const struct transport_ops ops = {ssh_send,   ssh_recv,		 ssh_wait,
+						 ssh_finish, ssh_free_transport, NULL};
 	AUTO(ssh_free) struct ssh *ssh = calloc(1, sizeof(*ssh));
 
 	if (!ssh) {

@@ -422,8 +422,8 @@ static void stuck_free(struct transport *t UNUSED)
 /* A machine that has crashed has better to do than to look a thousand times a second. */
 static void test_stuck(void **state UNUSED)
 {
-	static const struct transport_ops stuck_ops = {stuck_send, stuck_recv, stuck_wait,
-						       stuck_finish, stuck_free};
+	static const struct transport_ops stuck_ops = {stuck_send,   stuck_recv, stuck_wait,
+						       stuck_finish, stuck_free, NULL};
 	const struct welcome welcome = {.protocol = 1, .heartbeat_ms = 50, .timeout_ms = 1000};
 	const struct upload_setup session = {.timeout_ms = TIMEOUT_MS};
 	struct stuck stuck = {.t.ops = &stuck_ops};
