@@ -104,6 +104,7 @@ struct walk {
 	uint64_t headers;	  /* how often the main header was written */
 	uint64_t segment, header; /* seen so far */
 	bool part;		  /* a file whose incomplete bit may be ours */
+	const struct keepalive *alive;
 };
 
 static int count_headers(void *ctx, const struct segment *segment, struct error *err UNUSED)
@@ -145,13 +146,16 @@ static int compare_without_bit(const struct walk *w, const struct extent *e, str
 static int verify_segment(void *ctx, const struct segment *segment, struct error *err)
 {
 	struct walk *w = ctx;
+	int r = keepalive(w->alive, err);
 
-	if (w->segment++ >= w->count)
+	if (r < 0)
+		return r;
+	if (w->segment >= w->count)
 		return 0;
 	for (size_t i = 0; i < segment->count; i++) {
 		const struct extent *e = &segment->extents[i];
-		int r = cover(w, e, err);
 
+		r = cover(w, e, err);
 		if (r > 0) {
 			r = compare(&w->source, w->digester, e, w->buf, err);
 			if (r == 0 && e->off == 0 && w->part)
@@ -162,14 +166,16 @@ static int verify_segment(void *ctx, const struct segment *segment, struct error
 		if (r < 0)
 			return r;
 	}
+	w->segment++;
 	return 0;
 }
 
 int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester *d, uint64_t count,
-			 struct error *err)
+			 const struct keepalive *alive, uint64_t *good_ret, struct error *err)
 {
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	struct walk w = {.source = source_of(df), .digester = d, .buf = buf, .count = count};
+	struct walk w = {
+		.source = source_of(df), .digester = d, .buf = buf, .count = count, .alive = alive};
 	struct journal_facts unused;
 	int r;
 
@@ -180,6 +186,7 @@ int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester
 	if (r == 0)
 		r = journal_load(j, &unused, verify_segment, &w, err);
 	ranges_deinit(&w.covered);
+	*good_ret = w.segment;
 	return r;
 }
 
@@ -202,17 +209,16 @@ static int judge_header(struct walk *w, const struct extent *e, struct error *er
 static int cover_segment(void *ctx, const struct segment *segment, struct error *err)
 {
 	struct walk *w = ctx;
+	int r = keepalive(w->alive, err);
 
-	for (size_t i = 0; i < segment->count; i++) {
+	for (size_t i = 0; i < segment->count && r >= 0; i++) {
 		const struct extent *e = &segment->extents[i];
-		int r = cover(w, e, err);
 
+		r = cover(w, e, err);
 		if (r > 0 && e->off == 0)
 			r = judge_header(w, e, err);
-		if (r < 0)
-			return r;
 	}
-	return 0;
+	return MIN(r, 0);
 }
 
 static int clear_rest(struct walk *w, uint64_t end, struct error *err)
@@ -226,6 +232,8 @@ static int clear_rest(struct walk *w, uint64_t end, struct error *err)
 			part = (struct range){end, end};
 		if (part.begin > at)
 			r = dumpfile_clear(w->source.df, at, part.begin - at, err);
+		if (r == 0)
+			r = keepalive(w->alive, err);
 		at = part.end;
 	}
 	return r;
@@ -247,11 +255,12 @@ static int restore(struct walk *w, struct journal *j, uint64_t data_off, struct 
 	return r == 0 ? dumpfile_sync(w->source.df, err) : r;
 }
 
-int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off, struct error *err)
+int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
+		    const struct keepalive *alive, struct error *err)
 {
 	AUTO(digester_free) struct digester *digester = NULL;
 	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
-	struct walk w = {.source = source_of(df), .buf = buf};
+	struct walk w = {.source = source_of(df), .buf = buf, .alive = alive};
 	int r;
 
 	if (!buf)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "keepalive.h"
 #include "segment.h"
 
 struct dumpfile;
@@ -19,11 +20,13 @@ NODISCARD int extents_verify(struct dumpfile *df, struct digester *d, const stru
 			     struct error *err);
 
 /*
- * The same for the first `count` segments of a journal. A main header that a later segment wrote
- * again counts as the last one has it.
+ * The same for the first `count` segments of a journal, *good_ret of which have their digests. A
+ * main header that a later segment wrote again counts as the last one has it. Also fails with what
+ * `alive` says.
  */
 NODISCARD int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester *d,
-				   uint64_t count, struct error *err);
+				   uint64_t count, const struct keepalive *alive,
+				   uint64_t *good_ret, struct error *err);
 
 /*
  * Bring a part back to what the journal says of it: what lies in no extent is cleared, what lies
@@ -32,7 +35,7 @@ NODISCARD int extents_verify_first(struct journal *j, struct dumpfile *df, struc
  * is as it was then.
  */
 NODISCARD int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
-			      struct error *err);
+			      const struct keepalive *alive, struct error *err);
 
 /* What a journal proves of a file. */
 struct extents_proof {

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "frame.h"
@@ -18,7 +20,13 @@ enum {
 
 	/* What waits for a sync: some segments' tables. The session syncs before it is full. */
 	WAITING_BYTES = 4 << 20,
+
+	/* How long the process that has the journal may take to let go of it. */
+	TAKEOVER_MS = 10000,
+	TAKEOVER_STEP_MS = 50,
 };
+
+#define LOCKS_OFF ((off_t)1 << 62)
 
 struct journal {
 	int fd;
@@ -38,6 +46,7 @@ struct reading {
 	void *ctx;
 	uint64_t frames;
 	bool segment_failed; /* segment() has: that is no fault of the journal */
+	uint64_t frames_max; /* where it ends at the latest; 0: where it ends */
 };
 
 static int read_checkpoint(struct reading *rd, const struct frame *f, struct error *err)
@@ -87,6 +96,8 @@ static int read_frame(struct reading *rd, const struct frame *f, struct error *e
 {
 	int r;
 
+	if (rd->frames_max && rd->frames == rd->frames_max)
+		return error_set(err, -EBADMSG, "more than is wanted");
 	if (rd->frames == 0 && f->type == FRAME_HELLO) {
 		r = hello_get(f, &rd->facts.hello, err);
 		if (r == 0)
@@ -193,12 +204,18 @@ char *journal_path_of(const char *file)
 /* --- writing -------------------------------------------------------------------------------- */
 
 /*
- * The lock goes with the process, and with the first descriptor of the file that it closes: nothing
- * else here opens a journal that is being written. Returns 0, or -EBUSY and who has it.
+ * Two bytes, which no journal is long enough to have, are locked by who has it, and by who is next.
+ * Locks go with the process, and with the first descriptor of the file that it closes: nothing else
+ * here opens a journal that is being written. Returns 0, or -EBUSY and who has the lock.
  */
-static int take_lock(const struct journal *j, pid_t *holder_ret, struct error *err)
+enum lock {
+	LOCK_HELD,
+	LOCK_NEXT,
+};
+
+static int take_lock(const struct journal *j, enum lock which, pid_t *holder_ret, struct error *err)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = F_WRLCK, .l_start = LOCKS_OFF + (off_t)which, .l_len = 1};
 
 	*holder_ret = 0;
 	/* A file system without locks loses only the protection. */
@@ -209,8 +226,26 @@ static int take_lock(const struct journal *j, pid_t *holder_ret, struct error *e
 	return error_set(err, -EBUSY, "%s is being written by another process", j->path);
 }
 
-static int open_locked(const char *path, int flags, struct journal **j_ret, pid_t *holder_ret,
-		       struct error *err)
+static void leave_lock(const struct journal *j, enum lock which)
+{
+	struct flock lock = {.l_type = F_UNLCK, .l_start = LOCKS_OFF + (off_t)which, .l_len = 1};
+
+	(void)fcntl(j->fd, F_SETLK, &lock);
+}
+
+/* Who had it before may have removed it. */
+static int is_still_there(const struct journal *j, struct error *err)
+{
+	struct stat ours, there;
+
+	if (fstat(j->fd, &ours) < 0 || lstat(j->path, &there) < 0)
+		return error_sys(err, "%s", j->path);
+	if (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino)
+		return error_set(err, -ENOENT, "%s was removed by another process", j->path);
+	return 0;
+}
+
+static int open_file(const char *path, int flags, struct journal **j_ret, struct error *err)
 {
 	AUTO(journal_free) struct journal *j = calloc(1, sizeof(*j));
 	struct stat st;
@@ -226,10 +261,24 @@ static int open_locked(const char *path, int flags, struct journal **j_ret, pid_
 		return error_set(err, -EEXIST, "%s isn't a regular file", path);
 	if (!j->path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = take_lock(j, holder_ret, err);
+	r = frame_writer_init(&j->out, WAITING_BYTES + FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES, err);
+	if (r < 0)
+		return r;
+	*j_ret = TAKE_PTR(j);
+	return 0;
+}
+
+static int open_locked(const char *path, int flags, struct journal **j_ret, pid_t *holder_ret,
+		       struct error *err)
+{
+	AUTO(journal_free) struct journal *j = NULL;
+	int r = open_file(path, flags, &j, err);
+
+	*holder_ret = 0;
 	if (r == 0)
-		r = frame_writer_init(&j->out,
-				      WAITING_BYTES + FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES, err);
+		r = take_lock(j, LOCK_HELD, holder_ret, err);
+	if (r == 0)
+		r = is_still_there(j, err);
 	if (r < 0)
 		return r;
 	*j_ret = TAKE_PTR(j);
@@ -263,6 +312,50 @@ int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret, st
 	return r;
 }
 
+/* Until the lock is ours; who stands in the way is told to go, once. */
+static int await_lock(struct journal *j, const struct keepalive *alive, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = TAKEOVER_STEP_MS * 1000000};
+	pid_t told = 0;
+
+	for (int ms = 0; ms < TAKEOVER_MS; ms += TAKEOVER_STEP_MS) {
+		pid_t holder, next;
+		struct error unused;
+		int r = take_lock(j, LOCK_HELD, &holder, err);
+
+		if (r == 0) {
+			leave_lock(j, LOCK_NEXT);
+			return 0;
+		}
+		if (take_lock(j, LOCK_NEXT, &next, &unused) < 0)
+			holder = next;
+		if (holder && holder != told && kill(holder, SIGUSR1) == 0)
+			told = holder;
+		r = keepalive(alive, err);
+		if (r < 0)
+			return r;
+		nanosleep(&step, NULL);
+	}
+	return error_set(err, -EBUSY, "%s is still being written by another process", j->path);
+}
+
+int journal_take_over(const char *path, const struct keepalive *alive, struct journal **j_ret,
+		      struct error *err)
+{
+	AUTO(journal_free) struct journal *j = NULL;
+	int r = open_file(path, 0, &j, err);
+
+	if (r == 0)
+		r = await_lock(j, alive, err);
+	if (r == 0)
+		r = is_still_there(j, err);
+	if (r < 0)
+		return r;
+	j->torn = true;
+	*j_ret = TAKE_PTR(j);
+	return 0;
+}
+
 int journal_load(struct journal *j, struct journal_facts *facts_ret, journal_segment_fn *segment,
 		 void *ctx, struct error *err)
 {
@@ -291,6 +384,24 @@ void journal_free(struct journal *j)
 	frame_writer_deinit(&j->out);
 	free(j->path);
 	free(j);
+}
+
+int journal_cut(struct journal *j, uint64_t segments, struct error *err)
+{
+	struct reading rd = {.frames_max = 1 + segments};
+	uint64_t good;
+	size_t waiting;
+	int r = load(j->fd, j->path, &rd, &good, err);
+
+	if (r < 0)
+		return r;
+	if (ftruncate(j->fd, (off_t)good) < 0 || lseek(j->fd, (off_t)good, SEEK_SET) < 0 ||
+	    fdatasync(j->fd) < 0)
+		return error_sys(err, "%s", j->path);
+	frame_writer_pending(&j->out, &waiting);
+	frame_writer_sent(&j->out, waiting);
+	j->out.sequence = rd.frames;
+	return 0;
 }
 
 int journal_append(struct journal *j, const struct frame *frame, struct error *err)

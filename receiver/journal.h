@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "error.h"
+#include "keepalive.h"
 #include "message.h"
 
 struct journal;
@@ -48,9 +49,18 @@ NODISCARD int journal_create(const char *path, const struct frame *hello, struct
 			     struct error *err);
 
 /* Open one to go on with it: journal_load() comes next. If another process has it (-EBUSY),
- * *holder_ret is which, or 0 if that can't be told. */
+ * *holder_ret is which, or 0 if that can't be told. Fails -ENOENT also if it was removed just now.
+ */
 NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret,
 			   struct error *err);
+
+/*
+ * The same, and the process that has it is told to let go (SIGUSR1): its link is the older one. So
+ * is one that waits as we do; who came last is next. Fails -EBUSY if that takes too long, or with
+ * what `alive` says.
+ */
+NODISCARD int journal_take_over(const char *path, const struct keepalive *alive,
+				struct journal **j_ret, struct error *err);
 
 /* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
  * end is cut off. */
@@ -58,6 +68,10 @@ NODISCARD int journal_load(struct journal *j, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 void journal_free(struct journal *j);
 DEFINE_AUTO(struct journal, journal_free)
+
+/* Keep no more than the first `segments` of what journal_load() has read; durable. What waits is
+ * dropped. */
+NODISCARD int journal_cut(struct journal *j, uint64_t segments, struct error *err);
 
 /* Append a frame as it came; held in memory until journal_sync(). How much that is. */
 NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);

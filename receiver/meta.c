@@ -46,9 +46,9 @@ static json_t *make(const struct meta *m)
 		"vmrecv " VERSION);
 }
 
-int meta_write(const char *path, const struct meta *meta, struct error *err)
+/* Takes `json`. */
+static int write_json(const char *path, json_t *json, struct error *err)
 {
-	json_t *json = make(meta);
 	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	int r;
@@ -66,8 +66,44 @@ int meta_write(const char *path, const struct meta *meta, struct error *err)
 	free(text);
 	return r;
 }
+
+int meta_write(const char *path, const struct meta *meta, struct error *err)
+{
+	return write_json(path, make(meta), err);
+}
+
+int meta_complete(const char *path, const struct end *end, time_t done_s, uint64_t file_bytes,
+		  struct error *err)
+{
+	json_t *json = json_load_file(path, 0, NULL);
+	const char *status = json_string_value(json_object_get(json, "status"));
+	char digest[DIGEST_HEX_ROOM];
+	json_t *news;
+
+	if (!status || strcmp(status, "complete") == 0) {
+		json_decref(json);
+		return 0;
+	}
+	news = json_pack("{s:s s:o s:I s:I s:I s:s}", "status", "complete", "received_until",
+			 time_json(done_s), "pages", (json_int_t)end->pages, "file_bytes",
+			 (json_int_t)file_bytes, "unreadable_pages", (json_int_t)end->unreadable,
+			 "digest", digest_hex(digest, end->chain));
+	if (!news || json_object_update(json, news) < 0) {
+		json_decref(news);
+		json_decref(json);
+		return error_set(err, -ENOMEM, "out of memory for %s", path);
+	}
+	json_decref(news);
+	return write_json(path, json, err);
+}
 #else
 int meta_write(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
+{
+	return 0;
+}
+
+int meta_complete(const char *path UNUSED, const struct end *end UNUSED, time_t done_s UNUSED,
+		  uint64_t file_bytes UNUSED, struct error *err UNUSED)
 {
 	return 0;
 }

@@ -21,6 +21,7 @@
 #include "journal.h"
 #include "options.h"
 #include "parse.h"
+#include "place.h"
 #include "serve.h"
 #include "stop.h"
 #include "transport.h"
@@ -259,20 +260,25 @@ static enum exit_status receive_session(const struct options *o, const struct in
 static enum exit_status receive_in_place(const struct options *o, const struct input *in,
 					 const char *host)
 {
-	const struct store_setup place = {.dir = o->dir, .host = host};
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	char path[4096];
 	enum exit_status status;
+	struct place place = {.host_fd = -1};
 	struct error err;
-	int r = store_make_place(&place, path, &err);
+	int r = store_judge_host(host, &err);
 
 	if (r == 0)
+		r = place_make(&place, o->dir, host, &err);
+	if (r == 0)
 		r = dumpfile_create("vmcore", false, &df, &err);
+	if (r == 0)
+		r = place_settle(&place, &err);
+	snprintf(path, sizeof(path), "%svmcore", place.path);
+	place_deinit(&place);
 	if (r < 0) {
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	snprintf(path + strlen(path), sizeof(path) - strlen(path), "vmcore");
 	status = receive(o, in, df, path);
 	if (status == EXIT_COMPLETE && in->fd == STDIN_FILENO)
 		puts(path);

@@ -18,6 +18,9 @@ enum {
 	WAIT_MS = 1000,
 	GOODBYE_MS = 3000,
 	RETRY_S = 5, /* when this side is stopped, its operator may start it again */
+
+	/* Whose dump was taken over looks again later whether it has arrived. */
+	OVERTAKEN_RETRY_S = 60,
 };
 
 struct serving {
@@ -26,6 +29,7 @@ struct serving {
 	struct store *store;
 	sigset_t while_waiting;
 	uint8_t *input;
+	bool oneway;
 	struct error failure; /* of the session; code 0: none */
 	uint64_t begun_ms;
 	const char
@@ -66,13 +70,29 @@ static int check_stop(struct serving *s, struct error *err)
 	if (!stop_signal())
 		return 0;
 	if (stop_signal() == SIGUSR1) {
-		error_set(err, -EACCES, "a newer link has taken the dump over");
-		session_abort(s->session, -EACCES, 0, err->msg);
+		error_set(err, -EBUSY, "a newer link has taken the dump over");
+		session_abort(s->session, err->code, OVERTAKEN_RETRY_S, err->msg);
 	} else {
 		error_set(err, -ECANCELED, "stopped by signal %d", stop_signal());
 		session_abort(s->session, -ECANCELED, RETRY_S, err->msg);
 	}
 	return err->code;
+}
+
+/* What takes long goes on as long as somebody wants it, who hears of us. */
+static int stay_alive(void *ctx, struct error *err)
+{
+	struct serving *s = ctx;
+	bool left;
+	int r = check_stop(s, err);
+
+	if (r < 0)
+		return r;
+	/* One way, the end of the pipe is no news. */
+	if (!s->oneway && transport_hung_up(s->transport))
+		return error_set(err, -ECONNRESET, "the sender closed the link");
+	r = session_beat(s->session, clock_ms(), err);
+	return r < 0 ? r : MIN(push(s, &left, err), 0);
 }
 
 /* Both ways, and wait where nothing moved. What has come is looked at before the time is: it may
@@ -173,8 +193,11 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 		.oneway = setup->oneway,
 		.timeout_ms = setup->timeout_ms,
 	};
-	int r = store_new(&setup->store, &s->store, err);
+	struct store_setup store = setup->store;
+	int r;
 
+	store.alive = (struct keepalive){stay_alive, s};
+	r = store_new(&store, &s->store, err);
 	if (r < 0)
 		return r;
 	session.ctx = s->store;
@@ -195,7 +218,10 @@ static const char *who_is(const struct serve_setup *setup)
 
 enum exit_status serve(struct transport *transport, const struct serve_setup *setup)
 {
-	struct serving s = {.transport = transport, .begun_ms = clock_ms(), .who = who_is(setup)};
+	struct serving s = {.transport = transport,
+			    .oneway = setup->oneway,
+			    .begun_ms = clock_ms(),
+			    .who = who_is(setup)};
 	struct store_result res = {0};
 	enum exit_status status = EXIT_COMPLETE;
 	int r;

@@ -38,6 +38,7 @@ struct session {
 	int place; /* in the queue, as the sender was told */
 	uint64_t asked_ms;
 
+	bool farewell;	     /* was said */
 	bool probe;	     /* nothing is kept */
 	enum go_kind go;     /* what was said */
 	bool mismatch;	     /* the frames are right, but what they hold is not */
@@ -141,6 +142,7 @@ static void say_farewell(struct session *s, enum frame_type type, int code, uint
 	struct outbuf payload = frame_begin(&s->out);
 	struct error unused;
 
+	s->farewell = true;
 	snprintf(bye.text, sizeof(bye.text), "%s", text);
 	farewell_put(&payload, &bye);
 	(void)!put(s, type, &payload, &unused);
@@ -148,8 +150,10 @@ static void say_farewell(struct session *s, enum frame_type type, int code, uint
 
 void session_abort(struct session *s, int code, uint32_t retry_after_s, const char *text)
 {
-	if (s->state != SESSION_DONE)
-		say_farewell(s, FRAME_ABORT, code, retry_after_s, text);
+	const enum frame_type type = s->state <= SESSION_QUEUED ? FRAME_REFUSE : FRAME_ABORT;
+
+	if (s->state != SESSION_DONE && !s->farewell)
+		say_farewell(s, type, code, retry_after_s, text);
 }
 
 /* --- in ------------------------------------------------------------------------------------- */
@@ -454,18 +458,26 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 		if (r < 0)
 			break;
 	}
-	if (r < 0 && !aborted)
+	if (r < 0 && !aborted && !s->farewell)
 		say_failure(s, err);
 	return r;
 }
 
 /* What waits to be sent says as much as a heartbeat. */
-static bool may_beat(const struct session *s)
+static bool is_quiet(const struct session *s)
 {
 	size_t pending;
 
 	frame_writer_pending(&s->out, &pending);
-	return s->state != SESSION_HELLO && !pending;
+	return !pending;
+}
+
+int session_beat(struct session *s, uint64_t now_ms, struct error *err)
+{
+	if (!is_quiet(s) || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
+		return 0;
+	s->said_ms = now_ms;
+	return say_number(s, FRAME_HEARTBEAT, s->stream_off, err);
 }
 
 int session_tick(struct session *s, uint64_t now_ms, struct error *err)
@@ -485,10 +497,7 @@ int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 		say_failure(s, err);
 		return r;
 	}
-	if (!may_beat(s) || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
-		return 0;
-	s->said_ms = now_ms;
-	return say_number(s, FRAME_HEARTBEAT, s->stream_off, err);
+	return s->state == SESSION_HELLO ? 0 : session_beat(s, now_ms, err);
 }
 
 uint64_t session_next_tick_ms(const struct session *s)
@@ -497,7 +506,7 @@ uint64_t session_next_tick_ms(const struct session *s)
 
 	if (s->setup.oneway || s->state == SESSION_DONE)
 		return UINT64_MAX;
-	if (may_beat(s))
+	if (s->state != SESSION_HELLO && is_quiet(s))
 		next_ms = MIN(next_ms, s->said_ms + s->setup.timeout_ms / HEARTBEATS);
 	if (s->acked < s->checkpoint)
 		next_ms = MIN(next_ms, s->acked_ms + ACK_MS);

@@ -91,6 +91,9 @@ NODISCARD int session_feed(struct session *s, const uint8_t *bytes, size_t size_
 NODISCARD int session_tick(struct session *s, uint64_t now_ms, struct error *err);
 uint64_t session_next_tick_ms(const struct session *s);
 
+/* Something takes long, perhaps in one of the operations: a heartbeat if one is due. */
+NODISCARD int session_beat(struct session *s, uint64_t now_ms, struct error *err);
+
 /* What is to be sent, borrowed until the next call; and that so much of it was. */
 const uint8_t *session_output(const struct session *s, size_t *size_bytes_ret);
 void session_sent(struct session *s, size_t size_bytes, uint64_t now_ms);

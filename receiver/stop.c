@@ -4,6 +4,7 @@
 
 #include "compiler.h"
 
+static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 static volatile sig_atomic_t received;
 
 static void on_stop(int number)
@@ -13,7 +14,6 @@ static void on_stop(int number)
 
 void stop_catch(sigset_t *while_waiting_ret)
 {
-	static const int stops[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 	struct sigaction action = {.sa_handler = on_stop, .sa_flags = (int)SA_RESETHAND};
 	sigset_t blocked;
 
@@ -36,5 +36,12 @@ void stop_catch(sigset_t *while_waiting_ret)
 
 int stop_signal(void)
 {
+	sigset_t pending;
+
+	/* One that waits for us to wait. */
+	if (!received && sigpending(&pending) == 0)
+		for (size_t i = 0; i < ARRAY_LEN(stops) && !received; i++)
+			if (sigismember(&pending, stops[i]))
+				received = stops[i];
 	return received;
 }

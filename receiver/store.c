@@ -2,11 +2,8 @@
  * Doesn't know links or frames; what a kdump file lacks is known by assemble.h. */
 #include "store.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,25 +18,19 @@
 #include "io.h"
 #include "journal.h"
 #include "meta.h"
+#include "place.h"
 
 enum {
-	/* How long the process that has the dump may take to let go of it. */
-	TAKEOVER_MS = 10000,
-	TAKEOVER_STEP_MS = 50,
-
 	/* Segments' tables that wait for a sync of the data, at the most. */
 	JOURNAL_WAITING_BYTES = 2 << 20,
 
-	SAME_SECOND_MAX = 100,
-
-	HELLO_BYTES = 4096, /* of keys that we know */
 };
 
 struct store {
 	struct store_setup setup;
 	char host[HOST_NAME_ROOM];
-	char place[3900]; /* the directory of the dump; "" of a file */
-	char *base;	  /* path of the dump */
+	struct place place; /* the directory of the dump; not of a file */
+	char *base;	    /* path of the dump */
 	struct meta meta;
 	char *meta_path;
 
@@ -69,6 +60,7 @@ int store_new(const struct store_setup *setup, struct store **s_ret, struct erro
 	if (!s)
 		return error_set(err, -ENOMEM, "out of memory");
 	s->setup = *setup;
+	s->place.host_fd = -1;
 	r = digester_new(&s->digester, err);
 	if (r < 0)
 		return r;
@@ -84,6 +76,7 @@ void store_free(struct store *s)
 	dumpfile_free(s->attachment);
 	dumpfile_free(s->df);
 	journal_free(s->journal);
+	place_deinit(&s->place);
 	digester_free(s->digester);
 	free(s->base);
 	free(s->meta_path);
@@ -100,7 +93,7 @@ const char *store_host(const struct store *s)
 	return s->host;
 }
 
-/* --- names and directories ------------------------------------------------------------------ */
+/* --- names ---------------------------------------------------------------------------------- */
 
 char *store_name(char out[static 65], const char *text)
 {
@@ -125,36 +118,11 @@ char *store_name(char out[static 65], const char *text)
 	return out;
 }
 
-/* What was proved is never changed: no two hosts may share a directory. */
-static int judge_host(const char *host, struct error *err)
+int store_judge_host(const char *host, struct error *err)
 {
 	return host_name_is_good(host)
 		       ? 0
 		       : error_set(err, -EACCES, "\"%.60s\" isn't a host's name", host);
-}
-
-/* A directory below `at`, made if need be; never by way of a symbolic link. */
-static int open_dir(int at, const char *name, bool make, struct error *err)
-{
-	int fd;
-
-	if (make && mkdirat(at, name, 0700) < 0 && errno != EEXIST)
-		return error_sys(err, "%s: can't make it", name);
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error_sys(err, "%s", name);
-	return fd;
-}
-
-/* The operator's own directory may be a link. */
-static int open_root(const char *dir, struct error *err)
-{
-	int fd;
-
-	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return error_sys(err, "%s: can't make it", dir);
-	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, "%s", dir) : fd;
 }
 
 static bool is_there(const char *path)
@@ -162,124 +130,6 @@ static bool is_there(const char *path)
 	struct stat st;
 
 	return lstat(path, &st) == 0;
-}
-
-/* Go to a directory that is open. */
-static int go_to(int fd, const char *name, struct error *err)
-{
-	return fchdir(fd) < 0 ? error_sys(err, "%s", name) : 0;
-}
-
-/* Whether the directory `name` has the dump. Leaves the process there if so, else in `host_fd`. */
-static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static DIGEST_BYTES])
-{
-	struct journal_facts facts;
-	struct error unused;
-	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
-	bool same;
-
-	if (fd < 0 || fchdir(fd) < 0)
-		return false;
-	same = journal_read("vmcore.segments", &facts, NULL, NULL, &unused) == 0 &&
-	       memcmp(facts.hello.dump_id, dump_id, DIGEST_BYTES) == 0;
-	if (!same)
-		(void)!fchdir(host_fd);
-	return same;
-}
-
-/* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
-static int find_dump(int host_fd, const uint8_t dump_id[static DIGEST_BYTES],
-		     char name_ret[static 256], struct error *err)
-{
-	const int fd = dup(host_fd);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	const struct dirent *entry;
-	int found = 0;
-
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
-		return error_sys(err, "can't read the host's directory");
-	}
-	rewinddir(dir);
-	while (!found && (entry = readdir(dir))) {
-		if (*entry->d_name == '.')
-			continue;
-		found = has_dump(host_fd, entry->d_name, dump_id);
-		if (found)
-			snprintf(name_ret, 256, "%s", entry->d_name);
-	}
-	closedir(dir);
-	return found;
-}
-
-/* A new directory, called by the time. */
-static int make_place(int host_fd, char name_ret[static 256], struct error *err)
-{
-	const time_t now = time(NULL);
-	struct tm tm;
-	char text[32];
-
-	gmtime_r(&now, &tm);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H-%M-%SZ", &tm);
-	for (int i = 1; i < SAME_SECOND_MAX; i++) {
-		AUTO_CLOSE int fd = -1;
-
-		snprintf(name_ret, 256, i == 1 ? "%s" : "%s-%d", text, i);
-		if (mkdirat(host_fd, name_ret, 0700) < 0) {
-			if (errno == EEXIST)
-				continue;
-			return error_sys(err, "%s: can't make it", name_ret);
-		}
-		if (fsync(host_fd) < 0)
-			return error_sys(err, "the host's directory: fsync");
-		fd = open_dir(host_fd, name_ret, false, err);
-		return fd < 0 ? fd : go_to(fd, name_ret, err);
-	}
-	return error_set(err, -EAGAIN, "too many dumps at once");
-}
-
-/* The directory of a host, made if need be. */
-static int open_host(const char *dir, const char *host, struct error *err)
-{
-	AUTO_CLOSE int root_fd = open_root(dir, err);
-
-	return root_fd < 0 ? root_fd : open_dir(root_fd, host, true, err);
-}
-
-int store_make_place(const struct store_setup *setup, char path_ret[static 4096], struct error *err)
-{
-	AUTO_CLOSE int host_fd = -1;
-	char name[256];
-	int r = judge_host(setup->host, err);
-
-	if (r < 0)
-		return r;
-	host_fd = open_host(setup->dir, setup->host, err);
-	r = host_fd < 0 ? host_fd : make_place(host_fd, name, err);
-	if (r == 0)
-		snprintf(path_ret, 4096, "%.3500s/%s/%s/", setup->dir, setup->host, name);
-	return r;
-}
-
-/* Find or make the directory, and go there. */
-static int go_to_place(struct store *s, const struct hello *hello, struct error *err)
-{
-	AUTO_CLOSE int host_fd = open_host(s->setup.dir, s->host, err);
-	char name[256];
-	int r;
-
-	if (host_fd < 0)
-		return host_fd;
-	r = find_dump(host_fd, hello->dump_id, name, err);
-	if (r == 0)
-		r = make_place(host_fd, name, err);
-	else
-		s->going_on = r > 0;
-	if (r < 0)
-		return r;
-	snprintf(s->place, sizeof(s->place), "%s/%s/%s/", s->setup.dir, s->host, name);
-	return 0;
 }
 
 /* --- beginning ------------------------------------------------------------------------------ */
@@ -300,22 +150,16 @@ static char *beside(const struct store *s, const char *suffix)
 	return asprintf(&path, "%s%s", s->base, suffix) < 0 ? NULL : path;
 }
 
-/* The process that has the dump is told to let go: its link is the older one. */
-static int take_over(const char *path, struct journal **j_ret, struct error *err)
+/* A new part, and nothing known of it but whose it is. */
+static int begin_part(struct store *s, bool replace, struct error *err)
 {
-	const struct timespec step = {.tv_nsec = TAKEOVER_STEP_MS * 1000000};
-	pid_t holder, told = 0;
+	int r = dumpfile_create(s->base, replace, &s->df, err);
 
-	for (int ms = 0; ms < TAKEOVER_MS; ms += TAKEOVER_STEP_MS) {
-		const int r = journal_open(path, j_ret, &holder, err);
-
-		if (r != -EBUSY)
-			return r;
-		if (holder && holder != told && kill(holder, SIGUSR1) == 0)
-			told = holder;
-		nanosleep(&step, NULL);
-	}
-	return error_set(err, -EBUSY, "%s is still being written by another process", path);
+	if (r < 0)
+		return r;
+	r = io_fsync_parent(s->base);
+	return r < 0 ? error_set(err, r, "%s: fsync of its directory: %s", s->base, strerror(-r))
+		     : 0;
 }
 
 static int begin_new(struct store *s, const struct frame *hello, struct error *err)
@@ -325,37 +169,73 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(s->base, s->setup.force || s->going_on, &s->df, err);
-	if (r == 0)
-		r = journal_create(path, hello, &s->journal, err);
+	r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
 		r = journal_sync(s->journal, err);
-	s->going_on = false;
-	return r;
+	return r < 0 ? r : begin_part(s, s->setup.force, err);
 }
 
-/* What an earlier session left. A journal that is of no use makes it a new dump. */
-static int begin_again(struct store *s, const struct frame *hello, struct error *err)
+/* What an earlier session left: 1 if it is the whole dump. */
+static int begin_again(struct store *s, struct error *err)
 {
 	AUTO_FREE char *path = beside(s, ".segments");
 	int r;
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = take_over(path, &s->journal, err);
+	r = journal_take_over(path, &s->setup.alive, &s->journal, err);
 	if (r == 0)
 		r = journal_load(s->journal, &s->facts, NULL, NULL, err);
-	if (r == -EBUSY || r == -ENOMEM)
+	/* The end is noted before it is published. */
+	return r == 0 ? s->facts.whole && is_there(s->base) : r;
+}
+
+/* Nothing is left to be done but to say so, also where the session that could has ended too early.
+ */
+static int was_there(struct store *s, struct done *done_ret)
+{
+	struct error unused;
+	struct stat st;
+
+	if (stat(s->base, &st) == 0)
+		(void)!meta_complete(s->meta_path, &s->facts.end, st.st_mtime, (uint64_t)st.st_size,
+				     &unused);
+	s->result.complete = s->result.was_there = true;
+	memcpy(done_ret->chain, s->facts.chain, DIGEST_BYTES);
+	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
+	return 1;
+}
+
+/* Whether a dump would be taken, as far as that can be said without one. */
+static int probe(struct store *s, struct welcome *welcome_ret, struct error *err)
+{
+	const char *dir = s->setup.dir;
+
+	if (dir && mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return error_sys(err, "%s: can't make it", dir);
+	if (dir && access(dir, W_OK) < 0)
+		return error_sys(err, "%s", dir);
+	welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
+	return 0;
+}
+
+/* To the directory of the dump, or, without --dir, where we are. */
+static int go_to_place(struct store *s, const struct hello *hello, struct error *err)
+{
+	const struct store_setup *setup = &s->setup;
+	int r = setup->dir ? place_find(&s->place, setup->dir, s->host, hello->dump_id,
+					&setup->alive, err)
+			   : 0;
+
+	if (r < 0)
 		return r;
-	/* Whole, or published just before the end was noted. */
-	if (r == 0 && is_there(s->base) &&
-	    (s->facts.whole || s->facts.cursor.chunk == CURSOR_AT_END))
-		return 1;
-	if (r == 0 && s->facts.cursor.segment)
-		return 0;
-	journal_free(s->journal);
-	s->journal = NULL;
-	return begin_new(s, hello, err);
+	s->going_on = r > 0;
+	s->base = strdup(setup->dir ? "vmcore" : setup->file);
+	if (s->base)
+		s->meta_path = setup->dir ? strdup("meta.json") : beside(s, ".json");
+	if (!s->base || !s->meta_path)
+		return error_set(err, -ENOMEM, "out of memory");
+	return 0;
 }
 
 /* Whom a dump belongs to: who has proved it, or else whom the sender says. */
@@ -365,24 +245,10 @@ static int name_host(struct store *s, const struct hello *hello, struct error *e
 
 	if (!s->setup.host)
 		store_name(s->host, hello->host);
-	else if ((r = judge_host(s->setup.host, err)) == 0)
+	else if ((r = store_judge_host(s->setup.host, err)) == 0)
 		snprintf(s->host, sizeof(s->host), "%s", s->setup.host);
 	memcpy(s->result.host, s->host, sizeof(s->result.host));
 	return r;
-}
-
-/* Whether a dump could be taken, of which nothing is left. */
-static int probe(const struct store *s, struct welcome *welcome_ret, struct error *err)
-{
-	const char *dir = s->setup.dir;
-	AUTO_CLOSE int fd = dir ? open_root(dir, err) : -1;
-
-	if (dir && fd < 0)
-		return fd;
-	if (dir && faccessat(fd, ".", W_OK, 0) < 0)
-		return error_sys(err, "%s", dir);
-	welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
-	return 0;
 }
 
 static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
@@ -399,24 +265,15 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 	if (hello->probe)
 		return probe(s, welcome_ret, err);
 	s->result.begun = true;
-	r = setup->dir ? go_to_place(s, hello, err) : 0;
-	if (r < 0)
-		return r;
-	s->base = strdup(setup->dir ? "vmcore" : setup->file);
-	if (s->base)
-		s->meta_path = setup->dir ? strdup("meta.json") : beside(s, ".json");
-	if (!s->base || !s->meta_path)
-		return error_set(err, -ENOMEM, "out of memory");
-	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place, s->base);
-	r = s->going_on ? begin_again(s, payload, err) : begin_new(s, payload, err);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		s->result.complete = s->result.was_there = true;
-		memcpy(done_ret->chain, s->facts.chain, DIGEST_BYTES);
-		snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
-		return 1;
-	}
+	r = go_to_place(s, hello, err);
+	if (r == 0)
+		r = s->going_on ? begin_again(s, err) : begin_new(s, payload, err);
+	if (r == 0)
+		r = place_settle(&s->place, err);
+	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path,
+		 s->base ? s->base : "");
+	if (r != 0)
+		return r < 0 ? r : was_there(s, done_ret);
 	s->meta = (struct meta){
 		.hello = *hello,
 		.host = s->host,
@@ -514,7 +371,7 @@ static int resume_part(struct store *s, struct error *err)
 	int r = dumpfile_resume(s->base, &s->df, err);
 
 	if (r == 0)
-		r = extents_restore(s->journal, s->df, cursor->data_off, err);
+		r = extents_restore(s->journal, s->df, cursor->data_off, &s->setup.alive, err);
 	if (r == 0)
 		r = new_assembler(s, err);
 	if (r == 0)
@@ -528,23 +385,18 @@ static int resume_part(struct store *s, struct error *err)
 	return 0;
 }
 
-/* The part can't be had: the dump begins anew, in the same place. */
+/* There is nothing to go on with: the dump begins anew, in the same place. */
 static int begin_over(struct store *s, struct error *err)
 {
-	uint8_t bytes[HELLO_BYTES];
-	struct outbuf payload = outbuf_init(bytes, sizeof(bytes));
-	struct frame hello = {.type = FRAME_HELLO, .payload = bytes};
+	int r;
 
-	hello_put(&payload, &s->meta.hello);
-	hello.payload_bytes = outbuf_used(&payload);
 	assemble_free(s->assemble);
 	dumpfile_free(s->df);
-	journal_free(s->journal);
 	s->assemble = NULL;
 	s->df = NULL;
-	s->journal = NULL;
-	s->going_on = true;
-	return begin_new(s, &hello, err);
+	s->facts.whole = false;
+	r = journal_cut(s->journal, 0, err);
+	return r < 0 ? r : begin_part(s, true, err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
@@ -557,9 +409,7 @@ static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, 
 		return 0;
 	s->meta.totals = *totals;
 	if (s->going_on) {
-		r = resume_part(s, err);
-		if (r == -ENOMEM || r == -EBUSY)
-			return r;
+		r = s->facts.cursor.segment ? resume_part(s, err) : -ENOENT;
 		if (r == 0) {
 			go_ret->kind = GO_RESUME;
 			go_ret->cursor = s->facts.cursor;
@@ -568,7 +418,9 @@ static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, 
 			s->began = true;
 			return 0;
 		}
-		r = begin_over(s, err);
+		/* It is gone, or isn't what the journal says; all else may pass. */
+		if (r == -ENOENT || r == -EEXIST || r == -EBADMSG)
+			r = begin_over(s, err);
 	}
 	if (r == 0)
 		r = new_assembler(s, err);
@@ -629,11 +481,28 @@ static void take_result(struct store *s, const struct assemble_result *res)
 	s->result.file_bytes = res->file_bytes;
 }
 
+/* What this process didn't see come in may have suffered since. Then all from there on has to come
+ * again. */
+static int verify_earlier(struct store *s, struct error *err)
+{
+	struct error unused;
+	uint64_t good = 0;
+	const int r = extents_verify_first(s->journal, s->df, s->digester, s->facts.cursor.segment,
+					   &s->setup.alive, &good, err);
+
+	if (r == -EBADMSG) {
+		error_prefix(err, "segment %" PRIu64, good);
+		(void)!journal_cut(s->journal, good, &unused);
+	}
+	return r;
+}
+
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
 	struct store *s = ctx;
 	struct assemble_result res;
+	struct error unused;
 	int r;
 
 	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
@@ -643,15 +512,15 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		return error_set(err, -EBADMSG, "the sender's totals differ from what has come");
 	/* Behind the last segment there is nothing but the end marker. */
 	r = assemble_segment(s->assemble, &(struct segment){0}, dumpfile_size(s->df), err);
+	if (r == 0 && s->result.resumed)
+		r = verify_earlier(s, err);
+	/* Before it has its final name: who comes again finds out by both that it is complete. */
+	if (r == 0 && !s->facts.whole)
+		r = journal_append(s->journal, frame, err);
+	if (r == 0)
+		r = journal_sync(s->journal, err);
 	if (r < 0)
 		return r;
-	/* What this process didn't see come in may have suffered since. */
-	if (s->result.resumed) {
-		r = extents_verify_first(s->journal, s->df, s->digester, s->facts.cursor.segment,
-					 err);
-		if (r < 0)
-			return r;
-	}
 	r = assemble_end(s->assemble, &res, err);
 	take_result(s, &res);
 	assemble_free(s->assemble);
@@ -659,17 +528,14 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	if (r < 0)
 		return r;
 	s->result.complete = true;
-	r = journal_append(s->journal, frame, err);
-	if (r == 0)
-		r = journal_sync(s->journal, err);
 	s->meta.status = "complete";
 	s->meta.end = *end;
 	s->meta.done_s = time(NULL);
 	s->meta.file_bytes = res.file_bytes;
-	if (r == 0)
-		r = meta_write(s->meta_path, &s->meta, err);
+	/* The dump is there, which is what counts. */
+	(void)!meta_write(s->meta_path, &s->meta, &unused);
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
-	return r;
+	return 0;
 }
 
 const struct session_ops store_ops = {
@@ -704,7 +570,8 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 		if (assemble_end(s->assemble, &res, &err) < 0)
 			(void)!op_sync(s, &unused);
 		take_result(s, &res);
-		snprintf(s->result.path, sizeof(s->result.path), "%s%s.part", s->place, s->base);
+		snprintf(s->result.path, sizeof(s->result.path), "%s%s.part", s->place.path,
+			 s->base);
 		s->meta.status = "incomplete";
 		s->meta.file_bytes = res.file_bytes;
 		s->meta.done_s = time(NULL);

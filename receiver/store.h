@@ -18,6 +18,7 @@
 
 #include "error.h"
 #include "hostname.h"
+#include "keepalive.h"
 #include "session.h"
 
 struct store;
@@ -31,6 +32,7 @@ struct store_setup {
 	const char *peer;	 /* where from; for meta.json */
 	bool force;		 /* replace FILE */
 	uint64_t max_size_bytes; /* 0: what the dump's header makes plausible, and the free space */
+	struct keepalive alive;	 /* called while something takes long */
 };
 
 /* What a session calls, with a struct store. */
@@ -66,12 +68,9 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 uint64_t store_stream_bytes(const struct store *s);
 const char *store_host(const struct store *s);
 
-/*
- * For a stream that is no session: make DIR/HOST/TIME/ (of setup->dir and setup->host), go there,
- * and give its path with a slash at the end.
- */
-NODISCARD int store_make_place(const struct store_setup *setup, char path_ret[static 4096],
-			       struct error *err);
+/* What was proved is never changed, for no two hosts may share a directory: fails -EACCES if it
+ * can't be the name of one. */
+NODISCARD int store_judge_host(const char *host, struct error *err);
 
 /*
  * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-],

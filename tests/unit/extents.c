@@ -115,7 +115,8 @@ static int restore(const struct tinysession *t, size_t segments, struct error *e
 {
 	struct journal *j = open_journal();
 	struct dumpfile *df = resume();
-	const int r = extents_restore(j, df, t->checkpoints[segments - 1].cursor.data_off, err);
+	const int r =
+		extents_restore(j, df, t->checkpoints[segments - 1].cursor.data_off, NULL, err);
 
 	dumpfile_free(df);
 	journal_free(j);
@@ -201,7 +202,8 @@ static int verify_first(size_t count, struct error *err)
 	struct journal *j = open_journal();
 	struct dumpfile *df = resume();
 	struct digester *d = digester();
-	const int r = extents_verify_first(j, df, d, count, err);
+	uint64_t good;
+	const int r = extents_verify_first(j, df, d, count, NULL, &good, err);
 
 	digester_free(d);
 	dumpfile_free(df);
@@ -317,18 +319,21 @@ static void test_whose_bit(void **state UNUSED)
 		struct dumpfile *df;
 		struct error err;
 		struct digester *d = digester();
+		uint64_t good;
 		uint8_t status;
 
 		write_part(t);
 		write_journal(t, segments);
 		j = open_journal();
 		df = resume();
-		assert_int_equal(
-			extents_restore(j, df, t->checkpoints[segments - 1].cursor.data_off, &err),
-			0);
+		assert_int_equal(extents_restore(j, df,
+						 t->checkpoints[segments - 1].cursor.data_off, NULL,
+						 &err),
+				 0);
 		assert_int_equal(dumpfile_read(df, KDUMP_STATUS_OFFSET, &status, 1, &err), 0);
 		assert_int_equal((status & KDUMP_INCOMPLETE) != 0, rows[i].bit);
-		assert_int_equal(extents_verify_first(j, df, d, segments, &err), 0);
+		assert_int_equal(extents_verify_first(j, df, d, segments, NULL, &good, &err), 0);
+		assert_int_equal(good, segments);
 		dumpfile_free(df);
 		journal_free(j);
 		digester_free(d);

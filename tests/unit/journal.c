@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -386,6 +387,85 @@ static void test_busy(void **state UNUSED)
 	close(to_us[1]);
 }
 
+/* What comes behind the cut is as if it had never been, also what waited to be written. */
+static void test_cut(void **state UNUSED)
+{
+	const char *path = scratch_path("cut back");
+
+	for (size_t segments = 0; segments <= tiny.segments; segments++) {
+		struct journal_facts facts;
+		struct journal *j;
+		struct error err;
+		pid_t holder;
+
+		write_journal(path, all_frames());
+		assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+		assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
+		append(j, 1);
+		assert_int_equal(journal_cut(j, segments, &err), 0);
+		assert_int_equal(journal_waiting(j), 0);
+		journal_free(j);
+		assert_int_equal(journal_read(path, &facts, NULL, NULL, &err), 0);
+		facts_are(&facts, 1 + segments);
+		goes_on(path, 1 + segments);
+	}
+}
+
+static int ask_once(void *ctx, struct error *err)
+{
+	int *calls = ctx;
+
+	return ++*calls < 3 ? 0 : error_set(err, -ECONNRESET, "nobody wants it any more");
+}
+
+/* Two that have it and wait for it, as sessions do: each ends when it is told to. */
+static void test_take_over(void **state UNUSED)
+{
+	const char *path = scratch_path("taken over");
+	struct journal *j;
+	struct error err;
+	pid_t holder = 0, child;
+	int to_us[2], status, calls = 0;
+	struct keepalive alive = {ask_once, &calls};
+	char c;
+
+	write_journal(path, 3);
+	assert_int_equal(pipe(to_us), 0);
+	child = fork();
+	if (child == 0) {
+		const int r = journal_open(path, &j, &holder, &err);
+
+		(void)!write(to_us[1], r == 0 ? "+" : "-", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(to_us[0], &c, 1), 1);
+	assert_int_equal(c, '+');
+	/* SIGUSR1 does what it does to who minds no signals. */
+	assert_int_equal(journal_take_over(path, NULL, &j, &err), 0);
+	waitpid(child, &status, 0);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+
+	/* One that doesn't let go: the waiting ends when nobody wants it. */
+	journal_free(j);
+	child = fork();
+	if (child == 0) {
+		signal(SIGUSR1, SIG_IGN);
+		(void)!journal_open(path, &j, &holder, &err);
+		(void)!write(to_us[1], "+", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(to_us[0], &c, 1), 1);
+	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
+	assert_int_equal(calls, 3);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	goes_on(path, 3);
+	close(to_us[0]);
+	close(to_us[1]);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -405,6 +485,9 @@ int main(int argc, char **argv)
 	unit_add(&u, "journal: refuses what isn't one, and doesn't follow links", test_refused,
 		 NULL);
 	unit_add(&u, "journal: has one writer, who can be told", test_busy, NULL);
+	unit_add(&u, "journal: is cut behind any segment, and goes on from there", test_cut, NULL);
+	unit_add(&u, "journal: is taken over from who has it, as long as somebody waits",
+		 test_take_over, NULL);
 	r = unit_run(&u, "journal", argc, argv);
 	tinysession_free(&tiny);
 	return r;
