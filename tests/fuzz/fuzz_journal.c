@@ -58,6 +58,7 @@ static void write_files(struct rd *r, const char *journal, const char *part)
 /* What it was brought back to is what the journal proves, if its data was there. */
 static void go_on(const char *path, const char *journal_path)
 {
+	uint64_t good;
 	AUTO(journal_free) struct journal *j = NULL;
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(digester_free) struct digester *d = NULL;
@@ -72,10 +73,10 @@ static void go_on(const char *path, const char *journal_path)
 	REQUIRE(digester_new(&d, &err) == 0);
 	/* The store lets no cursor through that is beyond its limits. */
 	if (facts.cursor.segment == 0 || facts.cursor.data_off > DATA_OFF_MAX ||
-	    extents_restore(j, df, facts.cursor.data_off, &err) < 0)
+	    extents_restore(j, df, facts.cursor.data_off, NULL, &err) < 0)
 		return;
 	REQUIRE(dumpfile_size(df) == facts.cursor.data_off);
-	(void)!extents_verify_first(j, df, d, facts.cursor.segment, &err);
+	(void)!extents_verify_first(j, df, d, facts.cursor.segment, NULL, &good, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
