@@ -139,6 +139,18 @@ static struct link_setup link_setup_of(const struct delivery *d)
 	};
 }
 
+static bool has_ended(const struct delivery *d, struct error *err)
+{
+	if (d->setup.deadline_ms && clock_ms() >= d->setup.deadline_ms)
+		error_set(err, -ETIME, "the deadline is over");
+	else if (d->setup.cancelled && d->setup.cancelled())
+		error_set(err, -ECANCELED, "stopped by a signal");
+	else
+		return false;
+	return true;
+}
+
+/* Until so much time has passed or the network has changed: 1 if it has. */
 static void say_remote(void *ctx, const char *line)
 {
 	const struct destination *to = ctx;
@@ -156,11 +168,25 @@ static int await_entropy(const struct connect_setup *connect, const struct url *
 	return entropy_await(connect->timeout_ms, connect->cancelled, err);
 }
 
+static int connect_by_scheme(const struct url *url, const struct connect_setup *connect,
+			     struct transport **transport_ret, struct error *err)
+{
+	switch (url->scheme) {
+	case URL_TLS:
+		return transport_tls_connect(url, connect, transport_ret, err);
+	case URL_SSH:
+		return transport_ssh_connect(url, connect, transport_ret, err);
+	default:
+		return transport_tcp_connect(url, connect, transport_ret, err);
+	}
+}
+
 static int connect_transport(struct delivery *d, struct destination *to,
 			     struct transport **transport_ret, struct error *err)
 {
 	const struct url *url = &to->url;
 	struct connect_setup connect = d->setup.connect;
+	int r;
 
 	connect.timeout_ms = CONNECT_MS;
 	if (d->setup.deadline_ms) {
@@ -174,16 +200,13 @@ static int connect_transport(struct delivery *d, struct destination *to,
 	connect.not_before_s = d->setup.hello.crash_time_s;
 	connect.said = say_remote;
 	connect.said_ctx = to;
-	if (await_entropy(&connect, url, err) < 0)
+	r = await_entropy(&connect, url, err);
+	if (r == 0)
+		r = connect_by_scheme(url, &connect, transport_ret, err);
+	/* The deadline cancels, too, and is to be called so. */
+	if (r == -ECANCELED && has_ended(d, err))
 		return err->code;
-	switch (url->scheme) {
-	case URL_TLS:
-		return transport_tls_connect(url, &connect, transport_ret, err);
-	case URL_SSH:
-		return transport_ssh_connect(url, &connect, transport_ret, err);
-	default:
-		return transport_tcp_connect(url, &connect, transport_ret, err);
-	}
+	return r;
 }
 
 /* As long as the receiver has no place for us: it may be long, after a power cut of many machines.
@@ -291,18 +314,6 @@ static void note_failure(struct delivery *d, struct destination *to, const struc
 	disconnect(d);
 }
 
-static bool has_ended(const struct delivery *d, struct error *err)
-{
-	if (d->setup.deadline_ms && clock_ms() >= d->setup.deadline_ms)
-		error_set(err, -ETIME, "the deadline is over");
-	else if (d->setup.cancelled && d->setup.cancelled())
-		error_set(err, -ECANCELED, "stopped by a signal");
-	else
-		return false;
-	return true;
-}
-
-/* Until so much time has passed or the network has changed: 1 if it has. */
 static int nap(struct delivery *d, uint64_t ms, struct error *err)
 {
 	const uint64_t begin_ms = clock_ms();
@@ -864,21 +875,20 @@ static int probe_file(struct delivery *d, struct destination *to, struct error *
 	return r;
 }
 
-int delivery_probe(struct delivery *d, struct error *err)
+int delivery_probe(struct delivery *d)
 {
-	struct error first = {0};
+	int first = 0;
 
 	for (size_t i = 0; i < d->setup.to_count; i++) {
 		struct destination *to = &d->to[i];
-		const int r = is_server(to) ? probe_server(d, to, err) : probe_file(d, to, err);
+		struct error err;
+		const int r = is_server(to) ? probe_server(d, to, &err) : probe_file(d, to, &err);
 
-		if (r < 0) {
-			log_error("%s: %s", to->url.text, err->msg);
-			if (!first.code)
-				first = *err;
-		}
+		if (r < 0)
+			log_error("%s: %s", to->url.text, err.msg);
+		if (r < 0 && !first)
+			first = r;
 		disconnect(d);
 	}
-	*err = first;
-	return first.code;
+	return first;
 }

@@ -389,8 +389,8 @@ static int dump_by_delivery(struct job *job, struct error *err)
 	return r;
 }
 
-/* --probe: no vmcore is needed. */
-static int probe(const struct options *o, struct error *err)
+/* --probe: no vmcore is needed. What fails is told for each destination. */
+static int probe(const struct options *o, enum exit_status *status_ret, struct error *err)
 {
 	AUTO(delivery_free) struct delivery *delivery = NULL;
 	struct delivery_setup setup = {
@@ -409,7 +409,10 @@ static int probe(const struct options *o, struct error *err)
 	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_name(o->codec));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
 	r = delivery_new(&setup, &delivery, err);
-	return r < 0 ? r : delivery_probe(delivery, err);
+	if (r < 0)
+		return r;
+	*status_ret = error_exit_status(delivery_probe(delivery));
+	return 0;
 }
 
 /* Text on its way into a dump file. */
@@ -476,7 +479,7 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 
 	*status_ret = EXIT_COMPLETE;
 	if (job->o->probe)
-		return probe(job->o, err);
+		return probe(job->o, status_ret, err);
 	r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
 
 	if (r < 0)
