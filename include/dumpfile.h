@@ -43,8 +43,8 @@ NODISCARD int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_by
 /* Cut it at `size_bytes`, or let it end there. */
 NODISCARD int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err);
 
-/* Wait until all that was written is on stable storage. After a failure it fails always, and so does
- * dumpfile_publish(). */
+/* Wait until all that was written is on stable storage. After a failure it fails always, and so
+ * does dumpfile_publish(). */
 NODISCARD int dumpfile_sync(struct dumpfile *df, struct error *err);
 
 /*
