@@ -210,7 +210,7 @@ static void test_gone(void **state UNUSED)
 			log_note("line %d", i);
 		log_drain();
 		clock_gettime(CLOCK_MONOTONIC, &end);
-		_exit(end.tv_sec - begin.tv_sec > 4);
+		_exit(end.tv_sec - begin.tv_sec > LIMIT_S / 2); /* of a busy machine */
 	}
 	close(in);
 	close(out);
