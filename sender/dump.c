@@ -232,7 +232,6 @@ static int prepare(struct dump *d, struct error *err)
 		.km = s->km,
 		.exclude = page_classes_of_level(s->level),
 		.threads = s->threads,
-		.chunk_bits = FILTER_CHUNK_BITS,
 		.cancelled = s->cancelled,
 		.chunk_end = s->delivery ? filter_chunk_end : NULL,
 		.ctx = s->delivery,

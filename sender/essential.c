@@ -10,6 +10,7 @@
 #include "kernel.h"
 #include "kmodel.h"
 #include "pageset.h"
+#include "pagewalk.h"
 #include "vmcore.h"
 #include "vmcoreinfo.h"
 
@@ -475,19 +476,22 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 
 /* Pages of [first, end) with PG_reserved that aren't the image's, nor in `others`; as many as the
  * budget has left. */
-static void add_reserved(struct finder *e, struct reserved *reserved, struct pfn_range range,
+static void add_reserved(struct finder *e, struct pagewalk *walk, struct pfn_range range,
 			 const struct pageset *others, uint64_t *budget)
 {
 	const struct kmodel *km = e->km;
 	const uint64_t end = MIN(range.end, km->pagemap.mapnr);
+	struct page_run run;
 
-	for (uint64_t pfn = range.first; pfn < end && *budget; pfn += reserved->count) {
-		reserved_read(reserved, pfn, end);
-		for (size_t i = 0; i < reserved->count && *budget; i++) {
-			if (!reserved_has(reserved, i) || pageset_has(others, pfn + i) ||
-			    pageset_has(e->pages, pfn + i) || is_image(km, pfn + i))
+	for (uint64_t first = range.first; first < end && *budget; first += run.pages) {
+		run = pagewalk_next(walk, first, end, km->reserved);
+		if (run.block || !run.known || !(run.flags & km->reserved))
+			continue;
+		for (uint64_t pfn = first; pfn < first + run.pages && *budget; pfn++) {
+			if (pageset_has(others, pfn) || pageset_has(e->pages, pfn) ||
+			    is_image(km, pfn))
 				continue;
-			pageset_add(e->pages, pfn + i, pfn + i + 1);
+			pageset_add(e->pages, pfn, pfn + 1);
 			--*budget;
 		}
 	}
@@ -502,19 +506,17 @@ static int add_boot_pages(struct finder *e, struct error *err)
 {
 	const struct memmap *map = &e->km->core->map;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
+	AUTO(pagewalk_free) struct pagewalk *walk = NULL;
 	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes;
-	struct reserved reserved;
-	AUTO_FREE uint8_t *raw = NULL;
 	int r;
 
 	if (!e->km->reserved)
 		return 0;
-	r = reserved_init(&reserved, e->km, err);
-	raw = reserved.raw;
+	r = pagewalk_new(e->km, &walk, err);
 	if (r == 0)
 		r = find_pagemap_pages(e, &pagemap_pages, err);
 	for (size_t i = 0; r == 0 && i < map->ram_count; i++)
-		add_reserved(e, &reserved, map->ram[i], pagemap_pages, &budget);
+		add_reserved(e, walk, map->ram[i], pagemap_pages, &budget);
 	return r;
 }
 

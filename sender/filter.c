@@ -10,22 +10,21 @@
 #include "checked.h"
 #include "kmodel.h"
 #include "pageset.h"
+#include "pagewalk.h"
 #include "pipeline.h"
 #include "remarks.h"
 #include "vmcore.h"
 
-enum { CHUNK_WORDS_MAX = (1 << FILTER_CHUNK_BITS_MAX) / 64 };
+enum { CHUNKS_EACH = 16 }; /* for each worker, that all may end at about the same time */
 
 /* What a worker finds out of a chunk. */
 struct filter_chunk {
-	uint64_t first, end;		  /* pfns; a bit of the words is a pfn from first on */
-	uint64_t drop[CHUNK_WORDS_MAX];	  /* pages to leave out */
-	uint64_t poison[CHUNK_WORDS_MAX]; /* pages with broken memory: left out whatever they are */
-	uint64_t image[CHUNK_WORDS_MAX];  /* the kernel image's pages in use: kept */
+	uint64_t first, end; /* pfns */
 	uint64_t classes[CLASS_COUNT];
 	uint64_t odd;
 	uint64_t overhang_end; /* a block that begins here ends there; 0, or beyond `end` */
 	enum page_class overhang_class;
+	uint64_t drop[]; /* a bit for each pfn from `first` on: the pages to leave out */
 };
 
 struct filter {
@@ -38,34 +37,29 @@ struct filter {
 	/* The ordered step's. */
 	struct pageset *pages;
 	struct filter_result *result;
+	struct pagewalk *walk;
 	uint64_t covered_end; /* an overhang lies over all pfns before that */
 	enum page_class covered_class;
 };
 
 struct filter_worker {
 	const struct filter *filter;
-	uint8_t *struct_pages;		 /* of a chunk, by pfn */
-	uint64_t known[CHUNK_WORDS_MAX]; /* which of them could be read */
+	struct pagewalk *walk;
 };
-
-static bool has_bit(const uint64_t *words, uint64_t bit)
-{
-	return words[bit / 64] >> (bit % 64) & 1;
-}
-
-static void set_bit(uint64_t *words, uint64_t bit)
-{
-	words[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
 
 static void set_bits(uint64_t *words, uint64_t bit, uint64_t end)
 {
-	for (; bit < end && bit % 64; bit++)
-		set_bit(words, bit);
-	for (; bit + 64 <= end; bit += 64)
-		words[bit / 64] = ~UINT64_C(0);
-	for (; bit < end; bit++)
-		set_bit(words, bit);
+	while (bit < end) {
+		const uint64_t n = MIN(end - bit, 64 - bit % 64);
+
+		words[bit / 64] |= UINT64_MAX >> (64 - n) << bit % 64;
+		bit += n;
+	}
+}
+
+static size_t chunk_bytes(const struct filter *f)
+{
+	return sizeof(struct filter_chunk) + (size_t)div_round_up(f->chunk_pages, 64) * 8;
 }
 
 /* The index of the first range of pages with data that ends behind `pfn`. */
@@ -84,107 +78,100 @@ static size_t first_range(const struct memmap *map, uint64_t pfn)
 	return low;
 }
 
-/*
- * Whether a class can't be that of the image's pages in use, whatever struct pages say: one wrong
- * bit there must not cost a page without which no reader opens the dump. Without PG_reserved all of
- * the image counts as in use, and what the buddy lists have of it is free all the same.
- */
-static bool spares_image(const struct kmodel *km, enum page_class class)
-{
-	return class != CLASS_KERNEL && (km->reserved || class != CLASS_FREE);
-}
+/* --- judging the pages of a chunk --- */
 
-/* Pages [first, end) of the chunk, all in the word `w`, are of that class. */
-static void apply_word(const struct filter *f, struct filter_chunk *c, enum page_class class,
-		       size_t w, uint64_t pages)
+static bool is_excluded(const struct filter *f, enum page_class class)
 {
-	const uint64_t poisoned = pages & c->poison[w];
-	const uint64_t kept = spares_image(f->km, class) ? pages & c->image[w] & ~poisoned : 0;
-	const uint64_t rest = pages & ~poisoned & ~kept;
-
-	c->classes[CLASS_HWPOISON] += (unsigned)__builtin_popcountll(poisoned);
-	c->classes[CLASS_KERNEL] += (unsigned)__builtin_popcountll(kept);
-	c->classes[class] += (unsigned)__builtin_popcountll(rest);
-	if (f->exclude & 1U << class)
-		c->drop[w] |= rest;
+	return f->exclude & 1U << class;
 }
 
 /* Pages [first, end) of the chunk are of that class. */
 static void apply(const struct filter *f, struct filter_chunk *c, enum page_class class,
 		  uint64_t first, uint64_t end)
 {
-	uint64_t bit = first - c->first;
-	const uint64_t last = end - c->first;
+	c->classes[class] += end - first;
+	if (is_excluded(f, class))
+		set_bits(c->drop, first - c->first, end - c->first);
+}
 
-	while (bit < last) {
-		const uint64_t n = MIN(last - bit, 64 - bit % 64);
+/*
+ * Pages of a block that stays: those with broken memory go for themselves. In one that goes as a
+ * whole nobody looks for them, and they count as what the block is.
+ */
+static void apply_kept_block(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
+			     enum page_class class, uint64_t first, uint64_t end)
+{
+	const struct page_rules *rules = &f->km->rules;
+	uint64_t n;
 
-		apply_word(f, c, class, (size_t)(bit / 64), UINT64_MAX >> (64 - n) << bit % 64);
-		bit += n;
+	for (; first < end; first += n) {
+		const uint8_t *page = pagewalk_get(walk, first, end - first, &n);
+
+		for (uint64_t i = 0; i < n; i++) {
+			const bool poison =
+				page &&
+				page_is_hwpoison(rules, page + i * rules->struct_page_bytes);
+
+			apply(f, c, poison ? CLASS_HWPOISON : class, first + i, first + i + 1);
+		}
 	}
+}
+
+/*
+ * Pages of the kernel image that struct pages say are of that class. One wrong bit there must not
+ * cost a page without which no reader opens the dump: those in use (PG_reserved) stay unless they
+ * are broken. Without PG_reserved all of the image counts as in use, and what the buddy lists have
+ * of it is free all the same.
+ */
+static void apply_image(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
+			enum page_class class, uint64_t first, uint64_t end)
+{
+	const struct kmodel *km = f->km;
+
+	for (uint64_t pfn = first; pfn < end; pfn++) {
+		uint64_t n;
+		const uint8_t *page = pagewalk_get(walk, pfn, 1, &n);
+		const uint64_t flags = page ? le64_get(page + km->rules.flags_off) : 0;
+		const bool in_use =
+			km->reserved ? !page || (flags & km->reserved) : class != CLASS_FREE;
+		const enum page_class as = page && page_is_hwpoison(&km->rules, page)
+						   ? CLASS_HWPOISON
+					   : in_use ? CLASS_KERNEL
+						    : class;
+
+		apply(f, c, as, pfn, pfn + 1);
+	}
+}
+
+/* Pages [first, end) of the chunk, one of the kernel image or none, belong to a block of that
+ * class. */
+static void apply_part(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
+		       enum page_class class, uint64_t first, uint64_t end, bool block)
+{
+	if (first >= end)
+		return;
+	if (block && f->km->rules.hwpoison && !is_excluded(f, class))
+		apply_kept_block(f, walk, c, class, first, end);
+	else
+		apply(f, c, class, first, end);
+}
+
+/* Pages [first, end) of the chunk are of that class: each by itself, or as a block's. */
+static void apply_run(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
+		      enum page_class class, uint64_t first, uint64_t end, bool block)
+{
+	const struct pfn_range image = {MAX(f->km->image.first, first), MIN(f->km->image.end, end)};
+
+	if (image.first >= image.end) {
+		apply_part(f, walk, c, class, first, end, block);
+		return;
+	}
+	apply_part(f, walk, c, class, first, image.first, block);
+	apply_image(f, walk, c, class, image.first, image.end);
+	apply_part(f, walk, c, class, image.end, end, block);
 }
 
 /* --- workers --- */
-
-/* Note of the pages from `first` on, whose struct pages lie at `raw` or aren't known (NULL), which
- * are poisoned, and which are the image's in use. */
-static void note_flags(const struct kmodel *km, struct filter_chunk *c, uint64_t first, size_t n,
-		       const uint8_t *raw)
-{
-	const struct pfn_range image = {MAX(km->image.first, first), MIN(km->image.end, first + n)};
-	const size_t bytes = km->rules.struct_page_bytes;
-
-	for (size_t i = 0; raw && km->rules.hwpoison && i < n; i++)
-		if (page_is_hwpoison(&km->rules, raw + i * bytes))
-			set_bit(c->poison, first - c->first + i);
-	for (uint64_t pfn = image.first; pfn < image.end; pfn++) {
-		const uint8_t *page = raw ? raw + (pfn - first) * bytes : NULL;
-
-		if (!page || !km->reserved || (le64_get(page + km->rules.flags_off) & km->reserved))
-			set_bit(c->image, pfn - c->first);
-	}
-}
-
-/* Read the struct pages of [first, end) into their places, and note which are known, and what their
- * flags say. */
-static void read_struct_pages(struct filter_worker *w, struct filter_chunk *c, uint64_t first,
-			      uint64_t end)
-{
-	const struct kmodel *km = w->filter->km;
-	const size_t bytes = km->rules.struct_page_bytes;
-
-	while (first < end) {
-		const uint64_t at = first - c->first;
-		uint8_t *out = w->struct_pages + at * bytes;
-		bool known;
-		const size_t n =
-			pagemap_read(&km->pagemap, first, (size_t)(end - first), out, &known);
-
-		if (known)
-			set_bits(w->known, at, at + n);
-		note_flags(km, c, first, n, known ? out : NULL);
-		first += n;
-	}
-}
-
-static struct page_verdict judge(const struct filter_worker *w, struct filter_chunk *c,
-				 uint64_t pfn)
-{
-	const struct kmodel *km = w->filter->km;
-	const size_t bytes = km->rules.struct_page_bytes;
-	const uint64_t at = pfn - c->first;
-	const uint8_t *page = w->struct_pages + at * bytes;
-	const bool has_next = pfn + 1 < c->end && has_bit(w->known, at + 1);
-	struct page_verdict v = {.class = CLASS_KERNEL, .pages = 1};
-
-	if (!has_bit(w->known, at))
-		return v;
-	v = page_classify(&km->rules, pfn, page, has_next ? page + bytes : NULL);
-	c->odd += v.odd;
-	if (!(km->rules.known & 1U << v.class))
-		return (struct page_verdict){.class = CLASS_KERNEL, .pages = 1};
-	return v;
-}
 
 /* The chunk as if nothing reached into it from before; pages without data are passed over. */
 static int filter_fill(void *worker, uint64_t k, void *item, struct error *err UNUSED)
@@ -193,37 +180,33 @@ static int filter_fill(void *worker, uint64_t k, void *item, struct error *err U
 	const struct filter *f = w->filter;
 	const struct memmap *map = f->map;
 	struct filter_chunk *c = item;
-	uint64_t block_end = 0; /* of the block that was judged last */
-	enum page_class block_class = CLASS_KERNEL;
+	struct page_run run = {0};
+	uint64_t run_end = 0;
 
-	memset(c, 0, sizeof(*c));
-	memset(w->known, 0, sizeof(w->known));
+	memset(c, 0, chunk_bytes(f));
 	c->first = k * f->chunk_pages;
 	c->end = MIN(c->first + f->chunk_pages, map->max_mapnr);
 	for (size_t i = first_range(map, c->first); i < map->data_count; i++) {
-		uint64_t pfn = MAX(map->data[i].first, c->first);
+		uint64_t pfn = MAX(map->data[i].first, c->first), until;
 		const uint64_t end = MIN(map->data[i].end, c->end);
 
-		if (pfn >= end)
-			break;
-		read_struct_pages(w, c, pfn, end);
-		while (pfn < end) {
-			uint64_t until;
-
-			if (pfn >= block_end) {
-				const struct page_verdict v = judge(w, c, pfn);
-
-				block_class = v.class;
-				block_end = pfn + v.pages;
+		for (; pfn < end; pfn = until) {
+			if (pfn >= run_end) {
+				run = pagewalk_next(w->walk, pfn, end, f->km->rules.hwpoison);
+				run_end = pfn + run.pages;
+				c->odd += run.odd;
+				if (!run.block && (run.flags & f->km->rules.hwpoison))
+					run.class = CLASS_HWPOISON;
 			}
-			until = MIN(block_end, end);
-			apply(f, c, block_class, pfn, until);
-			pfn = until;
+			until = MIN(run_end, end);
+			apply_run(f, w->walk, c, run.class, pfn, until, run.block);
 		}
+		if (end == c->end)
+			break;
 	}
-	if (block_end > c->end) {
-		c->overhang_end = block_end;
-		c->overhang_class = block_class;
+	if (run_end > c->end) {
+		c->overhang_end = run_end;
+		c->overhang_class = run.class;
 	}
 	return 0;
 }
@@ -236,17 +219,18 @@ static int filter_fill(void *worker, uint64_t k, void *item, struct error *err U
  */
 static void cover(const struct filter *f, struct filter_chunk *c)
 {
-	memset(c->drop, 0, sizeof(c->drop));
-	memset(c->classes, 0, sizeof(c->classes));
-	c->odd = 0;
-	c->overhang_end = 0;
+	const uint64_t first_pfn = c->first, end_pfn = c->end;
+
+	memset(c, 0, chunk_bytes(f));
+	c->first = first_pfn;
+	c->end = end_pfn;
 	for (size_t i = first_range(f->map, c->first); i < f->map->data_count; i++) {
 		const uint64_t first = MAX(f->map->data[i].first, c->first);
 		const uint64_t end = MIN(f->map->data[i].end, c->end);
 
 		if (first >= end)
 			break;
-		apply(f, c, f->covered_class, first, end);
+		apply_run(f, f->walk, c, f->covered_class, first, end, true);
 	}
 }
 
@@ -264,8 +248,6 @@ static int filter_write(void *writer, const void *item, struct error *err)
 		f->covered_end = c->overhang_end;
 		f->covered_class = c->overhang_class;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(c->drop); i++)
-		c->drop[i] |= c->poison[i];
 	pageset_remove_bits(f->pages, c->first, c->drop,
 			    (size_t)div_round_up(c->end - c->first, 64));
 	for (size_t i = 0; i < CLASS_COUNT; i++)
@@ -307,7 +289,7 @@ static void memory_deinit(struct filter_memory *m)
 	for (unsigned i = 0; m->workers && i < m->worker_count; i++) {
 		struct filter_worker *w = m->workers[i];
 
-		free(w->struct_pages);
+		pagewalk_free(w->walk);
 		free(w);
 	}
 	for (size_t i = 0; m->chunks && i < m->chunk_count; i++)
@@ -316,34 +298,38 @@ static void memory_deinit(struct filter_memory *m)
 	free(m->chunks);
 }
 
+static struct filter_worker *worker_new(const struct filter *f)
+{
+	struct filter_worker *w = calloc(1, sizeof(*w));
+	struct error unused;
+
+	if (!w)
+		return NULL;
+	w->filter = f;
+	if (pagewalk_new(f->km, &w->walk, &unused) == 0)
+		return w;
+	free(w);
+	return NULL;
+}
+
 /* Fewer workers where memory is short, but at least one. */
 static int memory_init(struct filter_memory *m, const struct filter *f, unsigned workers,
 		       size_t chunks, struct error *err)
 {
-	const size_t struct_pages = (size_t)f->chunk_pages * f->km->rules.struct_page_bytes;
-
 	*m = (struct filter_memory){0};
 	m->workers = calloc(workers, sizeof(*m->workers));
 	m->chunks = calloc(chunks, sizeof(*m->chunks));
 	while (m->workers && m->worker_count < workers) {
-		struct filter_worker *w = calloc(1, sizeof(*w));
-
-		if (!w)
+		m->workers[m->worker_count] = worker_new(f);
+		if (!m->workers[m->worker_count])
 			break;
-		w->filter = f;
-		w->struct_pages = malloc(struct_pages);
-		if (!w->struct_pages) {
-			free(w);
-			break;
-		}
-		m->workers[m->worker_count++] = w;
+		m->worker_count++;
 	}
 	while (m->chunks && m->chunk_count < chunks) {
-		void *c = malloc(sizeof(struct filter_chunk));
-
-		if (!c)
+		m->chunks[m->chunk_count] = malloc(chunk_bytes(f));
+		if (!m->chunks[m->chunk_count])
 			break;
-		m->chunks[m->chunk_count++] = c;
+		m->chunk_count++;
 	}
 	if (m->worker_count == 0 || m->chunk_count == 0)
 		return error_set(err, -ENOMEM, "out of memory for the filter");
@@ -357,6 +343,9 @@ static int run_pass(struct filter *f, struct error *err)
 	unsigned started;
 	int r = memory_init(&m, f, MAX(threads, 1U),
 			    threads ? (size_t)threads * PIPELINE_ITEMS_PER_WORKER : 1, err);
+
+	if (r == 0)
+		r = pagewalk_new(f->km, &f->walk, err);
 
 	if (r == 0) {
 		const struct pipeline p = {
@@ -373,7 +362,21 @@ static int run_pass(struct filter *f, struct error *err)
 		r = pipeline_run(&p, &started, err);
 	}
 	memory_deinit(&m);
+	pagewalk_free(f->walk);
 	return r;
+}
+
+/* The chunks' size where the caller leaves it to us: as large as goes with some work for each. */
+static unsigned chunk_bits(const struct filter_setup *setup)
+{
+	const uint64_t mapnr = setup->km->core->map.max_mapnr;
+	unsigned bits = FILTER_CHUNK_BITS_MAX;
+
+	if (setup->chunk_bits)
+		return setup->chunk_bits;
+	while (bits > FILTER_CHUNK_BITS && mapnr >> bits < (uint64_t)setup->threads * CHUNKS_EACH)
+		bits--;
+	return bits;
 }
 
 int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
@@ -386,7 +389,7 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 		.setup = setup,
 		.km = km,
 		.map = map,
-		.chunk_pages = UINT64_C(1) << setup->chunk_bits,
+		.chunk_pages = UINT64_C(1) << chunk_bits(setup),
 		.exclude = setup->exclude & km->rules.known,
 		.result = result_ret,
 	};
@@ -401,6 +404,7 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 		pageset_add(pages, map->data[i].first, map->data[i].end);
 	f.pages = pages;
 	if (f.exclude) {
+		f.exclude |= km->rules.known & 1U << CLASS_HWPOISON;
 		r = run_pass(&f, err);
 		if (r < 0)
 			return r;

@@ -17,16 +17,19 @@ struct pageset;
 struct remarks;
 
 enum {
-	FILTER_CHUNK_BITS = 13, /* 8192 pages: 512 KiB of struct pages in one read */
-	FILTER_CHUNK_BITS_MIN = 6,
-	FILTER_CHUNK_BITS_MAX = 15,
+	FILTER_CHUNK_BITS_MIN = 6, /* a word of bits */
+	FILTER_CHUNK_BITS = 13,	   /* of machines with little memory */
+
+	/* A page of 1 GiB: the largest of x86_64, which so lies in one chunk, and is told by one
+	   struct page. */
+	FILTER_CHUNK_BITS_MAX = 18,
 };
 
 struct filter_setup {
 	const struct kmodel *km; /* with the core */
 	unsigned exclude;	 /* classes to leave out, as a mask; those that aren't known stay */
 	unsigned threads;	 /* 0: in line */
-	unsigned chunk_bits;	 /* log2 of the pfns in a chunk */
+	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
 	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
 
 	/* Called after each chunk, by one thread at a time; what it fails with ends the pass. May

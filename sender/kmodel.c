@@ -14,6 +14,7 @@ enum {
 	   five zones. */
 	NODES_MAX = 4096,
 	ZONES_MAX = 16,
+	NODES_AT_ONCE = 64, /* pointers to them in one read, which is a walk of page tables */
 
 	RESERVED_STEP = 32,	   /* every so many pages of the image are asked for PG_reserved */
 	IMAGE_BYTES_MAX = 1 << 30, /* the addresses that are its own: Linux KERNEL_IMAGE_SIZE */
@@ -153,6 +154,7 @@ bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret)
 {
 	const struct vmcoreinfo *info = km->core->info;
 	uint64_t nodes_vaddr, nodes = 0, pages = 0, contiguous;
+	uint8_t raw[NODES_AT_ONCE * 8];
 	struct zone_keys k;
 	size_t found = 0;
 
@@ -165,14 +167,17 @@ bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret)
 	if (!vmcoreinfo_symbol(info, "node_data", &nodes_vaddr))
 		return false;
 	vmcoreinfo_length(info, "node_data", &nodes);
-	for (uint64_t i = 0; i < MIN(nodes, (uint64_t)NODES_MAX); i++) {
-		uint8_t raw[8];
+	nodes = MIN(nodes, (uint64_t)NODES_MAX);
+	for (uint64_t i = 0; i < nodes; i++) {
+		const uint8_t *node = raw + i % NODES_AT_ONCE * 8;
 
-		if (!paging_read(&km->paging, nodes_vaddr + i * 8, raw, 8))
+		if (i % NODES_AT_ONCE == 0 &&
+		    !paging_read(&km->paging, nodes_vaddr + i * 8, raw,
+				 8 * (size_t)MIN(nodes - i, (uint64_t)NODES_AT_ONCE)))
 			return false;
-		if (le64_get(raw) == 0)
+		if (le64_get(node) == 0)
 			continue;
-		if (!add_node(&km->paging, &k, le64_get(raw), &pages))
+		if (!add_node(&km->paging, &k, le64_get(node), &pages))
 			return false;
 		found++;
 	}

@@ -138,6 +138,8 @@ static void get_numbers(struct page_rules *r, const struct vmcoreinfo *info)
 	r->slab = r->type_slab.mask ? 0 : get_flag(info, "PG_slab");
 	if (vmcoreinfo_number(info, "PG_head_mask", &n))
 		r->head_mask = n;
+	r->judged_flags = r->lru | r->private | r->swapcache | r->swapbacked | r->slab |
+			  r->hwpoison | r->head_mask;
 	if (vmcoreinfo_length(info, "zone.free_area", &n) && n > 0 && n <= ORDER_MAX)
 		r->free_orders = (unsigned)n;
 }
@@ -214,6 +216,16 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 
 /* --- judging --- */
 
+static bool is_tail(const struct page_rules *r, const uint8_t *page)
+{
+	return le64_get(page + r->compound_off) & COMPOUND_TAIL;
+}
+
+static bool is_typed(const struct page_rules *r, const uint8_t *page)
+{
+	return (int32_t)le32_get(page + r->mapcount_off) < MAPCOUNT_TYPED;
+}
+
 static bool is_type(struct page_type type, uint32_t mapcount)
 {
 	return type.mask && (mapcount & type.mask) == (type.value & type.mask);
@@ -276,7 +288,7 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 	bool anon, hugetlb;
 
 	/* First of all: in tails and slabs, mapping and private hold other things. */
-	if (le64_get(page + r->compound_off) & COMPOUND_TAIL)
+	if (is_tail(r, page))
 		return verdict(CLASS_KERNEL, 1);
 	if ((flags & r->slab) || is_type(r->type_slab, mapcount))
 		return verdict(CLASS_KERNEL, 1);
@@ -298,7 +310,7 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 	if (hugetlb)
 		return verdict(CLASS_USER, pages);
 	/* Every other type (page tables, guards, zsmalloc, …) is the kernel's. */
-	if ((int32_t)mapcount < MAPCOUNT_TYPED)
+	if (is_typed(r, page))
 		return verdict(CLASS_KERNEL, 1);
 
 	if (!(r->known & 1 << CLASS_USER))
@@ -309,6 +321,43 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 	if ((flags & r->lru) || ((flags & r->swapbacked) && (flags & r->swapcache)))
 		return verdict(flags & r->private ? CLASS_CACHE_PRIVATE : CLASS_CACHE, pages);
 	return verdict(CLASS_KERNEL, 1);
+}
+
+/* --- runs of pages that are judged alike --- */
+
+/* How many tails follow each other, that agree in `flags`. */
+static size_t count_tails(const struct page_rules *r, const uint8_t *page, size_t n, uint64_t flags)
+{
+	const uint64_t first = le64_get(page + r->flags_off);
+	size_t i = 1;
+
+	while (i < n && is_tail(r, page + i * r->struct_page_bytes) &&
+	       !((le64_get(page + i * r->struct_page_bytes + r->flags_off) ^ first) & flags))
+		i++;
+	return i;
+}
+
+HOT size_t page_run(const struct page_rules *r, const uint8_t *page, size_t n, uint64_t flags)
+{
+	const uint64_t first = le64_get(page + r->flags_off);
+	const uint64_t mapping = le64_get(page + r->mapping_off);
+	const uint64_t mask = r->judged_flags | flags;
+	size_t i = 1;
+
+	if (is_tail(r, page))
+		return count_tails(r, page, n, r->hwpoison | flags);
+	/* With a head's order or a type's number there is more to be looked at than here. */
+	if ((first & r->head_mask) || is_typed(r, page))
+		return 1;
+	for (; i < n; i++) {
+		const uint8_t *p = page + i * r->struct_page_bytes;
+
+		if (((le64_get(p + r->flags_off) ^ first) & mask) ||
+		    ((le64_get(p + r->mapping_off) ^ mapping) & MAPPING_ANON) || is_tail(r, p) ||
+		    is_typed(r, p))
+			break;
+	}
+	return i;
 }
 
 bool page_is_hwpoison(const struct page_rules *r, const uint8_t *page)

@@ -51,6 +51,7 @@ struct page_rules {
 
 	/* Single bits of flags; 0: not known. */
 	uint64_t lru, private, swapcache, swapbacked, slab, hwpoison;
+	uint64_t judged_flags; /* all of these, and head_mask */
 
 	/* Values of _mapcount for typed pages, with the bits of it that count; a mask of 0: not
 	 * known. */
@@ -87,6 +88,13 @@ struct page_verdict {
  */
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, const uint8_t *page,
 				  const uint8_t *next);
+
+/*
+ * How many of n struct pages (at least 1), one behind the other, are judged as the first one is,
+ * each for itself, have broken memory or don't, and agree in `flags` beside that: 1 to n, and 1
+ * where a closer look is needed. For a page whose verdict was one page.
+ */
+size_t page_run(const struct page_rules *rules, const uint8_t *page, size_t n, uint64_t flags);
 
 /* Whether this page, head or tail, has broken memory. */
 bool page_is_hwpoison(const struct page_rules *rules, const uint8_t *page);

@@ -22,6 +22,8 @@ enum {
 	 * there).
 	 */
 	SECTION_FLAGS = 0xfff,
+
+	SECTION_BYTES_AT_ONCE = 4096,
 };
 
 /* What VMCOREINFO says of the sections. */
@@ -70,29 +72,64 @@ static bool is_extreme(const struct section_keys *k, uint64_t per_root)
 	return k->root_count == 0 || k->root_count == div_round_up(sections, per_root);
 }
 
-/* The section's word: where its struct pages are, with flags; 0 if there is no section. */
-static uint64_t section_word(const struct paging *paging, const struct section_keys *k,
-			     uint64_t section, uint64_t per_root, bool extreme)
+/* What the words of sections are read with: those of a root at once, or as many of a flat array. */
+struct section_reader {
+	const struct paging *paging;
+	struct section_keys keys;
+	uint64_t per_root;
+	bool extreme;
+	uint64_t at_hand; /* one more than the number of the root whose sections are in `raw` */
+	bool known;	  /* all of them could be read */
+	uint8_t raw[SECTION_BYTES_AT_ONCE];
+};
+
+/* Where a section's struct mem_section is; 0: there is none. */
+static uint64_t section_entry(const struct section_reader *s, uint64_t section)
 {
-	uint64_t entry = k->roots_vaddr + section * k->entry_bytes;
+	const struct section_keys *k = &s->keys;
 	uint8_t raw[8];
 
-	if (extreme) {
-		if (!paging_read(paging, k->roots_vaddr + section / per_root * 8, raw, sizeof(raw)))
-			return 0;
-		entry = le64_get(raw);
-		if (entry == 0)
-			return 0;
-		entry += section % per_root * k->entry_bytes;
-	}
-	return paging_read(paging, entry + k->word_off, raw, sizeof(raw)) ? le64_get(raw) : 0;
+	if (!s->extreme)
+		return k->roots_vaddr + section * k->entry_bytes;
+	if (!paging_read(s->paging, k->roots_vaddr + section / s->per_root * 8, raw, sizeof(raw)) ||
+	    le64_get(raw) == 0)
+		return 0;
+	return le64_get(raw) + section % s->per_root * k->entry_bytes;
+}
+
+/* Read all of the section's root. Each read is a walk of page tables. */
+static void read_root(struct section_reader *s, uint64_t root)
+{
+	const uint64_t vaddr = section_entry(s, root * s->per_root);
+	const uint64_t bytes = s->per_root * s->keys.entry_bytes;
+
+	s->at_hand = root + 1;
+	s->known = vaddr && bytes <= sizeof(s->raw) &&
+		   paging_read(s->paging, vaddr, s->raw, (size_t)bytes);
+}
+
+/* The section's word: where its struct pages are, with flags; 0 if there is no section. */
+static uint64_t section_word(struct section_reader *s, uint64_t section)
+{
+	const struct section_keys *k = &s->keys;
+	uint64_t entry;
+	uint8_t raw[8];
+
+	if (section / s->per_root + 1 != s->at_hand)
+		read_root(s, section / s->per_root);
+	if (s->known)
+		return le64_get(s->raw + section % s->per_root * k->entry_bytes + k->word_off);
+	/* Not all of them are there, but this one may be. */
+	entry = section_entry(s, section);
+	return entry && paging_read(s->paging, entry + k->word_off, raw, sizeof(raw))
+		       ? le64_get(raw)
+		       : 0;
 }
 
 /* Note where section `i` has its struct pages: whether it has any that can be trusted. */
-static bool find_section(struct pagemap *map, const struct section_keys *k, uint64_t i,
-			 uint64_t per_root, bool extreme)
+static bool find_section(struct pagemap *map, struct section_reader *s, uint64_t i)
 {
-	const uint64_t word = section_word(map->paging, k, i, per_root, extreme);
+	const uint64_t word = section_word(s, i);
 	const uint64_t need = SECTION_HAS_MEM_MAP | SECTION_IS_ONLINE;
 
 	/* The struct pages of a section that isn't online hold nothing. */
@@ -107,10 +144,10 @@ static bool find_section(struct pagemap *map, const struct section_keys *k, uint
 int pagemap_init(struct pagemap *map, const struct paging *paging, struct error *err)
 {
 	const struct vmcore *core = paging->core;
-	struct section_keys k;
-	uint64_t per_root, page_struct, found = 0, next = 0;
-	bool extreme;
-	int r = get_keys(&k, core, err);
+	struct section_reader s = {.paging = paging};
+	const struct section_keys *k = &s.keys;
+	uint64_t page_struct, found = 0, next = 0;
+	int r = get_keys(&s.keys, core, err);
 
 	*map = (struct pagemap){.paging = paging, .mapnr = core->map.max_mapnr};
 	if (r < 0)
@@ -122,15 +159,15 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 		return error_set(err, -EBADMSG, "a struct page of %" PRIu64 " bytes is impossible",
 				 page_struct);
 	map->struct_page_bytes = (size_t)page_struct;
-	map->section_pages = (UINT64_C(1) << k.size_bits) / core->page_bytes;
+	map->section_pages = (UINT64_C(1) << k->size_bits) / core->page_bytes;
 	map->section_count = (size_t)div_round_up(map->mapnr, map->section_pages);
 	map->section_vaddr = calloc(map->section_count + 1, sizeof(*map->section_vaddr));
 	if (!map->section_vaddr)
 		return error_set(err, -ENOMEM, "out of memory for %zu sections",
 				 map->section_count);
 
-	per_root = MAX(core->page_bytes / k.entry_bytes, UINT64_C(1));
-	extreme = is_extreme(&k, per_root);
+	s.per_root = MAX(core->page_bytes / k->entry_bytes, UINT64_C(1));
+	s.extreme = is_extreme(k, s.per_root);
 	/* Between ranges of memory may lie any number of sections that don't exist. */
 	for (size_t n = 0; n < core->map.ram_count; n++) {
 		const struct pfn_range *ram = &core->map.ram[n];
@@ -138,7 +175,7 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 
 		next = div_round_up(ram->end, map->section_pages);
 		for (uint64_t i = first; i < next; i++)
-			found += find_section(map, &k, i, per_root, extreme);
+			found += find_section(map, &s, i);
 	}
 	if (!found)
 		return error_set(err, -ENODATA, "no memory section has struct pages");
@@ -151,23 +188,38 @@ void pagemap_deinit(struct pagemap *map)
 	*map = (struct pagemap){0};
 }
 
-size_t pagemap_read(const struct pagemap *map, uint64_t pfn, size_t n, void *buf, bool *known_ret)
+uint64_t pagemap_vaddr(const struct pagemap *map, uint64_t pfn, uint64_t *pages_ret)
 {
 	const uint64_t section = pfn / map->section_pages, within = pfn % map->section_pages;
-	const uint64_t page = map->paging->core->page_bytes;
-	const size_t bytes = map->struct_page_bytes;
-	uint64_t vaddr;
 
-	n = (size_t)MIN((uint64_t)n, map->section_pages - within);
-	*known_ret = false;
+	*pages_ret = map->section_pages - within;
 	if (section >= map->section_count || map->section_vaddr[section] == 0)
+		return 0;
+	return map->section_vaddr[section] + within * map->struct_page_bytes;
+}
+
+uint64_t pagemap_pages_in_page(const struct pagemap *map, uint64_t vaddr)
+{
+	const uint64_t page = map->paging->core->page_bytes;
+
+	return MAX((page - vaddr % page) / map->struct_page_bytes, UINT64_C(1));
+}
+
+size_t pagemap_read(const struct pagemap *map, uint64_t pfn, size_t n, void *buf, bool *known_ret)
+{
+	const size_t bytes = map->struct_page_bytes;
+	uint64_t pages;
+	const uint64_t vaddr = pagemap_vaddr(map, pfn, &pages);
+
+	n = (size_t)MIN((uint64_t)n, pages);
+	*known_ret = false;
+	if (!vaddr)
 		return n;
-	vaddr = map->section_vaddr[section] + within * bytes;
 	*known_ret = paging_read(map->paging, vaddr, buf, n * bytes);
 	if (*known_ret)
 		return n;
 	/* Some of them are not there: answer for those that lie in the first page of the array. */
-	n = (size_t)MIN((uint64_t)n, div_round_up(page - vaddr % page, bytes));
+	n = (size_t)MIN((uint64_t)n, pagemap_pages_in_page(map, vaddr));
 	*known_ret = paging_read(map->paging, vaddr, buf, n * bytes);
 	return n;
 }

@@ -39,6 +39,15 @@ NODISCARD int pagemap_init(struct pagemap *map, const struct paging *paging, str
 void pagemap_deinit(struct pagemap *map);
 
 /*
+ * The address of a page's struct page; 0: there is none. In *pages_ret for how many pfns from there
+ * on that holds, and the struct pages lie one behind the other: to the section's end.
+ */
+uint64_t pagemap_vaddr(const struct pagemap *map, uint64_t pfn, uint64_t *pages_ret);
+
+/* How many struct pages from `vaddr` on lie in the same page of memory, all of them; 1 at least. */
+uint64_t pagemap_pages_in_page(const struct pagemap *map, uint64_t vaddr);
+
+/*
  * Read struct pages from pfn on, n at most (n > 0), all of one section: returns how many pfns the
  * answer is about (1 to n) and in *known_ret whether their struct pages are in `buf`
  * (struct_page_bytes each), or can't be had. Any thread.

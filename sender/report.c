@@ -66,8 +66,7 @@ static int count(struct usage *u, const struct vmcore *core, unsigned threads,
 	AUTO(pageset_free) struct pageset *pages = NULL;
 	struct filter_result result;
 	struct kmodel km;
-	struct filter_setup setup = {
-		.km = &km, .exclude = all, .threads = threads, .chunk_bits = FILTER_CHUNK_BITS};
+	struct filter_setup setup = {.km = &km, .exclude = all, .threads = threads};
 	int r;
 
 	kmodel_init(&km, core, all, remarks);

@@ -228,15 +228,36 @@ static const uint8_t *window_get(struct page_source *src, uint64_t off, size_t n
 	return src->window + (off - src->window_off);
 }
 
-/* The pages straight from the file, where they lie there in one piece; else NULL. */
-static const uint8_t *get_mapped(struct page_source *src, uint64_t paddr, size_t n)
+/*
+ * Bytes from paddr on straight from the file, n of them at least in one piece; else NULL. In
+ * *there_ret how many there are.
+ */
+static const uint8_t *get_mapped(struct page_source *src, uint64_t paddr, size_t n,
+				 size_t *there_ret)
 {
 	const struct memmap_piece *piece = memmap_find(&src->core->map, paddr);
+	const uint8_t *p;
 
 	if (!piece || piece->off == MEMMAP_LOST || piece->paddr > paddr || piece->end < paddr + n)
 		return NULL;
-	return window_get(src, piece->off + (paddr - piece->paddr), n,
-			  piece->off + (piece->end - piece->paddr));
+	p = window_get(src, piece->off + (paddr - piece->paddr), n,
+		       piece->off + (piece->end - piece->paddr));
+	if (p)
+		*there_ret = src->window_bytes - (size_t)(p - src->window);
+	return p;
+}
+
+const uint8_t *page_source_bytes(struct page_source *src, uint64_t paddr, size_t n,
+				 size_t *there_ret)
+{
+	if (src->core->access == VMCORE_ACCESS_MMAP) {
+		const uint8_t *mapped = get_mapped(src, paddr, n, there_ret);
+
+		if (mapped)
+			return mapped;
+	}
+	*there_ret = n;
+	return vmcore_read(src->core, paddr, src->buf, n) == 0 ? src->buf : NULL;
 }
 
 const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
@@ -248,7 +269,8 @@ const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t cou
 
 	*lost_ret = 0;
 	if (core->access == VMCORE_ACCESS_MMAP) {
-		const uint8_t *mapped = get_mapped(src, paddr, count * page);
+		size_t there;
+		const uint8_t *mapped = get_mapped(src, paddr, count * page, &there);
 
 		if (mapped)
 			return mapped;

@@ -78,4 +78,12 @@ DEFINE_AUTO(struct page_source, page_source_free)
 const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
 			       uint64_t *lost_ret);
 
+/*
+ * Borrow `n` bytes (at most PAGE_RUN_BYTES) at a physical address, as long as with
+ * page_source_get(). Where the file is mapped there may be more behind them: *there_ret says how
+ * many in all. NULL: any of the n can't be read.
+ */
+const uint8_t *page_source_bytes(struct page_source *src, uint64_t paddr, size_t n,
+				 size_t *there_ret);
+
 #endif

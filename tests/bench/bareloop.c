@@ -159,9 +159,7 @@ static int run(const struct vmcore *core, unsigned level, enum codec_id id, int 
 	int min, max, codec_level, r;
 
 	kmodel_init(&km, core, page_classes_of_level(level), &remarks);
-	r = filter_run(&(struct filter_setup){.km = &km,
-					      .exclude = page_classes_of_level(level),
-					      .chunk_bits = FILTER_CHUNK_BITS},
+	r = filter_run(&(struct filter_setup){.km = &km, .exclude = page_classes_of_level(level)},
 		       &pages, &result, &remarks, err);
 	filter_took = times_since(start);
 	codec_levels(id, &min, &max, &codec_level);

@@ -555,6 +555,88 @@ static void test_missing(void **state)
 	assert_non_null(strstr(remarks.line[0], row->said));
 }
 
+/* --- runs --- */
+
+enum { RUN_PAGES = 24 };
+
+/* Now and then change one of the things that decide about a page; and what doesn't. */
+static void spoil(uint8_t *page, const struct kernel_series *s, uint32_t *seed)
+{
+	le64_put(page + PAGE_PRIVATE, unit_random(seed) % 4);
+	switch (unit_random(seed) % 40) {
+	case 0:
+		page[PAGE_MAPPING] ^= 1;
+		break;
+	case 1:
+		page[PAGE_COMPOUND] ^= 1;
+		break;
+	case 2:
+		le32_put(page + PAGE_MAPCOUNT, s->table);
+		break;
+	case 3:
+		add_flag(page, 3);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Some pages, most of which are like the one before. */
+static void make_pages(const struct kernel_series *s, uint8_t *pages, uint32_t *seed)
+{
+	struct pair p = {.s = s};
+
+	for (size_t i = 0; i < RUN_PAGES; i++) {
+		if (i == 0 || unit_random(seed) % 8 == 0) {
+			memset(p.page, 0, sizeof(p.page));
+			set_mapcount(&p, UINT32_MAX);
+			kinds[unit_random(seed) % ARRAY_LEN(kinds)].make(&p);
+			if (unit_random(seed) % 16 == 0)
+				add_flag(p.page, s->hwpoison);
+			if (unit_random(seed) % 2)
+				memcpy(p.page, tail_of(&p), KERNEL_PAGE_STRUCT);
+		}
+		spoil(memcpy(pages + i * KERNEL_PAGE_STRUCT, p.page, KERNEL_PAGE_STRUCT), s, seed);
+	}
+}
+
+/* That a run's pages have the verdict that each would have by itself: its length. */
+static size_t check_run(const struct page_rules *rules, const uint8_t *pages, uint64_t flags)
+{
+	const struct page_verdict first = page_classify(rules, 1, pages, NULL);
+	const size_t n = page_run(rules, pages, RUN_PAGES, flags);
+
+	assert_true(n >= 1 && n <= RUN_PAGES);
+	for (size_t i = 1; first.pages == 1 && i < n; i++) {
+		const uint8_t *page = pages + i * KERNEL_PAGE_STRUCT;
+		const struct page_verdict v = page_classify(rules, 1 + i, page, NULL);
+
+		assert_int_equal(v.class, first.class);
+		assert_int_equal(v.pages, 1);
+		assert_int_equal(page_is_hwpoison(rules, page), page_is_hwpoison(rules, pages));
+		assert_int_equal((le64_get(page) ^ le64_get(pages)) & flags, 0);
+	}
+	return n;
+}
+
+static void test_runs(void **state UNUSED)
+{
+	uint8_t pages[RUN_PAGES * KERNEL_PAGE_STRUCT];
+	uint32_t seed = unit_seed();
+	size_t longest = 0;
+
+	for (size_t round = 0; round < 2000; round++) {
+		const struct kernel_series *s = &kernel_series[round % kernel_series_count];
+		struct remarks remarks = {0};
+		const struct page_rules rules = make_rules(s->info, &remarks);
+
+		make_pages(s, pages, &seed);
+		longest = MAX(longest, check_run(&rules, pages, 0));
+		check_run(&rules, pages, 1 << 3);
+	}
+	assert_int_equal(longest, RUN_PAGES);
+}
+
 /* What isn't wanted needs no keys. */
 static void test_unwanted(void **state UNUSED)
 {
@@ -596,6 +678,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "page_classify: knows which bits of a type count", test_low_bits, NULL);
 	unit_add(&u, "page_classify: doesn't take waiters for slabs", test_waiters, NULL);
 	unit_add(&u, "page_classify: gives a verdict on any bytes", test_noise, NULL);
+	unit_add(&u, "page_run: ends before a page that is judged otherwise", test_runs, NULL);
 	UNIT_ADD_ROWS(&u, missing, test_missing);
 	unit_add(&u, "page_rules_init: asks for what is wanted only", test_unwanted, NULL);
 	unit_add(&u, "page_classes_of_level: follows makedumpfile's levels", test_levels, NULL);
