@@ -305,7 +305,7 @@ help:
 		'make matrix        other kernels, newer readers' \
 		'make e2e          crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
-		'make model         the model of the pipeline' \
+		'make model         the models of the pipeline and of sessions' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
 		'make lint, fmt     look at the style; format the C sources' \
 		'make cover         lines that the tests run' \

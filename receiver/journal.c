@@ -366,7 +366,10 @@ int journal_load(struct journal *j, struct journal_facts *facts_ret, journal_seg
 	if (r < 0)
 		return r;
 	if (j->torn) {
-		if (ftruncate(j->fd, (off_t)good) < 0 || lseek(j->fd, (off_t)good, SEEK_SET) < 0)
+		/* Who was killed behind a write may not have synced it: nobody is told of a cursor
+		   that could be lost. */
+		if (ftruncate(j->fd, (off_t)good) < 0 || lseek(j->fd, (off_t)good, SEEK_SET) < 0 ||
+		    fdatasync(j->fd) < 0)
 			return error_sys(err, "%s", j->path);
 		j->out.sequence = rd.frames;
 		j->torn = false;

@@ -63,7 +63,7 @@ NODISCARD int journal_take_over(const char *path, const struct keepalive *alive,
 				struct journal **j_ret, struct error *err);
 
 /* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
- * end is cut off. */
+ * end is cut off, and what there is is synced. */
 NODISCARD int journal_load(struct journal *j, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 void journal_free(struct journal *j);

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../../receiver/journal.h"
 #include "../lib/scratch.h"
 #include "../lib/unit.h"
 
@@ -375,6 +376,38 @@ static void test_order(void **state)
 	forget_events();
 }
 
+/* A process that was killed may have left frames that it wrote and didn't sync: they are synced
+ * before anybody is told of them. */
+static void test_load(void **state)
+{
+	const char *path = scratch_path("vmcore.segments");
+	static uint8_t payload[TINY_FRAME_MAX];
+	struct journal_facts facts;
+	struct stream s = {0};
+	struct journal *j;
+	struct error err;
+	pid_t holder;
+	size_t syncs = 0;
+
+	for (size_t i = 0; i < 3; i++) {
+		const struct frame f = tinysession_kept(*state, i, payload);
+
+		add_frame(&s, i, f.type, f.payload, f.payload_bytes);
+	}
+	file_write(path, s.bytes, s.size_bytes);
+	stream_free(&s);
+	recording = true;
+	assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+	assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
+	recording = false;
+	for (size_t i = 0; i < event_count; i++)
+		syncs += events[i].kind == SYNC && events[i].file == JOURNAL;
+	assert_int_equal(facts.cursor.segment, 2);
+	assert_int_equal(syncs, 1);
+	journal_free(j);
+	forget_events();
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -391,6 +424,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "power cut: of an incomplete dump", test_first, &marked);
 	unit_add(&u, "power cut: while an earlier session's part is brought back", test_resumed,
 		 &tiny);
+	unit_add(&u, "power cut: a journal is synced before it is gone on with", test_load, &tiny);
 	r = unit_run(&u, "powercut", argc, argv);
 	dialogue_clear();
 	tinysession_free(&tiny);
