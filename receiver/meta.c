@@ -25,6 +25,12 @@ static json_t *time_json(int64_t seconds)
 	return json_string(text);
 }
 
+/* What a sender counts may be more than JSON's numbers hold. */
+static json_int_t count(uint64_t n)
+{
+	return (json_int_t)MIN(n, (uint64_t)INT64_MAX);
+}
+
 static json_t *make(const struct meta *m)
 {
 	const struct hello *h = &m->hello;
@@ -39,9 +45,9 @@ static json_t *make(const struct meta *m)
 		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "panic",
 		h->panic, "dump_level", (int)h->level, "codec", h->codec, "codec_level",
 		(int)h->codec_level, "sender", h->agent, "received_from", time_json(m->begun_s),
-		"received_until", time_json(m->done_s), "pages", (json_int_t)m->totals.pages,
-		"file_bytes", (json_int_t)m->file_bytes, "unreadable_pages",
-		complete ? json_integer((json_int_t)m->end.unreadable) : json_null(), "digest",
+		"received_until", time_json(m->done_s), "pages", count(m->totals.pages),
+		"file_bytes", count(m->file_bytes), "unreadable_pages",
+		complete ? json_integer(count(m->end.unreadable)) : json_null(), "digest",
 		complete ? json_string(digest_hex(digest, m->end.chain)) : json_null(), "receiver",
 		"vmrecv " VERSION);
 }
