@@ -8,6 +8,9 @@
 
 enum { TIMEOUT_MS = 30000, BEAT_MS = 5000, PEER_TIMEOUT_MS = 20000 };
 
+/* What the receiver says comes in pieces of so many bytes. */
+static size_t piece = 7;
+
 /* A session, and what the other end makes of its bytes. */
 struct talk {
 	struct upload *u;
@@ -84,7 +87,7 @@ static int say_welcome(struct talk *t)
 
 	welcome_put(&p, &w);
 	put(t, FRAME_WELCOME, &p);
-	return deliver(t, 7);
+	return deliver(t, piece);
 }
 
 static int say_go(struct talk *t, const struct go *go)
@@ -93,7 +96,7 @@ static int say_go(struct talk *t, const struct go *go)
 
 	go_put(&p, go);
 	put(t, FRAME_GO, &p);
-	return deliver(t, 7);
+	return deliver(t, piece);
 }
 
 static int say_number(struct talk *t, enum frame_type type, uint64_t number)
@@ -102,7 +105,7 @@ static int say_number(struct talk *t, enum frame_type type, uint64_t number)
 
 	number_put(&p, number);
 	put(t, type, &p);
-	return deliver(t, 7);
+	return deliver(t, piece);
 }
 
 static int say_done(struct talk *t, uint8_t chain_byte)
@@ -113,7 +116,7 @@ static int say_done(struct talk *t, uint8_t chain_byte)
 	memset(done.chain, chain_byte, sizeof(done.chain));
 	done_put(&p, &done);
 	put(t, FRAME_DONE, &p);
-	return deliver(t, 7);
+	return deliver(t, piece);
 }
 
 static int say_farewell(struct talk *t, enum frame_type type, enum reason reason, uint32_t retry_s)
@@ -123,7 +126,7 @@ static int say_farewell(struct talk *t, enum frame_type type, enum reason reason
 
 	farewell_put(&p, &bye);
 	put(t, type, &p);
-	return deliver(t, 7);
+	return deliver(t, piece);
 }
 
 /* As far as GO. */
@@ -424,6 +427,91 @@ static void test_wrong_calls(void **state UNUSED)
 	talk_deinit(&t);
 }
 
+/* The same dialogues, whatever the pieces are. */
+static void test_pieces(void **state)
+{
+	for (piece = 1; piece <= 300; piece++) {
+		test_whole(state);
+		test_resume(state);
+		test_there_already(state);
+		test_ack_of_nothing(state);
+	}
+	piece = 7;
+}
+
+/* A bit changed in what the receiver says: the link ends, or waits for what never comes. */
+static void test_damaged(void **state UNUSED)
+{
+	const struct welcome w = {.protocol = 1, .heartbeat_ms = BEAT_MS, .timeout_ms = 60000};
+	size_t size = 1;
+
+	for (size_t bit = 0; bit < 8 * size; bit++) {
+		uint8_t bytes[512];
+		struct outbuf o;
+		struct talk t;
+		int r;
+
+		talk_init(&t, false, false);
+		o = frame_begin(&t.out);
+		welcome_put(&o, &w);
+		put(&t, FRAME_WELCOME, &o);
+		frame_writer_pending(&t.out, &size);
+		assert_in_range(size, 50, sizeof(bytes));
+		memcpy(bytes, frame_writer_pending(&t.out, &size), size);
+		bytes[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		r = upload_feed(t.u, bytes, size, t.now_ms, &t.err);
+		assert_true(r == -EBADMSG || r == 0);
+		assert_int_equal(upload_state(t.u), UPLOAD_HELLO);
+		/* It isn't for good: the next link may be better. */
+		assert_int_equal(upload_failure(t.u), UPLOAD_BROKEN);
+		talk_deinit(&t);
+	}
+}
+
+/* Each piece of what comes is a sign of life, once the receiver has spoken. */
+static void test_trickle(void **state UNUSED)
+{
+	struct outbuf p;
+	struct talk t;
+	const uint8_t *bytes;
+	size_t n;
+
+	talk_init(&t, false, false);
+	assert_int_equal(hear(&t).type, FRAME_HELLO);
+	assert_int_equal(say_welcome(&t), 0);
+	p = frame_begin(&t.out);
+	number_put(&p, 0);
+	put(&t, FRAME_HEARTBEAT, &p);
+	bytes = frame_writer_pending(&t.out, &n);
+	for (size_t i = 0; i < n; i++) {
+		t.now_ms += PEER_TIMEOUT_MS - 1;
+		assert_int_equal(upload_feed(t.u, bytes + i, 1, t.now_ms, &t.err), 0);
+		assert_int_equal(upload_tick(t.u, t.now_ms, &t.err), 0);
+		while (hear(&t).type)
+			;
+	}
+	talk_deinit(&t);
+}
+
+/* What waits is as good as a heartbeat: none is added to it, and nobody is woken for one. */
+static void test_stuck(void **state UNUSED)
+{
+	struct talk t;
+	size_t n, later;
+
+	talk_init(&t, false, false);
+	assert_int_equal(hear(&t).type, FRAME_HELLO);
+	assert_int_equal(say_welcome(&t), 0);
+	assert_int_equal(upload_totals(t.u, &(struct totals){0}, &t.err), 1);
+	upload_output(t.u, &n);
+	t.now_ms += 2 * BEAT_MS;
+	assert_int_equal(upload_tick(t.u, t.now_ms, &t.err), 0);
+	upload_output(t.u, &later);
+	assert_int_equal(later, n);
+	assert_true(upload_next_tick_ms(t.u) > t.now_ms);
+	talk_deinit(&t);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -442,5 +530,9 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "upload: needs no answer one way", test_oneway, NULL);
 	unit_add(&u, "upload: refuses what can't be said now", test_wrong_calls, NULL);
+	unit_add(&u, "upload: is the same however its bytes are cut", test_pieces, NULL);
+	unit_add(&u, "upload: takes nothing that was changed on the way", test_damaged, NULL);
+	unit_add(&u, "upload: is patient with a slow link", test_trickle, NULL);
+	unit_add(&u, "upload: doesn't beat behind a link that is stuck", test_stuck, NULL);
 	return unit_run(&u, "upload", argc, argv);
 }
