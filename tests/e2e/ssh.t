@@ -333,6 +333,13 @@ same() {
 send "$core"
 same "a real dump"
 is "a real dump: vmrecv --check" "$("$vmrecv" --check -q "$store"/*/*/vmcore 2>&1)" ""
+for threads in 0 2; do
+    rm -rf "$store"
+    run "$tools/peak" "$T/peak" "$vmsend" -v --to "$url" "${credentials[@]}" --remote-command "$command" -d 1 \
+        --num-threads $threads -l "$core"
+    promise=$(sed -n 's/.*at most \([0-9.]*\) MiB of memory.*/\1/p' "$T/err" | awk '{ print int($1 * 1024) }')
+    ok "memory, $threads threads: no more than promised ($(<"$T/peak") of $promise KiB)" test "$(<"$T/peak")" -le "$promise"
+done
 if [[ -e /proc/net/if_inet6 ]] && grep -q '^Server listening on ::1' "$T/sshd.log"; then
     know "[::1]:$port" ed25519 | known
     saved=$url url="ssh://$(id -un)@[::1]:$port"

@@ -393,6 +393,51 @@ static void test_config_size(void **state)
 		options_deinit(&o);
 }
 
+#define KEY_A "SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+#define KEY_B "SHA256:BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB+"
+#define KEY_C "SHA256:CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC/="
+
+static const struct host_keys {
+	const char *name, *text, *line, *first;
+	size_t count;
+} host_keys[] = {
+	{"host keys: none by default", "", "", NULL, 0},
+	{"host keys: takes one", "", "--host-key=" KEY_A, KEY_A, 1},
+	{"host keys: takes several", "", "--host-key=" KEY_A " --host-key " KEY_C, KEY_A, 2},
+	{"host keys: takes those of the file", "host-key = " KEY_B "\nhost-key = " KEY_A "\n", "",
+	 KEY_B, 2},
+	{"host keys: lets the command line win", "host-key = " KEY_B "\nhost-key = " KEY_A "\n",
+	 "--host-key=" KEY_C, KEY_C, 1},
+};
+
+static void test_host_keys(void **state)
+{
+	const struct host_keys *row = *state;
+	struct options o;
+	struct error err;
+
+	assert_int_equal(parse_with(row->text, row->line, &o, &err), 0);
+	assert_int_equal(o.connect.host_key_count, row->count);
+	if (row->first)
+		assert_string_equal(o.connect.host_keys[0], row->first);
+	options_deinit(&o);
+}
+
+static void test_many_host_keys(void **state UNUSED)
+{
+	char text[HOST_KEYS_MAX * 80 + 80] = "";
+	struct options o;
+	struct error err;
+
+	for (size_t i = 0; i < HOST_KEYS_MAX; i++)
+		strcat(text, "host-key = " KEY_A "\n");
+	assert_int_equal(parse_with(text, "", &o, &err), 0);
+	options_deinit(&o);
+	strcat(text, "host-key = " KEY_A "\n");
+	assert_int_equal(parse_with(text, "", &o, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, ":17: host-key: more than 16 keys"));
+}
+
 static void test_no_config(void **state UNUSED)
 {
 	struct options o;
@@ -554,5 +599,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "cli_parse: applies options in order, and leaves operands", test_order, NULL);
 	unit_add(&u, "cli_parse: ends where an option fails, and names it", test_apply_fails, NULL);
 	unit_add(&u, "cli_help: shows what is not hidden", test_few_help, NULL);
+	UNIT_ADD_ROWS(&u, host_keys, test_host_keys);
+	unit_add(&u, "host keys: refuses more than sixteen", test_many_host_keys, NULL);
 	return unit_run(&u, "options", argc, argv);
 }
