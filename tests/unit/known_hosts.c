@@ -153,7 +153,7 @@ static void test_files(void **state UNUSED)
 /* More lines about a server than anybody has, and lines of any length. */
 static void test_limits(void **state UNUSED)
 {
-	static char lines[1025 * sizeof("h " ED)], line[100000 + 300];
+	static char lines[1025 * sizeof("h " ED) + 1], line[100000 + 300];
 	const char *path = scratch_path("known_hosts");
 	struct known_hosts *k;
 	struct error err;
