@@ -30,6 +30,7 @@ struct log {
 	struct record_keys k;
 	uint64_t buf; /* virtual address */
 	uint32_t bytes, first, next;
+	uint64_t walked; /* the bytes of the records that were read */
 };
 
 static bool get_keys(struct record_keys *k, const struct vmcoreinfo *info)
@@ -78,8 +79,7 @@ static int log_open(struct log *log, struct error *err)
 }
 
 /* The record at *at, which moves behind it: false if what stands there is none. */
-static bool read_record(const struct log *log, uint32_t *at, struct dmesg_record *record,
-			char *text)
+static bool read_record(struct log *log, uint32_t *at, struct dmesg_record *record, char *text)
 {
 	const struct record_keys *k = &log->k;
 	uint8_t header[HEADER_BYTES_MAX];
@@ -106,6 +106,7 @@ static bool read_record(const struct log *log, uint32_t *at, struct dmesg_record
 		.text_bytes = text_len,
 	};
 	*at += len;
+	log->walked += len;
 	return true;
 }
 
@@ -114,7 +115,6 @@ int dmesg_read_records(const struct paging *paging, struct dmesg_sink *sink, str
 	AUTO_FREE char *text = malloc(UINT16_MAX);
 	struct log log = {.paging = paging};
 	struct dmesg_record record;
-	uint64_t walked = 0;
 	int r;
 
 	if (!text)
@@ -125,11 +125,10 @@ int dmesg_read_records(const struct paging *paging, struct dmesg_sink *sink, str
 	if (r < 0)
 		return r;
 	sink->has_caller = log.k.header_bytes >= CALLER_OFF + 4;
-	/* Each record takes some of the buffer, so a corrupt chain ends after one time round. */
-	for (uint32_t at = log.first; at != log.next && r == 0 && walked < log.bytes;) {
+	/* Each record takes its part of the buffer: a corrupt chain that goes round ends here. */
+	for (uint32_t at = log.first; at != log.next && r == 0 && log.walked < log.bytes;) {
 		if (!read_record(&log, &at, &record, text))
 			break;
-		walked += log.k.header_bytes;
 		r = dmesg_put(sink, &record, err);
 	}
 	return r;

@@ -12,10 +12,10 @@
 #include "vmcoreinfo.h"
 
 enum {
-	/* log_buf_len= takes at most 2^31 bytes, in practice 2^25; a descriptor for 32 bytes of
-	   text each. */
-	COUNT_BITS_MAX = 24,
-	SIZE_BITS_MAX = 30,
+	/* log_buf_len= takes at most 2^31 bytes; a descriptor for 32 bytes of text each. Source:
+	   Linux printk.c, LOG_BUF_LEN_MAX, PRB_AVGBITS. */
+	COUNT_BITS_MAX = 26,
+	SIZE_BITS_MAX = 31,
 
 	/* States in the top bits of a descriptor's state word, the id in all others. */
 	STATE_SHIFT = 62,
@@ -24,6 +24,7 @@ enum {
 
 	BLOCK_ID_BYTES = 8, /* in front of each text block */
 	LPOS_DATALESS = 1,  /* in a position: there is no text */
+	LPOS_EMPTY = 3,	    /* both positions: an empty line, which is a message all the same */
 	FIELD_STRUCT_MAX = 4096,
 };
 
@@ -45,7 +46,8 @@ struct ring {
 	uint64_t descs, infos, text; /* virtual addresses */
 	uint64_t count, text_bytes;  /* powers of two */
 	uint64_t tail, head;	     /* ids */
-	uint8_t *buf;		     /* one message */
+	uint64_t left_bytes; /* of the text ring: blocks don't overlap, unless it is corrupt */
+	uint8_t *buf;	     /* one message */
 	size_t buf_bytes;
 };
 
@@ -155,16 +157,23 @@ static bool read_text(struct ring *ring, uint64_t id, const uint8_t *desc, uint6
 	const struct ring_keys *k = &ring->k;
 	const uint64_t begin = field(desc, k->desc_bytes, k->lpos + k->begin, 8);
 	const uint64_t next = field(desc, k->desc_bytes, k->lpos + k->next, 8);
-	uint64_t at, bytes;
+	uint64_t at, bytes, block_bytes;
 
+	if (begin == LPOS_EMPTY && next == LPOS_EMPTY) {
+		record->text = "";
+		record->text_bytes = 0;
+		return true;
+	}
 	if (!find_block(ring, begin, next, &at, &bytes))
 		return false;
+	block_bytes = bytes;
 	bytes = MIN(bytes, BLOCK_ID_BYTES + text_len);
 	if (bytes > ring->buf_bytes ||
 	    !paging_read(ring->paging, ring->text + at, ring->buf, (size_t)bytes))
 		return false;
-	if ((le64_get(ring->buf) & ID_MASK) != id)
+	if ((le64_get(ring->buf) & ID_MASK) != id || block_bytes > ring->left_bytes)
 		return false;
+	ring->left_bytes -= block_bytes;
 	record->text = (const char *)ring->buf + BLOCK_ID_BYTES;
 	record->text_bytes = (size_t)(bytes - BLOCK_ID_BYTES);
 	return true;
@@ -198,6 +207,7 @@ static bool keeps_callers(struct ring *ring, uint64_t messages)
 {
 	struct dmesg_record record;
 
+	ring->left_bytes = ring->text_bytes;
 	for (uint64_t i = 0; i < messages; i++)
 		if (read_message(ring, (ring->tail + i) & ID_MASK, &record) && record.caller)
 			return true;
@@ -220,6 +230,7 @@ int dmesg_read_ring(const struct paging *paging, struct dmesg_sink *sink, struct
 		return r;
 	messages = MIN(((ring.head - ring.tail) & ID_MASK) + 1, ring.count);
 	sink->has_caller = keeps_callers(&ring, messages);
+	ring.left_bytes = ring.text_bytes;
 	for (uint64_t i = 0; i < messages && r == 0; i++) {
 		struct dmesg_record record;
 

@@ -154,7 +154,9 @@ static const struct one ones[] = {
 	{"ring: gives one that could be continued", {1, COMMITTED, 0, 16, "hello", 0, 0, 0, 0}, "[    0.000000] hello\n"},
 	{"ring: leaves out one being written", {1, RESERVED, 0, 16, "hello", 0, 0, 0, 0}, ""},
 	{"ring: leaves out one that was given up", {1, REUSABLE, 0, 16, "hello", 0, 0, 0, 0}, ""},
-	{"ring: leaves out one without text", {1, FINALIZED, 1, 1, "", 0, 0, 0, 0}, ""},
+	{"ring: leaves out one whose text was lost", {1, FINALIZED, 1, 1, "", 0, 0, 0, 0}, ""},
+	{"ring: gives an empty line", {1, FINALIZED, 3, 3, "", 0, 5000000, 0, 0}, "[    0.005000] \n"},
+	{"ring: leaves out one with one position of an empty line's", {1, FINALIZED, 3, 1, "", 0, 0, 0, 0}, ""},
 	{"ring: leaves out one whose text was overwritten", {1, FINALIZED, 0, 16, "hello", 0, 0, 0, 8}, ""},
 	{"ring: finds text that was put at the start", {1, FINALIZED, 496, 512 + 24, "wrapped", 0, 0, 0, 0}, "[    0.000000] wrapped\n"},
 	{"ring: finds text that ends with the ring", {1, FINALIZED, 496, 512, "brink", 0, 0, 0, 0}, "[    0.000000] brink\n"},
@@ -244,6 +246,27 @@ static void test_far_ids(void **state UNUSED)
 	free_fixture(f);
 }
 
+/* Blocks that lie over each other, each with its id: a corrupt ring must not say more than it has
+ * room for. */
+static void test_overlap(void **state UNUSED)
+{
+	struct fixture *f = new_ring(NULL, NULL);
+	char text[201];
+
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	set_ids(f, 1, 8);
+	for (uint64_t id = 8; id; id--)
+		put_message(f, &(struct message){id, FINALIZED, id * 8, id * 8 + 208, text, 0, 0, 0,
+						 0});
+	/* Each text has written over the ids behind its own. */
+	for (uint64_t id = 1; id <= 8; id++)
+		le64_put(kernel_at(f->k, f->data + id * 8), id);
+	read_log(f);
+	assert_int_equal(f->messages, (1 << SIZE_BITS) / 208);
+	free_fixture(f);
+}
+
 static void test_ring_noise(void **state UNUSED)
 {
 	uint32_t seed = unit_seed();
@@ -281,8 +304,9 @@ static const struct opening openings[] = {
 	{"dmesg_read: finds no log without prb", "SYMBOL(prb)", NULL, 0, 0, false, -ENODATA, "no kernel log"},
 	{"dmesg_read: finds no log without its layout", "OFFSET(prb_desc.state_var)", NULL, 0, 0, false, -ENODATA, "no kernel log"},
 	{"dmesg_read: refuses a ring that isn't there", NULL, "SYMBOL(prb)=ffffc90000000000", 0, 0, false, -EBADMSG, "isn't where"},
-	{"dmesg_read: refuses 2^25 messages", NULL, NULL, 25, 0, false, -EBADMSG, "2^25"},
-	{"dmesg_read: refuses 2^31 bytes", NULL, NULL, 0, 31, false, -EBADMSG, "2^31"},
+	{"dmesg_read: refuses 2^27 messages", NULL, NULL, 27, 0, false, -EBADMSG, "2^27"},
+	{"dmesg_read: refuses 2^32 bytes", NULL, NULL, 0, 32, false, -EBADMSG, "2^32"},
+	{"dmesg_read: takes a log of 2^31 bytes", NULL, NULL, 0, 31, false, 1, NULL},
 	{"dmesg_read: refuses 2^3 bytes", NULL, NULL, 0, 3, false, -EBADMSG, "impossible"},
 	{"dmesg_read: refuses messages of 0 bytes", NULL, "SIZE(prb_desc)=0", 0, 0, false, -EBADMSG, "impossible sizes"},
 	{"dmesg_read: refuses a ring of 2^32 bytes", NULL, "SIZE(printk_ringbuffer)=4294967296", 0, 0, false, -EBADMSG, "impossible sizes"},
@@ -393,7 +417,7 @@ static const struct torn torns[] = {
 	{"records: ends at a record past the buffer", 0, 64, 240, 1, 1},
 	{"records: ends at a text past its record", 0, 64, 32, 17, 1},
 	{"records: takes a text that fills its record", 0, 64, 32, 16, 2},
-	{"records: ends at a wrap to where it is", 0, 16, 32, 3, 2 + 6},
+	{"records: ends with the buffer where the end is missed", 0, 16, 32, 3, LOG_BYTES / 32},
 	{"records: refuses a first index past the buffer", 256, 64, 32, 3, -EBADMSG},
 	{"records: refuses a next index past the buffer", 0, 257, 32, 3, -EBADMSG},
 	{"records: gives nothing of an empty buffer", 32, 32, 32, 3, 0},
@@ -408,10 +432,20 @@ static void test_torn(void **state)
 		put_record(f, at, 32, 3, "one", HEADER);
 	put_record(f, 32, row->len, row->text_len, "two", HEADER);
 	read_log(f);
-	if (row->want > 2) /* round and round: bounded by the buffer's length */
-		assert_in_range(f->messages, 1, LOG_BYTES / HEADER + 1);
-	else
-		assert_int_equal(f->messages, row->want);
+	assert_int_equal(f->messages, row->want);
+	free_fixture(f);
+}
+
+/* A chain that goes on at the start, and never meets the next index: once round, no more. */
+static void test_record_circle(void **state UNUSED)
+{
+	struct fixture *f = new_records(0, 16, HEADER);
+
+	for (uint32_t at = 0; at < LOG_BYTES - 32; at += 32)
+		put_record(f, at, 32, 3, "one", HEADER);
+	put_record(f, LOG_BYTES - 32, 0, 0, "", HEADER);
+	read_log(f);
+	assert_int_equal(f->messages, LOG_BYTES / 32);
 	free_fixture(f);
 }
 
@@ -465,11 +499,13 @@ int main(int argc, char **argv)
 	unit_add(&u, "ring: gives messages from the oldest on, wherever it is", test_order, NULL);
 	unit_add(&u, "ring: leaves out slots of other messages", test_stale, NULL);
 	unit_add(&u, "ring: is bounded where ids are far apart", test_far_ids, NULL);
+	unit_add(&u, "ring: gives no more text than it has room for", test_overlap, NULL);
 	unit_add(&u, "ring: stands any bytes", test_ring_noise, NULL);
 	UNIT_ADD_ROWS(&u, openings, test_opening);
 	unit_add(&u, "records: gives messages across the buffer's end", test_records, NULL);
 	unit_add(&u, "records: says callers where they are kept", test_record_callers, NULL);
 	UNIT_ADD_ROWS(&u, torns, test_torn);
+	unit_add(&u, "records: goes round once where the end is missed", test_record_circle, NULL);
 	unit_add(&u, "dmesg_read: fails with what the writing says", test_refused, NULL);
 	unit_add(&u, "dmesg_put: gives long messages in pieces", test_long, NULL);
 	return unit_run(&u, "dmesg", argc, argv);
