@@ -231,6 +231,11 @@ static bool is_type(struct page_type type, uint32_t mapcount)
 	return type.mask && (mapcount & type.mask) == (type.value & type.mask);
 }
 
+static bool is_tail(const struct page_rules *r, const uint8_t *page)
+{
+	return le64_get(page + r->compound_off) & COMPOUND_TAIL;
+}
+
 /* 2^order, if that is possible for a block that begins at pfn; else 1. */
 static uint64_t block_pages(uint64_t pfn, uint64_t order)
 {
@@ -283,7 +288,8 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 {
 	const uint64_t flags = le64_get(page + r->flags_off);
 	const uint32_t mapcount = le32_get(page + r->mapcount_off);
-	const bool head = (flags & r->head_mask) && next;
+	/* Torn where no tail comes behind: it was just made, or is being taken apart. */
+	const bool head = (flags & r->head_mask) && next && is_tail(r, next);
 	const uint64_t pages = head ? compound_pages(r, pfn, next) : 1;
 	bool anon, hugetlb;
 

@@ -310,6 +310,20 @@ static void make_unaligned_head(struct pair *p)
 	p->pfn += 2;
 }
 
+/* A compound page that was just made or is being taken apart: what comes behind the head isn't its
+ * tail, and doesn't tell its order. */
+static void make_torn(struct pair *p)
+{
+	make_thp(p);
+	le64_put(tail_of(p) + PAGE_COMPOUND, 0);
+}
+
+static void make_torn_hugetlb(struct pair *p)
+{
+	make_gigantic(p);
+	le64_put(tail_of(p) + PAGE_COMPOUND, 0);
+}
+
 static void make_uninitialised(struct pair *p)
 {
 	memset(p->page, 0xff, sizeof(p->page));
@@ -358,6 +372,8 @@ static const struct kind {
 	{"a head of order 64 is one page", make_order_64, CLASS_USER, 1, false},
 	{"a head of order 25 is one page", make_order_25, CLASS_USER, 1, false},
 	{"a head that isn't aligned is one page", make_unaligned_head, CLASS_USER, 1, false},
+	{"a head without a tail is one page", make_torn, CLASS_USER, 1, false},
+	{"a hugetlb page without a tail stays", make_torn_hugetlb, CLASS_KERNEL, 1, false},
 	{"a struct page of all ones stays", make_uninitialised, CLASS_KERNEL, 1, false},
 };
 
