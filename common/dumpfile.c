@@ -234,8 +234,8 @@ static int open_again(struct dumpfile *df, struct error *err)
 	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (df->fd < 0 || fstat(df->fd, &st) < 0)
 		return error_sys(err, "%s", df->part_path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EEXIST, "%s isn't a regular file", df->part_path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
+		return error_set(err, -EEXIST, "%s isn't a regular file of its own", df->part_path);
 	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is being written by another process",
 				 df->part_path);

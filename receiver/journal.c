@@ -257,8 +257,8 @@ static int open_file(const char *path, int flags, struct journal **j_ret, struct
 	j->fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
 	if (j->fd < 0 || fstat(j->fd, &st) < 0)
 		return error_sys(err, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EEXIST, "%s isn't a regular file", path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
+		return error_set(err, -EEXIST, "%s isn't a regular file of its own", path);
 	if (!j->path)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = frame_writer_init(&j->out, WAITING_BYTES + FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES, err);

@@ -1,6 +1,7 @@
 /* vmrecv: arguments to exit status.
  * Doesn't do any of the work. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "check.h"
 #include "info.h"
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 	struct error err;
 
 	io_fill_standard_streams();
+	umask(077); /* files are the owner's alone, and the owner's in any case */
 	log_init("vmrecv", LOG_NOTE);
 	if (options_parse(argc, argv, &options, &err) < 0) {
 		log_error("%s", err.msg);

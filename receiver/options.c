@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "hostname.h"
 #include "parse.h"
 
 enum option_id {
@@ -245,6 +246,10 @@ static int judge_collector(struct options *o, struct error *err)
 		return 0;
 	if (o->host)
 		return error_set(err, -EINVAL, "--host is for one dump, not for --listen");
+	if (o->plain_from_count && (certificates || o->tls_psk))
+		return error_set(err, -EINVAL,
+				 "--plain-from is for a --listen without TLS: run another vmrecv "
+				 "for it, with a --dir of its own");
 	if (certificates && !(o->tls_cert && o->tls_key && o->tls_ca))
 		return error_set(err, -EINVAL, "--tls-cert, --tls-key and --tls-ca go together");
 	if (!certificates && !o->tls_psk && !o->plain_from_count)
@@ -258,6 +263,10 @@ static int judge_files(struct options *o, struct error *err)
 {
 	if (o->mode == MODE_HELP || o->mode == MODE_VERSION)
 		return 0;
+	if (o->host && !host_name_is_good(o->host))
+		return error_set(err, -EINVAL,
+				 "--host: \"%.60s\" isn't a name of letters, digits and \"._:-\"",
+				 o->host);
 	if (o->json && o->mode != MODE_INFO)
 		return error_set(err, -EINVAL, "--json goes with --info");
 	if (o->json && !WITH_JANSSON)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -552,6 +553,7 @@ int main(int argc, char **argv)
 	int r;
 
 	io_fill_standard_streams();
+	umask(077); /* files are the owner's alone, and the owner's in any case */
 	log_init("vmsend", LOG_NOTE);
 	if (options_parse(&o, argc, argv, &err) < 0) {
 		log_error("%s", err.msg);
