@@ -89,7 +89,8 @@ hears "who speaks TLS: said so" "127.0.0.1: speaks TLS, and this listens without
 rm -rf "$T/dumps"
 collect "${plain[@]}" --max-sessions 1
 mkfifo "$T/go"
-peer hello:dump_id="$(printf '1%.0s' {1..64})" until:WELCOME close >"$T/first" &
+# Killed below, so it is no function: that would be a shell of its own, and its child would stay.
+timeout 120 tests/tools/peer 127.0.0.1 "$port" hello:dump_id="$(printf '1%.0s' {1..64})" until:WELCOME close >"$T/first" &
 first=$!
 within 30 grep -qs WELCOME "$T/first"
 for i in 2 3; do
