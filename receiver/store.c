@@ -283,6 +283,7 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 		.status = "receiving",
 	};
 	welcome_ret->free_bytes = free_bytes(setup->dir ? "." : setup->file);
+	snprintf(welcome_ret->part, sizeof(welcome_ret->part), "%.190s.part", s->result.path);
 	return meta_write(s->meta_path, &s->meta, err);
 }
 
@@ -502,7 +503,6 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 {
 	struct store *s = ctx;
 	struct assemble_result res;
-	struct error unused;
 	int r;
 
 	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
@@ -532,10 +532,13 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	s->meta.end = *end;
 	s->meta.done_s = time(NULL);
 	s->meta.file_bytes = res.file_bytes;
-	/* The dump is there, which is what counts. */
-	(void)!meta_write(s->meta_path, &s->meta, &unused);
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
-	return 0;
+	r = meta_write(s->meta_path, &s->meta, err);
+	/* The dump is there, which is what counts: the sender may come again, whatever it was, and
+	 * hears of it. */
+	if (r < 0)
+		err->code = -EIO;
+	return r < 0 ? err->code : 0;
 }
 
 const struct session_ops store_ops = {

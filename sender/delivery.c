@@ -44,9 +44,10 @@ enum {
 
 struct destination {
 	struct url url;
-	bool refused;  /* for good */
-	bool welcomed; /* once: names, keys and addresses are right */
-	bool has_part; /* it acknowledged a checkpoint */
+	bool refused;		      /* for good */
+	bool welcomed;		      /* once: names, keys and addresses are right */
+	bool has_part;		      /* it acknowledged a checkpoint */
+	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
 	unsigned mismatches;
 	unsigned put_off; /* how often it said to come later, since it acknowledged something */
 	uint64_t not_before_ms; /* it said when to come again */
@@ -557,6 +558,15 @@ void delivery_open(struct delivery *d)
 		note_failure(d, d->current, &err);
 }
 
+static void note_part(struct delivery *d)
+{
+	struct destination *to = d->current;
+
+	to->has_part = true;
+	snprintf(to->part, sizeof(to->part), "%s", upload_welcome(link_session(d->link))->part);
+	d->result.partial = true;
+}
+
 /* TOTALS, and what the receiver makes of them. The log goes again after a new connection. */
 static int ask(struct delivery *d, const struct totals *totals, bool fresh,
 	       struct delivery_start *start_ret, struct error *err)
@@ -586,8 +596,7 @@ static int ask(struct delivery *d, const struct totals *totals, bool fresh,
 		memcpy(d->chain, go->chain, DIGEST_BYTES);
 		/* It was acknowledged before: no progress. */
 		d->acked = go->cursor.segment;
-		d->current->has_part = true;
-		d->result.partial = true;
+		note_part(d);
 		log_note("%s: goes on after checkpoint %" PRIu64, d->current->url.text,
 			 go->cursor.segment);
 	}
@@ -673,15 +682,14 @@ static void note_progress(struct delivery *d)
 {
 	const uint64_t acked = d->link ? upload_acked(link_session(d->link)) : 0;
 
-	if (acked == d->acked)
+	if (!d->link || acked == d->acked)
 		return;
 	d->acked = acked;
 	d->progress_ms = clock_ms();
 	d->rounds = 0;
-	d->current->has_part = true;
+	note_part(d);
 	d->current->mismatches = 0;
 	d->current->put_off = 0;
-	d->result.partial = true;
 }
 
 int delivery_checkpoint(struct delivery *d, const struct cursor *cursor, const struct sink *sink,
@@ -751,8 +759,10 @@ bool delivery_lost(struct delivery *d, const struct error *err)
 		struct error unused;
 
 		/* A full disk: what it has is kept, and the next destination's turn comes. */
-		d->result.partial |= dumpfile_size(d->df) > 0;
-		(void)!dumpfile_keep_part(d->df, 0, &unused);
+		if (dumpfile_size(d->df) && dumpfile_keep_part(d->df, 0, &unused) == 0) {
+			log_note("what was written is in %s", dumpfile_part_path(d->df));
+			d->result.partial = true;
+		}
 	}
 	note_failure(d, d->current, err);
 	return true;
@@ -782,6 +792,13 @@ void delivery_give_up(struct delivery *d, const struct error *why, uint64_t tabl
 	if (d->df && dumpfile_size(d->df) && dumpfile_keep_part(d->df, table_end, &unused) == 0) {
 		log_note("what was written is in %s", dumpfile_part_path(d->df));
 		d->result.partial = true;
+	}
+	for (size_t i = 0; i < d->setup.to_count; i++) {
+		const struct destination *to = &d->to[i];
+
+		if (to->has_part)
+			log_note("%s: a part of the dump is there%s%s", to->url.text,
+				 *to->part ? ": " : "", to->part);
 	}
 	disconnect(d);
 }
