@@ -212,6 +212,12 @@ e2e: all $(test_tools)
 model:
 	$(Q)prove --exec env --verbose tests/model/run
 
+# Faults under 150 dumps, an hour (docs/FAULTS.md): SEED=7 for others, FAULTS='--only 23' for a part.
+FAULTS ?=
+.PHONY: faults
+faults: all $(test_preloads)
+	$(Q)tests/faults/campaign --build $(BUILD) --jobs $(JOBS) $(FAULTS)
+
 # Against makedumpfile, half an hour and more; BENCH='--levels 31 --codecs lzo' for a part of it
 # (scripts/bench --help). Not part of any check: its results are times.
 BENCH ?=
@@ -306,6 +312,7 @@ help:
 		'make e2e          crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
 		'make model         the models of the pipeline and of sessions' \
+		'make faults        break links, programs and disks under dumps, an hour (SEED=N)' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
 		'make lint, fmt     look at the style; format the C sources' \
 		'make cover         lines that the tests run' \

@@ -8,27 +8,9 @@ use_core k61-512m
 use_vmlinux
 cuts=(10 30 50 70 90)
 
-"$vmsend" --dump-dmesg "$core" >"$T/log"
-last=$(grep '^\[' "$T/log" | tail -n 1 | sed -E 's/^\[ *([0-9.]+)\].*/\1/')
+# shellcheck source=tests/lib/shown.sh
+. tests/lib/shown.sh
 
-# says FILE COMMAND...: what crash prints. frames: of that the frames of bt.
-says() {
-    local file=$1
-    shift
-    printf '%s\n' "$@" quit | timeout 600 "${crash[@]}" -s --zero_excluded "$vmlinux" "$file" 2>&1
-}
-frames() { grep -aE '^ *#[0-9]+ '; }
-
-# shown FILE: which of panic, bt, log crash shows of it; bt as it shows it of the vmcore.
-shown() {
-    local said
-    said=$(says "$1" sys bt log)
-    grep -aqE '^ *PANIC: .+' <<<"$said" && printf 'panic '
-    [[ $(frames <<<"$said") == "$bt" ]] && printf 'bt '
-    grep -aqF "[" <<<"$said" && grep -aqE "^\[ *$last\]" <<<"$said" && printf 'log'
-}
-
-bt=$(says "$core" bt | frames)
 # From the handler of the crash down to system call or idle.
 ok "crash shows a backtrace of the vmcore" test "$(wc -l <<<"$bt")" -ge 8
 like "crash shows where it panicked" "$bt" '(crash_kexec|panic|sysrq_handle_crash)'
