@@ -231,11 +231,6 @@ static bool is_type(struct page_type type, uint32_t mapcount)
 	return type.mask && (mapcount & type.mask) == (type.value & type.mask);
 }
 
-static bool is_tail(const struct page_rules *r, const uint8_t *page)
-{
-	return le64_get(page + r->compound_off) & COMPOUND_TAIL;
-}
-
 /* 2^order, if that is possible for a block that begins at pfn; else 1. */
 static uint64_t block_pages(uint64_t pfn, uint64_t order)
 {
