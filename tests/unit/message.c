@@ -163,7 +163,15 @@ static void test_hello(void **state UNUSED)
 
 static void test_welcome(void **state UNUSED)
 {
-	const struct welcome w = {1, 5000, 20000, UINT64_C(1) << 40, "web1", "vmrecv 0.1.0"};
+	const struct welcome w = {
+		.protocol = 1,
+		.heartbeat_ms = 5000,
+		.timeout_ms = 20000,
+		.free_bytes = UINT64_C(1) << 40,
+		.part = "/var/crash/web1/vmcore.part",
+		.host = "web1",
+		.agent = "vmrecv 0.1.0",
+	};
 	uint8_t bytes[ROOM];
 	struct outbuf o = outbuf_init(bytes, sizeof(bytes));
 	struct payload p;
@@ -179,6 +187,7 @@ static void test_welcome(void **state UNUSED)
 	assert_int_equal(got.heartbeat_ms, 5000);
 	assert_int_equal(got.timeout_ms, 20000);
 	assert_true(got.free_bytes == UINT64_C(1) << 40);
+	assert_string_equal(got.part, w.part);
 	assert_string_equal(got.host, "web1");
 	assert_string_equal(got.agent, "vmrecv 0.1.0");
 	payload_free(&p);
