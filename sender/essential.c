@@ -3,6 +3,7 @@
 #include "essential.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "bytes.h"
 #include "checked.h"
@@ -28,19 +29,26 @@ enum {
 	BOOT_PAGES_BYTES_MAX = 64 << 20,
 	STACK_TARGETS_BYTES_MAX = 64 << 20,
 	STACK_TARGETS_LOADS_MAX = 1 << 30, /* a second; 2,000 words of 1,000 CPUs with 500 loads */
+	STACK_POINTERS_MAX = 1 << 20,	   /* to stacks: walks of page tables, of some seconds */
+	STACKS_INTERRUPTED_MAX = 4,	   /* by each CPU */
 
-	STACK_BYTES = 16 << 10, /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
-				   it is still the top */
-	TASK_BYTES = 16 << 10,	/* struct task_struct is 9 to 13 KiB */
-	FUNCTION_BYTES = 4096,	/* that a return address is behind its function's beginning: most */
-	SLAB_BYTES = 32 << 10,	/* the block that a task_struct lies in: slabs of order 3 */
+	STACK_BYTES = 16 << 10,	  /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
+				     it is still the top */
+	STACK_PIECE_BYTES = 4096, /* of it is mapped at least */
+	TASK_BYTES = 16 << 10,	  /* struct task_struct is 9 to 13 KiB */
+	FUNCTION_BYTES = 4096, /* that a return address is behind its function's beginning: most */
+	SLAB_BYTES = 32 << 10, /* the block that a task_struct lies in: slabs of order 3 */
 
 	/* Where user_regs_struct has the stack pointer in an NT_PRSTATUS. Source: Linux elfcore.h,
 	   user_64.h. */
 	PRSTATUS_REGS = 112,
-	PRSTATUS_RSP = PRSTATUS_REGS + 19 * 8,
+	REGS_RSP = 19 * 8,
 	PRSTATUS_REGS_BYTES = 27 * 8,
 };
+
+/* The lowest word of a task's stack. Source: Linux magic.h, set_task_stack_end_magic(). */
+#define STACK_END_MAGIC UINT64_C(0x57ac6e9d)
+#define KERNEL_HALF	(UINT64_C(1) << 63) /* of addresses */
 
 struct finder {
 	const struct kmodel *km;
@@ -310,26 +318,30 @@ static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *p
 	return false;
 }
 
-/* What is left to be looked for on stacks: bytes to add, loads to compare with. */
-struct target_budget {
-	uint64_t bytes, loads;
+/* What is looked for on stacks, and how much of it at the most. */
+struct stack_search {
+	bool targets;		/* what words in the direct map point at */
+	uint64_t bytes_left;	/* of targets */
+	uint64_t loads_left;	/* to compare words with */
+	uint64_t pointers_left; /* to stacks of tasks, to follow */
 };
 
 /* What the words at `words` point at, as blocks that a task_struct would lie in. */
 static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
-			struct target_budget *budget)
+			struct stack_search *search)
 {
 	const uint64_t loads = e->km->core->elf.load_count;
 
-	for (size_t i = 0; i + 8 <= bytes && budget->bytes >= SLAB_BYTES && budget->loads >= loads;
+	for (size_t i = 0; search->targets && i + 8 <= bytes && search->bytes_left >= SLAB_BYTES &&
+			   search->loads_left >= loads;
 	     i += 8) {
 		uint64_t paddr;
 
-		budget->loads -= loads;
+		search->loads_left -= loads;
 		if (!in_direct_map(e->km->core, le64_get(words + i), &paddr))
 			continue;
 		add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
-		budget->bytes -= SLAB_BYTES;
+		search->bytes_left -= SLAB_BYTES;
 	}
 }
 
@@ -351,35 +363,95 @@ static void add_callers(const struct finder *e, const uint8_t *words, size_t byt
 	}
 }
 
-/* The stack around each CPU's stack pointer, and the code it returns to; where the tasks aren't
- * known by name, what stack and registers point at too. */
-static void add_stacks(struct finder *e, bool with_targets)
+/* Add a stack, or as much as is mapped of it, which is read into `stack`, with zeros elsewhere; and
+ * the code that it returns to. */
+static void add_stack(struct finder *e, uint64_t vaddr, uint8_t stack[static STACK_BYTES])
+{
+	add_vaddr(e, vaddr, STACK_BYTES);
+	for (uint64_t at = 0; at < STACK_BYTES; at += STACK_PIECE_BYTES)
+		if (!paging_read(e->paging, vaddr + at, stack + at, STACK_PIECE_BYTES))
+			memset(stack + at, 0, STACK_PIECE_BYTES);
+	add_callers(e, stack, STACK_BYTES);
+}
+
+/* Where a task's stack that has `vaddr` would begin. */
+static uint64_t stack_of(uint64_t vaddr)
+{
+	return vaddr & ~(uint64_t)(STACK_BYTES - 1);
+}
+
+static bool is_task_stack(const struct finder *e, uint64_t vaddr)
+{
+	uint64_t word;
+
+	return read64(e, vaddr, &word) && word == STACK_END_MAGIC;
+}
+
+/* The stacks of tasks that the words on an interrupt's stack, or registers, point into. */
+static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes,
+			    struct stack_search *search)
+{
+	uint8_t stack[STACK_BYTES];
+	unsigned found = 0;
+	uint64_t last = 0;
+
+	for (size_t i = 0; i + 8 <= bytes && found < STACKS_INTERRUPTED_MAX; i += 8) {
+		const uint64_t vaddr = stack_of(le64_get(words + i));
+
+		if (vaddr == last || vaddr < KERNEL_HALF || !search->pointers_left)
+			continue;
+		last = vaddr;
+		search->pointers_left--;
+		if (!is_task_stack(e, vaddr))
+			continue;
+		add_stack(e, vaddr, stack);
+		found++;
+	}
+}
+
+/*
+ * The stack that a CPU's registers are on. One of an interrupt (IRQ, NMI, machine check) doesn't
+ * begin as a task's does: it is taken from the pointer on, and leads to the one that was
+ * interrupted, of which it holds the pointer.
+ */
+static void add_cpu_stack(struct finder *e, const uint8_t *regs, struct stack_search *search)
+{
+	const uint64_t rsp = le64_get(regs + REGS_RSP);
+	const bool interrupt = !is_task_stack(e, stack_of(rsp));
+	uint8_t stack[STACK_BYTES];
+
+	add_stack(e, interrupt ? rsp & ~(uint64_t)(STACK_PIECE_BYTES - 1) : stack_of(rsp), stack);
+	if (interrupt)
+		add_interrupted(e, stack, sizeof(stack), search);
+	add_targets(e, stack, sizeof(stack), search);
+}
+
+/* The stack of each CPU, and the code it returns to; where the tasks aren't known by name, what
+ * stack and registers point at too. */
+static void add_stacks(struct finder *e, bool named)
 {
 	const struct vmcore *core = e->km->core;
-	struct target_budget budget = {STACK_TARGETS_BYTES_MAX, STACK_TARGETS_LOADS_MAX};
+	struct stack_search search = {
+		.targets = !named,
+		.bytes_left = STACK_TARGETS_BYTES_MAX,
+		.loads_left = STACK_TARGETS_LOADS_MAX,
+		.pointers_left = STACK_POINTERS_MAX,
+	};
 	unsigned stacks = 0;
 	struct elf_note note;
 	size_t pos = 0;
 
 	while (stacks < CPUS_MAX &&
 	       elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
-		uint8_t stack[STACK_BYTES];
-		uint64_t bottom;
+		const uint8_t *regs = note.desc + PRSTATUS_REGS;
 
 		if (!elf_note_is(&note, "CORE") || note.type != ELF_NT_PRSTATUS ||
 		    note.desc_bytes < PRSTATUS_REGS + PRSTATUS_REGS_BYTES)
 			continue;
 		stacks++;
-		bottom = le64_get(note.desc + PRSTATUS_RSP) & ~(uint64_t)(STACK_BYTES - 1);
-		add_vaddr(e, bottom, STACK_BYTES);
-		add_callers(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES);
-		if (with_targets)
-			add_targets(e, note.desc + PRSTATUS_REGS, PRSTATUS_REGS_BYTES, &budget);
-		if (!paging_read(e->paging, bottom, stack, sizeof(stack)))
-			continue;
-		add_callers(e, stack, sizeof(stack));
-		if (with_targets)
-			add_targets(e, stack, sizeof(stack), &budget);
+		add_callers(e, regs, PRSTATUS_REGS_BYTES);
+		add_targets(e, regs, PRSTATUS_REGS_BYTES, &search);
+		add_cpu_stack(e, regs, &search);
 	}
 }
 
@@ -552,7 +624,7 @@ static int find_pages(struct finder *e, struct error *err)
 	add_section_roots(e);
 	add_log(e);
 	add_cpu_areas(e, sym);
-	add_stacks(e, !named);
+	add_stacks(e, named);
 	r = add_tables(e, err);
 	if (r == 0 && !named && e->km->rules.known)
 		r = add_boot_pages(e, err);

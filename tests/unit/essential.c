@@ -24,6 +24,7 @@ enum {
 	PERCPU_START = 0x0, /* per-CPU variables are told from 0 on */
 	CURRENT_TASK = 0x1000,
 	STACK_BYTES = 16 << 10,
+	STACK_END_MAGIC = 0x57ac6e9d, /* the lowest word of a task's. Source: Linux magic.h */
 	/* In the image. */
 	TEXT_BYTES = 0x20000,
 	OFFSETS_AT = 0x30000,
@@ -111,6 +112,7 @@ static struct fixture *new_fixture(const struct kernel_setup *setup)
 					      f->stack[i] + at, 1);
 		le64_put(kernel_at(f->k, f->stack[i] + 0x3e00),
 			 KERNEL_DIRECT_MAP + f->task[i] + 64);
+		le64_put(kernel_at(f->k, f->stack[i]), STACK_END_MAGIC);
 		kernel_add_cpu(f->k, UINT64_C(0xffffc90000000000) + i * STACK_BYTES + 0x3d08);
 	}
 	le32_put(image_at(f, UNIT_SIZE_AT), AREA_BYTES);
@@ -506,6 +508,62 @@ static void test_many_stacks(void **state UNUSED)
 	free(core.elf.notes);
 }
 
+/* A CPU in an interrupt: its registers are on a stack that isn't where a task's would be, two pages
+ * of it, between pages that aren't mapped; the task's stack is found through it. */
+static void test_interrupt(void **state UNUSED)
+{
+	const uint64_t vaddr = UINT64_C(0xffffc90000803000);
+
+	for (unsigned magic = 0; magic < 2; magic++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){0});
+		const uint64_t irq = kernel_alloc(f->k, 2 * KERNEL_PAGE, 256 << 10);
+		const uint64_t task = kernel_alloc(f->k, STACK_BYTES, 256 << 10);
+
+		kernel_map(f->k, vaddr, irq, 1);
+		kernel_map(f->k, vaddr + KERNEL_PAGE, irq + KERNEL_PAGE, 1);
+		for (uint64_t at = 0; at < STACK_BYTES; at += KERNEL_PAGE)
+			kernel_map(f->k, UINT64_C(0xffffc90000a00000) + at, task + at, 1);
+		le64_put(kernel_at(f->k, task), magic ? STACK_END_MAGIC : 1);
+		/* Where it was, and on its stack a caller. */
+		le64_put(kernel_at(f->k, irq + 2 * KERNEL_PAGE - 8), UINT64_C(0xffffc90000a03e10));
+		le64_put(kernel_at(f->k, task + 0x3e18), KERNEL_IMAGE_VADDR + 0x9123);
+		kernel_add_cpu(f->k, vaddr + 0xf08);
+		add_symbols(f, false);
+		find(f);
+		check_common(f);
+		assert_true(has(f, ESSENTIAL_POINTED, irq, 2 * KERNEL_PAGE));
+		assert_int_equal(has(f, ESSENTIAL_POINTED, task, STACK_BYTES), magic);
+		assert_int_equal(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + 0x9000, 1), magic);
+		free_fixture(f);
+	}
+}
+
+/* Words that all point at stacks: no more than a few are taken for interrupted. */
+static void test_interrupts(void **state UNUSED)
+{
+	enum { STACKS = 12 };
+	const uint64_t vaddr = UINT64_C(0xffffc90000803000), stacks = UINT64_C(0xffffc90000a00000);
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+	const uint64_t irq = kernel_alloc(f->k, KERNEL_PAGE, 256 << 10);
+	const uint64_t tasks = kernel_alloc(f->k, STACKS * STACK_BYTES, 256 << 10);
+	unsigned found = 0;
+
+	kernel_map(f->k, vaddr, irq, 1);
+	for (uint64_t at = 0; at < STACKS * STACK_BYTES; at += KERNEL_PAGE)
+		kernel_map(f->k, stacks + at, tasks + at, 1);
+	for (unsigned i = 0; i < STACKS; i++) {
+		le64_put(kernel_at(f->k, tasks + i * STACK_BYTES), STACK_END_MAGIC);
+		le64_put(kernel_at(f->k, irq + i * 8), stacks + i * STACK_BYTES + 0x100);
+	}
+	kernel_add_cpu(f->k, vaddr + 8);
+	add_symbols(f, false);
+	find(f);
+	for (unsigned i = 0; i < STACKS; i++)
+		found += has(f, ESSENTIAL_POINTED, tasks + i * STACK_BYTES, STACK_BYTES);
+	assert_int_equal(found, 4);
+	free_fixture(f);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -527,5 +585,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "essential_find: ends wherever it is told to", test_cancelled, NULL);
 	unit_add(&u, "sending_order: has all pages once, the essential ones first", test_order,
 		 NULL);
+	unit_add(&u, "essential_find: finds the stack of a task that was interrupted",
+		 test_interrupt, NULL);
+	unit_add(&u, "essential_find: takes few stacks for interrupted", test_interrupts, NULL);
 	return unit_run(&u, "essential", argc, argv);
 }
