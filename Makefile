@@ -201,7 +201,7 @@ soak: all $(test_tools) $(test_preloads) $(unit_tests)
 
 # Other kernels' dumps, and a newer suite's readers.
 matrix: all $(test_tools) $(test_preloads)
-	$(Q)BUILD=$(BUILD) prove --exec env --timer $(if $(V),--verbose) $(call named,$(wildcard tests/matrix/*.t))
+	$(Q)$(call prove,$(wildcard tests/matrix/*.t))
 
 # More guests that crash: each takes minutes.
 .PHONY: e2e

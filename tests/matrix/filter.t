@@ -3,41 +3,12 @@
 # know them; and --mem-usage of a running kernel. Takes long.
 #
 # DUMPS="NAME..." runs only those; FULL=1 takes away more keys of each.
-# shellcheck source=tests/lib/e2e.sh
-. "$(dirname "$0")/../lib/e2e.sh"
-
-if ! newer=$(scripts/lab/newer-tools 2>"$T/lab"); then
-    fail "a newer suite's readers are there" "$(tail -n 5 "$T/lab")"
-    done_testing
-fi
+# shellcheck source=tests/lib/matrix.sh
+. "$(dirname "$0")/../lib/matrix.sh"
 [[ -n ${DUMPS:-} ]] || DUMPS=$(scripts/lab/dump -l | awk '$1 !~ /^k61-qemu|mdf/ { print $1 }' | xargs)
 
-# passes NAME VARIABLE=VALUE... TEST: with what it has to say of the dump.
-passes() {
-    local name=$1 bad=0
-    shift
-    env "$@" >"$T/out" 2>"$T/err" || bad=1
-    if ((bad == 0)); then
-        pass "$name: $(grep -c '^ok' "$T/out") tests"
-        grep '^#' "$T/err" >&2
-    else
-        fail "$name" "$(grep '^not ok' "$T/out")
-$(head -c 6000 "$T/err")"
-    fi
-}
-
-# reference NAME: the makedumpfile that knows its kernel. 1.7.2 does until 6.x, 1.7.8 until 7.0 or so: on 7.2 it
-# drops the tails of slabs (page.compound_head is compound_info there), and its result opens in no reader.
-reference() {
-    case $(scripts/lab/dump -s "$1") in
-    5.*|6.[0-9].*) echo "$MAKEDUMPFILE" ;;
-    6.*) echo "$newer/makedumpfile" ;;
-    *) echo none ;;
-    esac
-}
-
 for dump in $DUMPS; do
-    readers=(CRASH="$newer/crash --no_modules" PYTHON="$newer/python3")
+    use_readers "$dump"
     passes "$dump: levels" VMSEND_DUMP="$dump" "${readers[@]}" REFERENCE="$(reference "$dump")" tests/e2e/levels.t
     passes "$dump: log" VMSEND_DUMP="$dump" "${readers[@]}" tests/e2e/dmesg.t
     passes "$dump: cut streams" VMSEND_DUMP="$dump" "${readers[@]}" tests/e2e/essential.t
