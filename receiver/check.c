@@ -5,12 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "dump.h"
 #include "escape.h"
 #include "extents.h"
@@ -25,13 +25,6 @@ static void show_progress(void *context, uint64_t done, uint64_t pages, uint64_t
 					 .done = done, .total = pages, .bytes_in = bytes_read});
 }
 
-static int cpus(void)
-{
-	cpu_set_t set;
-
-	return sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
-}
-
 static int verify_file(const struct options *o, const struct dump *d, struct verify_result *result,
 		       struct error *err)
 {
@@ -39,8 +32,8 @@ static int verify_file(const struct options *o, const struct dump *d, struct ver
 	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, err);
 
 	if (r == 0)
-		r = verify_dump(d, o->threads ? o->threads : cpus(), show_progress, progress,
-				result, err);
+		r = verify_dump(d, o->threads ? o->threads : (int)cpus_at_hand(), show_progress,
+				progress, result, err);
 	if (progress)
 		progress_end(progress, &(struct progress_state){.done = result->pages});
 	return r;

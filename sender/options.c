@@ -3,13 +3,12 @@
 #include "options.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
+#include "cpus.h"
 #include "filter.h"
 #include "parse.h"
 #include "pipeline.h"
@@ -29,8 +28,6 @@ enum {
 	TIMEOUT_MIN_MS = 2000,
 	TIMEOUT_MAX_MS = 3600000,
 	TIMEOUT_MS = 30000,
-
-	CPUS_MAX = 1 << 20, /* a hundred times what Linux can be built for */
 };
 
 /* Sorted as --help shows them. */
@@ -395,31 +392,10 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	}
 }
 
-/* The CPUs at hand. The kernel refuses a set that is smaller than its own, and some have more CPUs
- * than cpu_set_t has bits. */
-static unsigned count_cpus(void)
-{
-	long n = 0;
-
-	for (unsigned cpus = CPU_SETSIZE; n == 0 && cpus <= CPUS_MAX; cpus *= 2) {
-		const size_t bytes = CPU_ALLOC_SIZE(cpus);
-		cpu_set_t *set = CPU_ALLOC(cpus);
-
-		if (!set)
-			break;
-		if (sched_getaffinity(0, bytes, set) == 0)
-			n = CPU_COUNT_S(bytes, set);
-		CPU_FREE(set);
-	}
-	if (n <= 0)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return (unsigned)MAX(n, 1L);
-}
-
-/* A worker for each of them; in line where there is one. */
+/* A worker for each CPU; in line where there is one. */
 static unsigned default_threads(void)
 {
-	const unsigned n = count_cpus();
+	const unsigned n = cpus_at_hand();
 
 	return n == 1 ? 0 : MIN(n, (unsigned)PIPELINE_WORKERS_MAX);
 }

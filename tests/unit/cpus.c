@@ -1,4 +1,4 @@
-/* sender/options.h: the number of workers on machines of all sizes. */
+/* cpus.h, and what sender/options.h makes of it: the number of workers on machines of all sizes. */
 #include "../lib/unit.h"
 
 #include <errno.h>
@@ -8,6 +8,7 @@
 #include "../../sender/options.h"
 #include "../../sender/pipeline.h"
 #include "compiler.h"
+#include "cpus.h"
 
 /* What the kernel made up here was built for, and how many CPUs this process may use; 0: the call
  * is not there. */
@@ -28,7 +29,7 @@ int sched_getaffinity(pid_t pid UNUSED, size_t bytes, cpu_set_t *set)
 
 struct row {
 	const char *name;
-	unsigned kernel, usable, want;
+	unsigned kernel, usable, want; /* workers: 0 in place of 1 */
 };
 
 /* clang-format off */
@@ -60,6 +61,7 @@ static void test_row(void **state)
 
 	kernel_cpus = row->kernel;
 	usable_cpus = row->usable;
+	assert_int_equal(cpus_at_hand(), row->usable);
 	assert_int_equal(default_threads(), row->want);
 }
 

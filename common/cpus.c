@@ -1,0 +1,33 @@
+/* How many CPUs there are.
+ * Doesn't know what they are for. */
+#include "cpus.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "compiler.h"
+
+enum {
+	CPUS_MAX = 1 << 20, /* a hundred times what Linux can be built for */
+};
+
+unsigned cpus_at_hand(void)
+{
+	long n = 0;
+
+	/* The kernel refuses a set that is smaller than its own, and some have more CPUs than
+	 * cpu_set_t has bits. */
+	for (unsigned cpus = CPU_SETSIZE; n == 0 && cpus <= CPUS_MAX; cpus *= 2) {
+		const size_t bytes = CPU_ALLOC_SIZE(cpus);
+		cpu_set_t *set = CPU_ALLOC(cpus);
+
+		if (!set)
+			break;
+		if (sched_getaffinity(0, bytes, set) == 0)
+			n = CPU_COUNT_S(bytes, set);
+		CPU_FREE(set);
+	}
+	if (n <= 0)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return (unsigned)MAX(n, 1L);
+}
