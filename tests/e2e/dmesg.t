@@ -17,7 +17,11 @@ run "$vmsend" --dump-dmesg "$core"
 is "$name: the log is printed" "$rc $(<"$T/err")" "0 "
 cp "$T/out" "$T/log"
 like "$name: from its first message on" "$(head -n 1 "$T/log")" '^\[ +0\.000000\].* Linux version [1-9]'
-ok "$name: to the panic" grep -qE 'sysrq: Trigger a crash|Kernel panic' "$T/log"
+if [[ $name == k61-qemu* ]]; then
+    skip "$name: to the panic" "the guest was running"
+else
+    ok "$name: to the panic" grep -qE 'sysrq: Trigger a crash|Kernel panic' "$T/log"
+fi
 of_crash "$core" >"$T/crash"
 plain "$T/crash" >"$T/crash.plain"
 plain "$T/log" >"$T/log.plain"

@@ -14,6 +14,8 @@ for dump in $DUMPS; do
     passes "$dump: readers" VMSEND_DUMP="$dump" "${readers[@]}" tests/e2e/readers.t
 done
 passes "QEMU's ELF with virtual addresses" VMSEND_DUMP=k61-qemu-paging tests/e2e/qemu.t
+passes "QEMU's ELF with virtual addresses: log" VMSEND_DUMP=k61-qemu-paging tests/e2e/dmesg.t
+passes "QEMU's ELF: log" VMSEND_DUMP=k61-qemu tests/e2e/dmesg.t
 passes "streams of a newer makedumpfile" MAKEDUMPFILE="$newer/makedumpfile" tests/e2e/makedumpfile.t
 passes "a newer makedumpfile -R" MAKEDUMPFILE="$newer/makedumpfile" tests/e2e/streams.t
 done_testing
