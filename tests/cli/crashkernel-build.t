@@ -3,7 +3,11 @@
 # does: dumps, names, sessions.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
-need make pkg-config python3 unshare
+# shellcheck source=tests/lib/certs.sh
+. "$(dirname "$0")/../lib/certs.sh"
+# shellcheck source=tests/lib/collector.sh
+. "$(dirname "$0")/../lib/collector.sh"
+need make pkg-config python3 unshare openssl
 
 run env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u T make -j2 BUILD="$T/build" CFLAGS=-O1 DEV=1 crashkernel
 is "make crashkernel: builds without a warning" "$rc $(<"$T/err")" "0 "
@@ -28,15 +32,7 @@ ok "in an empty root: the same bytes as elsewhere" cmp "$T/out" <("$vmsend" -q -
 # A name service that doesn't exist must not matter: the libraries of one are those of another libc.
 echo "127.0.0.1 dumpserver" >"$root/etc/hosts"
 echo "hosts: mdns4_minimal [UNAVAIL=return] files" >"$root/etc/nsswitch.conf"
-: >"$T/log"
-"$vmrecv" --listen 127.0.0.1:0 --dir "$T/dumps" --plain-from 127.0.0.1 2>"$T/log" &
-server=$!
-trap 'kill "$server" 2>/dev/null; wait "$server" 2>/dev/null; rm -rf "$T"' EXIT
-for ((i = 0; i < 300; i++)); do
-    port=$(sed -n 's/.*127\.0\.0\.1:\([1-9][0-9]*\).*/\1/p' "$T/log" | head -n 1)
-    [[ -z $port ]] || break
-    sleep 0.1
-done
+collect --plain-from 127.0.0.1
 printf '%s\n' "to = tcp://dumpserver:$port" "dump-level = 1" "retry = 5s" >"$root/etc/vmsend.conf"
 run in_root /vmsend --probe
 is "--probe, by /etc/vmsend.conf: the name, the server" "$rc" 0
@@ -44,4 +40,16 @@ like "--probe: tells each step" "$(<"$T/err")" "resolve: ok"
 run in_root /vmsend /core
 like "sends to a name" "$rc $(<"$T/err")" "^0 .*complete and verified"
 ok "what arrived is whole" "$vmrecv" --check -q "$T"/dumps/*/*/vmcore
+
+# TLS has ideas of its own about what is around: a configuration, modules, authorities.
+make_ca ca
+make_cert server ca DNS:dumpserver
+make_cert client ca DNS:lab1.example
+cp "$T/ca.crt" "$T/client.crt" "$T/client.key" "$root/etc/"
+collect --tls-cert "$T/server.crt" --tls-key "$T/server.key" --tls-ca "$T/ca.crt"
+printf '%s\n' "to = tls://dumpserver:$port" "dump-level = 1" "retry = 5s" "tls-ca = /etc/ca.crt" \
+    "tls-cert = /etc/client.crt" "tls-key = /etc/client.key" >"$root/etc/vmsend.conf"
+run in_root /vmsend /core
+like "sends over TLS, to who proves its name" "$rc $(<"$T/err")" "^0 .*complete and verified"
+ok "what arrived over TLS is whole" "$vmrecv" --check -q "$T"/dumps/lab1.example/*/vmcore
 done_testing
