@@ -284,6 +284,7 @@ kdump_files := $(shell cd scripts/kdump && find . -type f -printf '%P\n')
 install: all
 	install -d $(addprefix $(DESTDIR),$(sbindir) $(mandir)/man8 $(docdir) $(sharedir))
 	install -m 755 $(programs) $(DESTDIR)$(sbindir)
+	install -m 755 scripts/kdump-setup $(DESTDIR)$(sbindir)/vmsend-kdump-setup
 	install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(mandir)/man8
 	install -m 644 $(wildcard docs/*.md) $(DESTDIR)$(docdir)
 	for f in $(kdump_files); do \
@@ -293,7 +294,7 @@ install: all
 	if [ -e $(crashkernel) ]; then install -D -m 755 $(crashkernel) $(DESTDIR)$(libdir)/vmsend; fi
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(sbindir)/,$(notdir $(programs))) \
+	rm -f $(addprefix $(DESTDIR)$(sbindir)/,$(notdir $(programs)) vmsend-kdump-setup) \
 		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard docs/*.8)))
 	rm -rf $(addprefix $(DESTDIR),$(docdir) $(sharedir) $(libdir))
 
