@@ -12,19 +12,17 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "destination.h"
 #include "digest.h"
 #include "dumpfile.h"
-#include "entropy.h"
 #include "link.h"
 #include "log.h"
 #include "network.h"
 #include "parse.h"
 #include "sink.h"
-#include "ssh.h"
 
 enum {
-	CONNECT_MS = 15000, /* of one attempt, with the handshake */
-	BACKOFF_MS = 1000,  /* doubled with each round */
+	BACKOFF_MS = 1000, /* doubled with each round */
 	BACKOFF_MAX_MS = 30000,
 	NAP_MS = 100, /* how long a signal may go unseen */
 
@@ -32,25 +30,9 @@ enum {
 	   to begin again. */
 	LOYALTY_MS = 30000,
 
-	MISMATCHES_MAX = 2,
-	PUT_OFF_MAX = 4, /* doublings of the time that a server wants to be left alone */
-
-	PROBE_BYTES = 16 << 20,
-
 	/* How long servers are tried without progress: less where a file can have the dump. */
 	RETRY_MS = 600000,
 	RETRY_BEFORE_FILE_MS = 120000,
-};
-
-struct destination {
-	struct url url;
-	bool refused;		      /* for good */
-	bool welcomed;		      /* once: names, keys and addresses are right */
-	bool has_part;		      /* it acknowledged a checkpoint */
-	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
-	unsigned mismatches;
-	unsigned put_off; /* how often it said to come later, since it acknowledged something */
-	uint64_t not_before_ms; /* it said when to come again */
 };
 
 struct delivery {
@@ -93,6 +75,7 @@ int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret, st
 		if (!setup->retry_ms && setup->to[i].scheme == URL_FILE)
 			d->setup.retry_ms = RETRY_BEFORE_FILE_MS;
 	}
+	d->pipe.oneway = true;
 	snprintf(d->pipe.url.text, sizeof(d->pipe.url.text), "standard output");
 	/* Machines that crashed together shall not come back together. */
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -131,190 +114,28 @@ void delivery_free(struct delivery *d)
 
 /* --- connecting ----------------------------------------------------------------------------- */
 
-static struct link_setup link_setup_of(const struct delivery *d)
-{
-	return (struct link_setup){
-		.bytes_per_s = d->setup.bytes_per_s,
-		.cancelled = d->setup.cancelled,
-		.deadline_ms = d->setup.deadline_ms,
-	};
-}
-
-static bool has_ended(const struct delivery *d, struct error *err)
-{
-	if (d->setup.deadline_ms && clock_ms() >= d->setup.deadline_ms)
-		error_set(err, -ETIME, "the deadline is over");
-	else if (d->setup.cancelled && d->setup.cancelled())
-		error_set(err, -ECANCELED, "stopped by a signal");
-	else
-		return false;
-	return true;
-}
-
-/* Until so much time has passed or the network has changed: 1 if it has. */
-static void say_remote(void *ctx, const char *line)
-{
-	const struct destination *to = ctx;
-
-	log_note("%s: remote: %s", to->url.text, line);
-}
-
-/* Keys are made of random numbers. */
-static int await_entropy(const struct connect_setup *connect, const struct url *url,
-			 struct error *err)
-{
-	if (url->scheme == URL_TCP || entropy_is_there())
-		return 0;
-	log_note("%s: waiting for the kernel's random numbers", url->text);
-	return entropy_await(connect->timeout_ms, connect->cancelled, err);
-}
-
-static int connect_by_scheme(const struct url *url, const struct connect_setup *connect,
-			     struct transport **transport_ret, struct error *err)
-{
-	switch (url->scheme) {
-	case URL_TLS:
-		return transport_tls_connect(url, connect, transport_ret, err);
-	case URL_SSH:
-		return transport_ssh_connect(url, connect, transport_ret, err);
-	default:
-		return transport_tcp_connect(url, connect, transport_ret, err);
-	}
-}
-
-static int connect_transport(struct delivery *d, struct destination *to,
-			     struct transport **transport_ret, struct error *err)
-{
-	const struct url *url = &to->url;
-	struct connect_setup connect = d->setup.connect;
-	int r;
-
-	connect.timeout_ms = CONNECT_MS;
-	if (d->setup.deadline_ms) {
-		const uint64_t now_ms = clock_ms();
-
-		if (now_ms >= d->setup.deadline_ms)
-			return error_set(err, -ETIME, "the deadline is over");
-		connect.timeout_ms = (int)MIN(d->setup.deadline_ms - now_ms, (uint64_t)CONNECT_MS);
-	}
-	connect.cancelled = d->setup.cancelled;
-	connect.not_before_s = d->setup.hello.crash_time_s;
-	connect.said = say_remote;
-	connect.said_ctx = to;
-	r = await_entropy(&connect, url, err);
-	if (r == 0)
-		r = connect_by_scheme(url, &connect, transport_ret, err);
-	/* The deadline cancels, too, and is to be called so. */
-	if (r == -ECANCELED && has_ended(d, err))
-		return err->code;
-	return r;
-}
-
-/* As long as the receiver has no place for us: it may be long, after a power cut of many machines.
- */
-static int wait_in_queue(struct delivery *d, struct error *err)
-{
-	struct upload *session = link_session(d->link);
-	uint32_t told = 0;
-	int r = 0;
-
-	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
-		if (upload_place(session) != told) {
-			told = upload_place(session);
-			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
-				 d->current->url.text, told);
-		}
-		r = link_turn(d->link, err);
-	}
-	return r;
-}
-
 /* A session with a server, as far as WELCOME. */
-static int open_link(struct delivery *d, struct destination *to, bool probe, struct error *err)
+static int open_link(struct delivery *d, struct destination *to, struct error *err)
 {
-	const struct link_setup setup = link_setup_of(d);
-	struct upload_setup session = {
-		.hello = d->setup.hello,
-		.oneway = to == &d->pipe,
-		.skip_noise = to->url.scheme == URL_SSH && to != &d->pipe,
-		.timeout_ms = d->setup.timeout_ms,
-	};
-	struct transport *transport;
-	int r;
+	const int r = destination_connect(to, &d->setup, false, &d->link, err);
 
-	session.hello.probe = probe;
-	r = to == &d->pipe
-		    ? transport_new_fds(-1, dup(STDOUT_FILENO), "standard output", &transport, err)
-		    : connect_transport(d, to, &transport, err);
-	if (r < 0)
-		return r;
-	r = link_new(transport, &session, &setup, &d->link, err);
-	if (r < 0)
-		return r;
-	d->current = to;
-	d->acked = 0;
-	d->result.links++;
-	r = link_await(d->link, UPLOAD_HELLO, err);
-	return r < 0 ? r : wait_in_queue(d, err);
-}
-
-static bool is_server(const struct destination *to)
-{
-	return to->url.scheme != URL_FILE;
-}
-
-/* What the network lacks, as " (eth0 has no address)", where that may be why. */
-static const char *why_unreachable(int code, char *text, size_t room)
-{
-	char missing[64];
-
-	*text = '\0';
-	if ((code == -ENETUNREACH || code == -EHOSTUNREACH || code == -ENETDOWN ||
-	     code == -ETIMEDOUT) &&
-	    *network_missing(missing, sizeof(missing)))
-		snprintf(text, room, " (%s)", missing);
-	return text;
-}
-
-/* It said to come again so much later. Who says so again and again has to be waited for longer. */
-static void put_off(struct destination *to, uint32_t retry_after_s)
-{
-	const uint64_t ms = UINT64_C(1000) * retry_after_s
-			    << MIN(to->put_off, (unsigned)PUT_OFF_MAX);
-
-	to->put_off++;
-	to->not_before_ms = clock_ms() + ms;
+	if (d->link) {
+		d->current = to;
+		d->acked = 0;
+		d->result.links++;
+	}
+	return r;
 }
 
 /* Remember why it failed, and tell. */
 static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
 {
-	enum upload_failure failure = UPLOAD_BROKEN;
-	char why[72];
-
-	if (d->link) {
-		failure = upload_failure(link_session(d->link));
-		if (failure == UPLOAD_LATER)
-			put_off(to, upload_retry_after_s(link_session(d->link)));
-	}
-	if (err->code == -ESTALE && ++to->mismatches >= MISMATCHES_MAX)
-		to->refused = true;
-	/* Keys, names and addresses that are wrong stay wrong; what was right once is so still,
-	 * whatever a link made of it. */
-	if (!to->welcomed &&
-	    (err->code == -EACCES || err->code == -EINVAL || err->code == -ENOTSUP))
-		to->refused = true;
-	if (failure == UPLOAD_REFUSED || !is_server(to) || to == &d->pipe)
-		to->refused = true;
+	destination_failed(to, d->link, err);
 	d->last = *err;
-	/* The only one there is: its error is the program's, which says it. */
-	if (to != &d->pipe)
-		log_warning("%s: %s%s%s", to->url.text, err->msg,
-			    why_unreachable(err->code, why, sizeof(why)),
-			    to->refused ? "; not tried again" : "");
 	disconnect(d);
 }
 
+/* Until so much time has passed or the network has changed: 1 if it has. */
 static int nap(struct delivery *d, uint64_t ms, struct error *err)
 {
 	const uint64_t begin_ms = clock_ms();
@@ -325,7 +146,7 @@ static int nap(struct delivery *d, uint64_t ms, struct error *err)
 	for (;;) {
 		const uint64_t passed_ms = clock_ms() - begin_ms;
 
-		if (has_ended(d, err))
+		if (delivery_has_ended(&d->setup, err))
 			return err->code;
 		if (passed_ms >= ms)
 			return changed;
@@ -366,25 +187,34 @@ static bool is_skipped(const struct delivery *d, const struct destination *to)
 	return false;
 }
 
-/* The servers [begin, end), each once: 1 if one welcomed us, 0 if none did. */
-static int try_round(struct delivery *d, size_t begin, size_t end, struct error *err)
+/* One server: 1 if it welcomed us. A first denial is asked again at once. */
+static int try_server(struct delivery *d, struct destination *to, struct error *err)
 {
-	d->rounds++;
-	for (size_t i = begin; i < end; i++) {
-		struct destination *to = &d->to[i];
-		int r;
+	int r;
 
-		if (has_ended(d, err))
-			return err->code;
-		if (is_skipped(d, to))
-			continue;
-		r = open_link(d, to, false, err);
+	do {
+		r = open_link(d, to, err);
 		if (r == 0) {
 			log_note("%s: connected", to->url.text);
 			to->welcomed = true;
 			return 1;
 		}
 		note_failure(d, to, err);
+	} while (destination_may_be_wronged(to, r));
+	return 0;
+}
+
+/* The servers [begin, end), each once: 1 if one welcomed us, 0 if none did. */
+static int try_round(struct delivery *d, size_t begin, size_t end, struct error *err)
+{
+	d->rounds++;
+	for (size_t i = begin; i < end; i++) {
+		struct destination *to = &d->to[i];
+
+		if (delivery_has_ended(&d->setup, err))
+			return err->code;
+		if (!is_skipped(d, to) && try_server(d, to, err))
+			return 1;
 	}
 	return 0;
 }
@@ -437,53 +267,13 @@ static int try_servers(struct delivery *d, size_t begin, size_t end, struct erro
 	return 0;
 }
 
-/* A directory gets a file of its own for each crash. */
-static char *file_path(const struct delivery *d, const char *path)
-{
-	const struct hello *hello = &d->setup.hello;
-	const time_t crash_time = (time_t)hello->crash_time_s;
-	struct tm tm;
-	char time[32], *result, host[sizeof(hello->host)];
-
-	if (path[strlen(path) - 1] != '/')
-		return strdup(path);
-	/* The name comes from the crashed kernel's memory. */
-	snprintf(host, sizeof(host), "%s", *hello->host ? hello->host : "unknown");
-	for (char *c = host; *c; c++)
-		if (*c == '/')
-			*c = '_';
-	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", gmtime_r(&crash_time, &tm));
-	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
-}
-
-static int write_dmesg(const struct delivery *d, struct error *err)
-{
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO_FREE char *path = NULL;
-	int r;
-
-	if (!d->setup.dmesg || asprintf(&path, "%s-dmesg.txt", d->path) < 0)
-		return 0;
-	r = dumpfile_create(path, true, &df, err);
-	if (r == 0)
-		r = dumpfile_write(df, 0, d->setup.dmesg, d->setup.dmesg_bytes, err);
-	return r < 0 ? r : dumpfile_publish(df, err);
-}
-
 static int open_file(struct delivery *d, struct destination *to, struct error *err)
 {
-	int r;
+	const int r = destination_open_file(to, &d->setup, &d->path, &d->df, err);
 
-	d->path = file_path(d, to->url.path);
-	if (!d->path)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(d->path, d->setup.force, &d->df, err);
 	if (r == 0)
-		r = write_dmesg(d, err);
-	if (r < 0)
-		return r;
-	d->current = to;
-	return 0;
+		d->current = to;
+	return r;
 }
 
 /* One way there is one try. */
@@ -493,7 +283,7 @@ static int open_pipe(struct delivery *d, struct error *err)
 		*err = d->last;
 		return err->code;
 	}
-	return open_link(d, &d->pipe, false, err);
+	return open_link(d, &d->pipe, err);
 }
 
 /* Any destination, in their order. Fails as delivery_start(). */
@@ -508,7 +298,7 @@ static int find_destination(struct delivery *d, struct error *err)
 		struct destination *to = &d->to[next];
 		size_t end = next;
 
-		while (end < d->setup.to_count && is_server(&d->to[end]))
+		while (end < d->setup.to_count && destination_is_server(&d->to[end]))
 			end++;
 		if (end > next) {
 			r = try_servers(d, next, end, err);
@@ -547,10 +337,10 @@ void delivery_open(struct delivery *d)
 		r = open_pipe(d, &err);
 		if (r < 0)
 			note_failure(d, &d->pipe, &err);
-	} else if (is_server(&d->to[0])) {
+	} else if (destination_is_server(&d->to[0])) {
 		size_t end = 0;
 
-		while (end < d->setup.to_count && is_server(&d->to[end]))
+		while (end < d->setup.to_count && destination_is_server(&d->to[end]))
 			end++;
 		r = try_round(d, 0, end, &err);
 	}
@@ -713,7 +503,7 @@ int delivery_pump(struct delivery *d, struct error *err)
 {
 	int r;
 
-	if (has_ended(d, err))
+	if (delivery_has_ended(&d->setup, err))
 		return err->code;
 	if (!d->link)
 		return 0;
@@ -809,103 +599,4 @@ void delivery_result(const struct delivery *d, struct delivery_result *result_re
 	if (d->link)
 		result_ret->sent_bytes += link_sent_bytes(d->link);
 	result_ret->refused = d->setup.to_count && all_refused(d, 0, d->setup.to_count);
-}
-
-/* --- probe ---------------------------------------------------------------------------------- */
-
-static void tell_step(void *ctx, const char *step, const char *detail)
-{
-	const struct destination *to = ctx;
-
-	log_note("%s: %s: ok%s%s", to->url.text, step, detail && *detail ? ", " : "",
-		 detail ? detail : "");
-}
-
-/* Bytes that no link can compress, as pages that are compressed can't be. */
-static void fill_noise(struct delivery *d, uint8_t *bytes, size_t size_bytes)
-{
-	for (size_t i = 0; i < size_bytes; i++)
-		bytes[i] = (uint8_t)any_below(d, 256);
-}
-
-/* How fast bytes go out, and are there: the end is acknowledged. */
-static int probe_rate(struct delivery *d, struct destination *to, struct error *err)
-{
-	AUTO_FREE uint8_t *noise = malloc(UPLOAD_DATA_BYTES);
-	const uint64_t begin_ms = clock_ms();
-	const struct totals totals = {0};
-	uint64_t ms, sent = 0;
-	char rate[16];
-	int r;
-
-	if (!noise)
-		return error_set(err, -ENOMEM, "out of memory");
-	fill_noise(d, noise, UPLOAD_DATA_BYTES);
-	r = link_totals(d->link, &totals, err);
-	if (r == 0)
-		r = link_await(d->link, UPLOAD_ASKED, err);
-	for (; r == 0 && sent < PROBE_BYTES && clock_ms() - begin_ms < 2000;
-	     sent += UPLOAD_DATA_BYTES)
-		r = link_data(d->link, noise, UPLOAD_DATA_BYTES, err);
-	if (r == 0)
-		r = link_end(d->link, &(struct end){.stream_bytes = sent}, err);
-	if (r < 0)
-		return r;
-	ms = MAX(clock_ms() - begin_ms, UINT64_C(1));
-	log_note("%s: rate: about %s/s", to->url.text,
-		 format_size(rate, sizeof(rate), sent * 1000 / ms));
-	return 0;
-}
-
-static int probe_server(struct delivery *d, struct destination *to, struct error *err)
-{
-	const struct welcome *w;
-	char free_text[16];
-	int r;
-
-	d->setup.connect.passed = tell_step;
-	d->setup.connect.ctx = to;
-	r = open_link(d, to, true, err);
-	if (r < 0)
-		return r;
-	w = upload_welcome(link_session(d->link));
-	log_note("%s: protocol: ok, %s takes this host for \"%s\"", to->url.text,
-		 *w->agent ? w->agent : "the receiver", w->host);
-	if (w->free_bytes)
-		log_note("%s: space: %s are free", to->url.text,
-			 format_size(free_text, sizeof(free_text), w->free_bytes));
-	return probe_rate(d, to, err);
-}
-
-/* Whether a file could be made there; none is left. */
-static int probe_file(struct delivery *d, struct destination *to, struct error *err)
-{
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO_FREE char *path = file_path(d, to->url.path);
-	int r;
-
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(path, d->setup.force, &df, err);
-	if (r == 0)
-		log_note("%s: %s can be written", to->url.text, path);
-	return r;
-}
-
-int delivery_probe(struct delivery *d)
-{
-	int first = 0;
-
-	for (size_t i = 0; i < d->setup.to_count; i++) {
-		struct destination *to = &d->to[i];
-		struct error err;
-		const int r = is_server(to) ? probe_server(d, to, &err) : probe_file(d, to, &err);
-
-		if (r < 0)
-			log_error("%s: %s", to->url.text, err.msg);
-		if (r < 0 && !first)
-			first = r;
-		disconnect(d);
-	}
-	return first;
 }

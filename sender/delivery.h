@@ -115,8 +115,4 @@ struct delivery_result {
 };
 void delivery_result(const struct delivery *d, struct delivery_result *result_ret);
 
-/* --probe: try every destination, telling each step, and what fails. Returns 0 if all of them would
- * take a dump, else the code of the first that wouldn't. */
-NODISCARD int delivery_probe(struct delivery *d);
-
 #endif

@@ -21,6 +21,7 @@
 #include "meminfo.h"
 #include "options.h"
 #include "parse.h"
+#include "probe.h"
 #include "remarks.h"
 #include "report.h"
 #include "sink.h"
@@ -391,9 +392,8 @@ static int dump_by_delivery(struct job *job, struct error *err)
 }
 
 /* --probe: no vmcore is needed. What fails is told for each destination. */
-static int probe(const struct options *o, enum exit_status *status_ret, struct error *err)
+static enum exit_status probe(const struct options *o)
 {
-	AUTO(delivery_free) struct delivery *delivery = NULL;
 	struct delivery_setup setup = {
 		.to = o->to,
 		.to_count = o->to_count,
@@ -405,15 +405,10 @@ static int probe(const struct options *o, enum exit_status *status_ret, struct e
 		.force = o->force,
 		.cancelled = cancelled,
 	};
-	int r;
 
 	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_name(o->codec));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
-	r = delivery_new(&setup, &delivery, err);
-	if (r < 0)
-		return r;
-	*status_ret = error_exit_status(delivery_probe(delivery));
-	return 0;
+	return error_exit_status(probe_destinations(&setup));
 }
 
 /* Text on its way into a dump file. */
@@ -479,10 +474,11 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	int r;
 
 	*status_ret = EXIT_COMPLETE;
-	if (job->o->probe)
-		return probe(job->o, status_ret, err);
+	if (job->o->probe) {
+		*status_ret = probe(job->o);
+		return 0;
+	}
 	r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
-
 	if (r < 0)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */

@@ -137,6 +137,15 @@ hears "a sender with another's key: the collector says so" 'TLS: the client has 
 send "tls://localhost:$port" --tls-psk "$T/unknown.psk"
 said "a sender with an unknown key: says so" 5 'TLS: the server doesn.t know the key of "web9": its --tls-psk lacks it; not tried'
 hears "a sender with an unknown key: the collector says so" 'offers the key of "web9"'
+# A link that spoils the proof once looks like another key; it isn't taken for one.
+coproc spoil { tests/faults/spoillink "$port"; }
+read -r -u "${spoil[0]}" spoil_port
+send "tls://localhost:$spoil_port" --tls-psk "$T/web1.psk" --retry 30
+said "a proof spoiled by the link: tried again" 0 'another key for "web1" in its --tls-psk$'
+said "a proof spoiled by the link: the dump arrives" 0 "complete and verified"
+exec {spoil[1]}>&-
+wait "$spoil_PID"
+rm -rf "$T/dumps"
 # shellcheck disable=SC2046
 send "tls://localhost:$port" $(as web1)
 said "a sender with a certificate, where keys are wanted: says so" 5 "TLS: the server wants other proof"
@@ -171,10 +180,10 @@ hears "certificates and keys, a stranger: refused" "the client's certificate isn
 
 mkfifo "$T/silence"
 exec 9<>"$T/silence"
-# serve OPTION...: openssl's server on a free port, for one client; what it says in $T/server.
+# serve OPTION...: openssl's server on a free port, for one client that tries twice; what it says in $T/server.
 serve() {
     : >"$T/server"
-    timeout 60 openssl s_server -accept 127.0.0.1:0 -naccept 1 "$@" <&9 >"$T/server" 2>&1 &
+    timeout 60 openssl s_server -accept 127.0.0.1:0 -naccept 2 "$@" <&9 >"$T/server" 2>&1 &
     pids+=($!)
     within 30 grep -q '^ACCEPT' "$T/server" || diag <"$T/server"
     port=$(sed -nE 's/^ACCEPT .*:([0-9]+)$/\1/p' "$T/server")
