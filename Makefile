@@ -155,7 +155,7 @@ $(BUILD)/tests/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/repla
 # `make check T=flat` runs the tests whose names contain flat; V=1 shows each result.
 T ?=
 JOBS ?= 2
-named = $(if $(T),$(foreach t,$1,$(if $(findstring $(T),$(notdir $t)),$t)),$1)
+named = $(if $(T),$(strip $(foreach t,$1,$(if $(findstring $(T),$(notdir $t)),$t))),$1)
 # One run of prove, so one summary. env runs what has a #! and what is a program alike.
 prove = $(if $(call named,$1),BUILD=$(BUILD) prove --exec env --timer -j$(JOBS) $(if $(V),--verbose) \
 	$(call named,$1),@echo "no test has '$(T)' in its name"; false)
