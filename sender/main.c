@@ -1,22 +1,18 @@
 /* vmsend: arguments to a dump to an exit status.
  * Doesn't know formats, pages or threads. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "delivery.h"
 #include "dump.h"
 #include "dumpfile.h"
 #include "identity.h"
 #include "io.h"
 #include "kmodel.h"
+#include "lifetime.h"
 #include "log.h"
 #include "meminfo.h"
 #include "options.h"
@@ -25,74 +21,10 @@
 #include "remarks.h"
 #include "report.h"
 #include "sink.h"
-#include "watchdog.h"
 
-enum {
-	GRACE_S = 30, /* behind the deadline: time to say goodbye in */
-
-	/* What a session takes besides: its output, TLS or SSH, their libraries' tables. Measured
-	   (tests/guest/transports.t; 5.7 MiB by SSH), and rounded up. */
-	SESSION_MEMORY_BYTES = 6 << 20,
-};
-
-static volatile sig_atomic_t stop_signal;
-static uint64_t deadline_ms; /* clock_ms(); 0: none */
-static struct watchdog *watchdog;
-
-static void on_signal(int signal_number)
-{
-	stop_signal = signal_number;
-}
-
-static bool is_late(void)
-{
-	return deadline_ms && clock_ms() >= deadline_ms;
-}
-
-/*
- * Asked by all that goes on for long, between one bounded step and the next: where that stops, so
- * does the feeding. What only waits (for a server, for a link) is bounded by other options.
- */
-static bool cancelled(void)
-{
-	watchdog_feed(watchdog);
-	return stop_signal != 0 || is_late();
-}
-
-/* Stuck where nobody asks about the deadline: in a write to a pipe that nobody reads, say. */
-static void on_alarm(int signal_number UNUSED)
-{
-	static const char line[] = "vmsend: stuck, and the deadline is long over\n";
-
-	log_in_handler(line, sizeof(line) - 1);
-	_exit(EXIT_TRANSPORT);
-}
-
-static void set_deadline(uint64_t ms)
-{
-	const struct sigaction late = {.sa_handler = on_alarm};
-
-	deadline_ms = clock_ms() + ms;
-	sigaction(SIGALRM, &late, NULL);
-	alarm((unsigned)MIN(ms / 1000 + GRACE_S, (uint64_t)INT_MAX));
-}
-
-/* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
- * file size limit are write errors. */
-static void set_signals(const struct options *o)
-{
-	const struct sigaction stop = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
-
-	/* A report has nothing to be kept: there they end the program as ever. */
-	if (!o->mem_usage && !o->dump_dmesg) {
-		sigaction(SIGINT, &stop, NULL);
-		sigaction(SIGTERM, &stop, NULL);
-	}
-	sigaction(SIGHUP, &ignore, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	sigaction(SIGXFSZ, &ignore, NULL);
-}
+/* What a session takes besides: its output, TLS or SSH, their libraries' tables. Measured
+ * (tests/guest/transports.t; 5.7 MiB by SSH), and rounded up. */
+enum { SESSION_MEMORY_BYTES = 6 << 20 };
 
 /* What is to be dumped, and what came of it. */
 struct job {
@@ -252,7 +184,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.sink = sink,
 		.delivery = delivery,
 		.remarks = &job->remarks,
-		.cancelled = cancelled,
+		.cancelled = lifetime_is_over,
 	};
 	/* What a crash kernel has for a terminal is a console. */
 	const bool lines = o->progress == PROGRESS_AUTO && o->in_crash_kernel;
@@ -342,10 +274,10 @@ static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_byte
 		.dmesg_bytes = log_bytes,
 		.timeout_ms = o->timeout_ms,
 		.retry_ms = o->retry_ms,
-		.deadline_ms = deadline_ms,
+		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
-		.cancelled = cancelled,
+		.cancelled = lifetime_is_over,
 	};
 	int r = identity_hello(job->core, &identity, log, log_bytes, &setup.hello, err);
 
@@ -400,10 +332,10 @@ static enum exit_status probe(const struct options *o)
 		.connect = o->connect,
 		.hello = {.level = o->levels[0]},
 		.timeout_ms = o->timeout_ms,
-		.deadline_ms = deadline_ms,
+		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
-		.cancelled = cancelled,
+		.cancelled = lifetime_is_over,
 	};
 
 	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_name(o->codec));
@@ -411,57 +343,20 @@ static enum exit_status probe(const struct options *o)
 	return error_exit_status(probe_destinations(&setup));
 }
 
-/* Text on its way into a dump file. */
-struct text {
-	struct dumpfile *df;
-	uint64_t bytes;
-};
-
-static ssize_t write_text(void *cookie, const char *bytes, size_t size_bytes)
-{
-	struct text *text = cookie;
-	struct error err;
-	const int r = dumpfile_write(text->df, text->bytes, bytes, size_bytes, &err);
-
-	if (r < 0) {
-		errno = -r;
-		return 0; /* what fopencookie() takes for a failure */
-	}
-	text->bytes += size_bytes;
-	return (ssize_t)size_bytes;
-}
-
-/* --dump-dmesg into a file, made as a dump is: with its name only once it is whole. */
-static int dmesg_to_file(const struct job *job, struct error *err)
-{
-	const char *path = job->o->dumpfile;
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	struct text text = {0};
-	FILE *out;
-	int r = dumpfile_create(path, job->o->force, &df, err);
-
-	if (r < 0)
-		return r;
-	text.df = df;
-	out = fopencookie(&text, "w", (cookie_io_functions_t){.write = write_text});
-	if (!out)
-		return error_set(err, -ENOMEM, "%s: out of memory", path);
-	r = report_dmesg(job->core, out, err);
-	if (fclose(out) != 0 && r == 0)
-		r = error_sys(err, "%s", path);
-	return r < 0 ? r : dumpfile_publish(df, err);
-}
-
 /* --dump-dmesg: to DUMPFILE, or to standard output. */
 static int dump_dmesg(const struct job *job, struct error *err)
 {
-	return job->o->dumpfile ? dmesg_to_file(job, err) : report_dmesg(job->core, stdout, err);
+	const struct options *o = job->o;
+
+	if (!o->dumpfile)
+		return report_dmesg(job->core, stdout, err);
+	return report_dmesg_to_file(job->core, o->dumpfile, o->force, err);
 }
 
 static int dump(struct job *job, struct error *err)
 {
 	choose_level(job);
-	if (cancelled())
+	if (lifetime_is_over())
 		return error_set(err, -ECANCELED, "stopped by a signal");
 	say_remarks(job);
 	if (job->o->to_count || job->o->oneway)
@@ -482,7 +377,7 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	if (r < 0)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
-		job->core->cancelled = cancelled;
+		job->core->cancelled = lifetime_is_over;
 	warn_of_input(job);
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);
@@ -509,37 +404,6 @@ static enum exit_status status_of_failure(const struct job *job, int r)
 	return EXIT_INCOMPLETE;
 }
 
-/* In a crash kernel nothing else matters: memory that is short is to be taken from others. It is
- * root's to ask for that; without it, it is as it is. */
-static void survive_oom(void)
-{
-	AUTO_CLOSE int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-
-	if (fd >= 0)
-		(void)!write(fd, "-1000", 5);
-}
-
-/* A healthy machine's watchdog is not for us to start. */
-static void use_watchdog(const struct options *o)
-{
-	struct error err;
-	int r;
-
-	if (o->probe)
-		r = watchdog_check(o->watchdog, &err);
-	else if (!o->in_crash_kernel)
-		return;
-	else
-		r = watchdog_new(o->watchdog, &watchdog, &err);
-	if (r < 0)
-		log_warning("%s", err.msg);
-	else if (o->probe)
-		log_note("watchdog %s: is there", o->watchdog);
-	else
-		log_note("watchdog %s: resets the machine %d s after we get stuck", o->watchdog,
-			 watchdog_timeout_s(watchdog));
-}
-
 int main(int argc, char **argv)
 {
 	enum exit_status status = EXIT_FAILED;
@@ -563,17 +427,11 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_COMPLETE : EXIT_FAILED;
 	}
 	log_init("vmsend", o.log_level);
-	set_signals(&o);
 	if (!o.mem_usage && !o.dump_dmesg)
 		log_never_wait();
-	if (o.deadline_ms)
-		set_deadline(o.deadline_ms);
-	if (o.in_crash_kernel)
-		survive_oom();
-	if (o.watchdog)
-		use_watchdog(&o);
+	lifetime_begin(&o);
 	r = run(&job, &status, &err);
-	if (r == -ECANCELED && !stop_signal)
+	if (r == -ECANCELED && !lifetime_was_stopped())
 		error_set(&err, -ECANCELED, "the deadline is over");
 	if (r < 0)
 		log_error("%s", err.msg);
@@ -581,6 +439,6 @@ int main(int argc, char **argv)
 	vmcore_free(job.core);
 	options_deinit(&o);
 	log_drain();
-	watchdog_free(watchdog);
+	lifetime_end();
 	return r < 0 ? (int)status_of_failure(&job, r) : (int)status;
 }

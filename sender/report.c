@@ -9,6 +9,7 @@
 #endif
 
 #include "dmesg.h"
+#include "dumpfile.h"
 #include "filter.h"
 #include "kmodel.h"
 #include "pageset.h"
@@ -205,4 +206,43 @@ int report_dmesg(const struct vmcore *core, FILE *out, struct error *err)
 	if (n == 0)
 		return error_set(err, -ENODATA, "no message of the kernel log could be read");
 	return flush(out, err);
+}
+
+/* Text on its way into a dump file. */
+struct text {
+	struct dumpfile *df;
+	uint64_t bytes;
+};
+
+static ssize_t write_text(void *cookie, const char *bytes, size_t size_bytes)
+{
+	struct text *text = cookie;
+	struct error err;
+	const int r = dumpfile_write(text->df, text->bytes, bytes, size_bytes, &err);
+
+	if (r < 0) {
+		errno = -r;
+		return 0; /* what fopencookie() takes for a failure */
+	}
+	text->bytes += size_bytes;
+	return (ssize_t)size_bytes;
+}
+
+int report_dmesg_to_file(const struct vmcore *core, const char *path, bool force, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	struct text text = {0};
+	FILE *out;
+	int r = dumpfile_create(path, force, &df, err);
+
+	if (r < 0)
+		return r;
+	text.df = df;
+	out = fopencookie(&text, "w", (cookie_io_functions_t){.write = write_text});
+	if (!out)
+		return error_set(err, -ENOMEM, "%s: out of memory", path);
+	r = report_dmesg(core, out, err);
+	if (fclose(out) != 0 && r == 0)
+		r = error_sys(err, "%s", path);
+	return r < 0 ? r : dumpfile_publish(df, err);
 }

@@ -22,4 +22,9 @@ NODISCARD int report_mem_usage(const struct vmcore *core, unsigned threads, bool
 /* Write the kernel log to `out`. Fails as dmesg_read(), or with what the writing says. */
 NODISCARD int report_dmesg(const struct vmcore *core, FILE *out, struct error *err);
 
+/* The same into the file `path`, made as a dump is: with its name only once it is whole. Fails as
+ * dumpfile_create() and dumpfile_publish(), too. */
+NODISCARD int report_dmesg_to_file(const struct vmcore *core, const char *path, bool force,
+				   struct error *err);
+
 #endif
