@@ -402,6 +402,7 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 	 */
 	for (size_t i = 0; i < map->data_count; i++)
 		pageset_add(pages, map->data[i].first, map->data[i].end);
+	pageset_limit(pages, setup->pages_bytes);
 	f.pages = pages;
 	if (f.exclude) {
 		f.exclude |= km->rules.known & 1U << CLASS_HWPOISON;
@@ -416,6 +417,10 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 			       result_ret->odd);
 	}
 	pageset_index(pages);
+	result_ret->pages_bytes = pageset_memory(pages);
+	r = pageset_check(pages, err);
+	if (r < 0)
+		return r;
 	*pages_ret = TAKE_PTR(pages);
 	return 0;
 }

@@ -29,6 +29,7 @@ struct filter_setup {
 	const struct kmodel *km; /* with the core */
 	unsigned exclude;	 /* classes to leave out, as a mask; those that aren't known stay */
 	unsigned threads;	 /* 0: in line */
+	uint64_t pages_bytes;	 /* of memory that the set of pages may take; 0: no limit */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
 	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
 
@@ -42,12 +43,13 @@ struct filter_result {
 	uint64_t classes[CLASS_COUNT]; /* pages of each class; those of classes not known count as
 					  kernel */
 	uint64_t odd;		       /* free blocks of impossible orders: kept */
+	uint64_t pages_bytes;	       /* of memory that the set takes, or would; 0: not known */
 };
 
 /*
  * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
  * of is never in it. Where the kernel's counters disagree badly with what was found, `remarks` says
- * so. Fails -ENOMEM, or -ECANCELED.
+ * so. Fails -ECANCELED, or -ENOMEM: with pages_bytes known it's that much that the set would take.
  */
 NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 			 struct filter_result *result_ret, struct remarks *remarks,

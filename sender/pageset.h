@@ -1,9 +1,12 @@
 /*
- * A set of pfns as a bitmap that can be counted and searched: the 2nd bitmap of the dump, and what
- * follows from it (a page's descriptor has the index that is the page's rank in the set).
+ * A set of pfns that can be counted and searched: the 2nd bitmap of the dump, and what follows from
+ * it (a page's descriptor has the index that is the page's rank in the set).
  *
- * Memory: a bit for each pfn below `mapnr`, taken only where bits were set (a hole in the address
- * space costs nothing), and 8 bytes for each 32,768 pfns.
+ * It is kept packed, in blocks of 32,768 pfns: a run of pages takes 4 bytes, however long, and
+ * where runs are so short that bits are less, it is bits. So 12 TiB of 4 KiB pages, whose bitmap is
+ * 384 MiB, take 1.5 MiB for the blocks and what is mixed within them.
+ *
+ * Many threads may read a set that nobody changes.
  */
 #ifndef PAGESET_H
 #define PAGESET_H
@@ -21,8 +24,24 @@ NODISCARD int pageset_new(uint64_t mapnr, struct pageset **set_ret, struct error
 void pageset_free(struct pageset *set);
 DEFINE_AUTO(struct pageset, pageset_free)
 
-/* Add, remove [first, end), end <= mapnr. What was counted is out of date then: see
- * pageset_index(). */
+/* Take no more memory than that, 0: no limit. Where that isn't enough, what is changed from then on
+ * is lost (see pageset_check()), and only how much memory it would take is still counted. */
+void pageset_limit(struct pageset *set, uint64_t memory_bytes);
+
+/* Whether all changes were made: to be asked before a set is used. Fails -ENOMEM where memory was
+ * at its end, or at its limit. */
+NODISCARD int pageset_check(const struct pageset *set, struct error *err);
+
+/* The bytes of memory that the set takes, or would if it were let (as of pageset_index()); and the
+ * most that one of `mapnr` can. */
+uint64_t pageset_memory(const struct pageset *set);
+uint64_t pageset_memory_max(uint64_t mapnr);
+
+/*
+ * Add, remove [first, end), end <= mapnr. What was counted is out of date then: see
+ * pageset_index(). The block of the last change stays unpacked, so changes near to each other are
+ * cheap.
+ */
 void pageset_add(struct pageset *set, uint64_t first, uint64_t end);
 void pageset_remove(struct pageset *set, uint64_t first, uint64_t end);
 
@@ -47,11 +66,12 @@ uint64_t pageset_next_gap(const struct pageset *set, uint64_t pfn);
  * no further, however long the row is. */
 uint64_t pageset_run(const struct pageset *set, uint64_t pfn, uint64_t max);
 
-/* The bitmap, (mapnr + 7) / 8 bytes: pfn n is bit n % 8 of byte n / 8. Borrowed. */
-const uint8_t *pageset_bytes(const struct pageset *set);
+/* `bytes` of the bitmap from byte `at` on: pfn n is bit n % 8 of byte n / 8. Behind the last pfn
+ * all is 0. */
+void pageset_read(const struct pageset *set, uint64_t at, uint8_t *out, size_t bytes);
 uint64_t pageset_mapnr(const struct pageset *set);
 
-/* Count; the three below need it after the last change. */
+/* Pack all, and count; the three below need it after the last change. */
 void pageset_index(struct pageset *set);
 
 uint64_t pageset_count(const struct pageset *set);

@@ -109,17 +109,12 @@ static int write_ram_bitmap(struct sink *sink, uint64_t off, uint64_t bytes,
 static int write_dump_bitmap(struct sink *sink, uint64_t off, uint64_t bytes,
 			     const struct pageset *pages, uint8_t *part, struct error *err)
 {
-	const uint64_t there = div_round_up(pageset_mapnr(pages), 8);
-	const uint8_t *bitmap = pageset_bytes(pages);
 	int r = 0;
 
 	for (uint64_t at = 0; at < bytes && r == 0; at += FLAT_DATA_RUN_BYTES) {
 		const size_t n = (size_t)MIN(bytes - at, (uint64_t)FLAT_DATA_RUN_BYTES);
-		const size_t used = at < there ? (size_t)MIN((uint64_t)n, there - at) : 0;
 
-		memset(part, 0, n);
-		if (used)
-			memcpy(part, bitmap + at, used);
+		pageset_read(pages, at, part, n);
 		r = sink_write(sink, off + at, part, n, err);
 	}
 	return r;

@@ -118,6 +118,8 @@ int sending_order_init(struct sending_order *order, const struct kmodel *km, str
 		r = essential_find(km, parts, err);
 	if (r == 0)
 		r = make_order(order, parts, err);
+	for (size_t i = 0; i < ESSENTIAL_PARTS && r == 0; i++)
+		r = pageset_check(parts[i], err);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		pageset_free(parts[i]);
 	return r;

@@ -1,19 +1,22 @@
-/* sender/pageset.h: against an array of flags, and what a huge one costs. */
+/* sender/pageset.h: against an array of flags, what a set takes of memory, and what is so if that
+ * is more than it may. */
 #include "../lib/unit.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
+#include "../../sender/pageblock.h"
 #include "../../sender/pageset.h"
 
 struct naive {
 	uint64_t mapnr;
 	bool *has;
 };
+
+enum { BLOCK = PAGEBLOCK_BITS };
 
 static struct naive naive_new(uint64_t mapnr)
 {
@@ -23,12 +26,50 @@ static struct naive naive_new(uint64_t mapnr)
 	return n;
 }
 
+/* The set's bitmap with some bytes behind it, read in pieces of that size: the caller's to free. */
+static uint8_t *read_bitmap(const struct pageset *set, size_t piece)
+{
+	const size_t bytes = pageset_mapnr(set) / 8 + 10;
+	uint8_t *bitmap = malloc(bytes);
+
+	assert_non_null(bitmap);
+	memset(bitmap, 0xa5, bytes);
+	for (size_t at = 0, n; at < bytes; at += n) {
+		n = MIN(piece, bytes - at);
+		pageset_read(set, at, bitmap + at, n);
+	}
+	return bitmap;
+}
+
+/* As it is while it is changed: nothing is counted, and a block may be open. */
+static void compare_unpacked(const struct pageset *set, const struct naive *n)
+{
+	uint64_t next = n->mapnr, gap = n->mapnr;
+
+	for (uint64_t pfn = n->mapnr; pfn-- > 0;) {
+		if (n->has[pfn])
+			next = pfn;
+		else
+			gap = pfn;
+		assert_int_equal(pageset_next(set, pfn), next);
+		assert_int_equal(pageset_next_gap(set, pfn), gap);
+	}
+}
+
 /* Everything that a set can be asked, for every pfn. */
 static void compare(struct pageset *set, const struct naive *n)
 {
 	uint64_t next = n->mapnr, gap = n->mapnr, rank;
+	AUTO_FREE uint8_t *open = read_bitmap(set, 1000);
+	AUTO_FREE uint8_t *packed = NULL;
+	struct error err;
 
+	compare_unpacked(set, n);
 	pageset_index(set);
+	packed = read_bitmap(set, 4096);
+	assert_memory_equal(open, packed, n->mapnr / 8 + 10);
+	assert_int_equal(pageset_check(set, &err), 0);
+	assert_in_range(pageset_memory(set), 1, pageset_memory_max(n->mapnr));
 	assert_int_equal(pageset_mapnr(set), n->mapnr);
 	rank = pageset_count(set);
 	for (uint64_t pfn = n->mapnr; pfn-- > 0;) {
@@ -37,10 +78,10 @@ static void compare(struct pageset *set, const struct naive *n)
 		else
 			gap = pfn;
 		assert_int_equal(pageset_has(set, pfn), n->has[pfn]);
-		assert_int_equal(pageset_bytes(set)[pfn / 8] >> pfn % 8 & 1, n->has[pfn]);
+		assert_int_equal(packed[pfn / 8] >> pfn % 8 & 1, n->has[pfn]);
 		assert_int_equal(pageset_next(set, pfn), next);
 		assert_int_equal(pageset_next_gap(set, pfn), gap);
-		for (uint64_t max = 0; max < 130; max += 1 + max / 3)
+		for (uint64_t max = 0; max < 130 && pfn % 7 == 0; max += 1 + max / 3)
 			assert_int_equal(pageset_run(set, pfn, max), MIN(gap - pfn, max));
 		assert_int_equal(pageset_run(set, pfn, UINT64_MAX), gap - pfn);
 		rank -= n->has[pfn];
@@ -58,8 +99,8 @@ static void compare(struct pageset *set, const struct naive *n)
 	assert_int_equal(pageset_next(set, n->mapnr), n->mapnr);
 	assert_int_equal(pageset_next_gap(set, n->mapnr), n->mapnr);
 	/* The bits behind the last pfn stay clear: readers count them. */
-	for (uint64_t bit = n->mapnr; bit % 8; bit++)
-		assert_int_equal(pageset_bytes(set)[bit / 8] >> bit % 8 & 1, 0);
+	for (uint64_t bit = n->mapnr; bit < (n->mapnr / 8 + 10) * 8; bit++)
+		assert_int_equal(packed[bit / 8] >> bit % 8 & 1, 0);
 }
 
 static void change(struct pageset *set, struct naive *n, uint64_t first, uint64_t end, bool member)
@@ -178,8 +219,6 @@ static void test_remove_bits(void **state UNUSED)
 	}
 }
 
-/* --- a huge one --- */
-
 /* ThreadSanitizer's notes on each byte are resident, too: nothing can be said of memory then. */
 #ifndef __has_feature
 #define __has_feature(name) 0
@@ -201,9 +240,110 @@ static long resident_pages(void)
 	return resident;
 }
 
+/* --- how blocks are packed --- */
+
+/* Runs of `run` members `period` apart, as many as `bytes` of memory are for. */
+struct packing {
+	const char *name;
+	unsigned run, period, count;
+	uint64_t bytes; /* of memory beside what an empty set takes */
+};
+
+/* clang-format off */
+static const struct packing packings[] = {
+	{"pageset: takes nothing for no member", 0, 1, 0, 0},
+	{"pageset: takes 32 bytes for one", 1, 1, 1, 32},
+	{"pageset: takes no more for a long run", 32766, 32767, 1, 32},
+	{"pageset: takes nothing for a block of members", BLOCK, BLOCK, 1, 0},
+	{"pageset: takes nothing for blocks of members", 7 * BLOCK, 1, 1, 0},
+	{"pageset: takes 4 bytes for each of many runs", 9, 32, 1000, 4016},
+	{"pageset: takes 4 bytes for each of the most runs", 16, 32, 1023, 4112},
+	{"pageset: takes no more than bits for one run more", 16, 32, 1024, 4112},
+	{"pageset: takes no more than bits where every other page is a member", 1, 2, BLOCK / 2, 4112},
+	{"pageset: takes no more than bits in every block", 1, 2, 4 * BLOCK, 8 * 4112},
+};
+/* clang-format on */
+
+static void test_packing(void **state)
+{
+	const struct packing *row = *state;
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct naive n = naive_new(8 * BLOCK + 77);
+	struct error err;
+	uint64_t empty;
+
+	assert_int_equal(pageset_new(n.mapnr, &set, &err), 0);
+	empty = pageset_memory(set);
+	for (unsigned i = 0; i < row->count; i++)
+		change(set, &n, (uint64_t)i * row->period, (uint64_t)i * row->period + row->run,
+		       true);
+	compare(set, &n);
+	assert_int_equal(pageset_memory(set) - empty, row->bytes);
+	/* And gives it back. */
+	change(set, &n, 0, n.mapnr, false);
+	compare(set, &n);
+	assert_int_equal(pageset_memory(set), empty);
+	free(n.has);
+}
+
+/* --- limits of memory --- */
+
+static void add_alternating(struct pageset *set)
+{
+	for (uint64_t pfn = 0; pfn < pageset_mapnr(set); pfn += 2)
+		pageset_add(set, pfn, pfn + 1);
+	pageset_index(set);
+}
+
+static void test_limit(void **state UNUSED)
+{
+	const uint64_t mapnr = 20 * BLOCK;
+	uint64_t takes, most = pageset_memory_max(mapnr);
+	struct error err;
+
+	for (int less = 0; less < 3; less++) {
+		AUTO(pageset_free) struct pageset *set = NULL;
+
+		assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+		takes = pageset_memory(set) + 20 * 4112;
+		assert_in_range(most - takes, 0, 20 * 16);
+		pageset_limit(set, less == 0 ? takes : less == 1 ? takes - 1 : 20000);
+		add_alternating(set);
+		/* It says what would do, whatever the limit was. */
+		assert_int_equal(pageset_memory(set), takes);
+		assert_int_equal(pageset_check(set, &err), less ? -ENOMEM : 0);
+		if (less == 2)
+			assert_string_equal(err.msg, "the page bitmap takes 84.7 KiB, and 19.5 KiB "
+						     "are left for it");
+	}
+}
+
+static void test_limit_is_kept(void **state UNUSED)
+{
+	const uint64_t mapnr = UINT64_C(1) << 27; /* 16 MiB of bits */
+	AUTO(pageset_free) struct pageset *set = NULL;
+	struct error err;
+	long before, page = sysconf(_SC_PAGESIZE);
+
+	assert_int_equal(pageset_new(mapnr, &set, &err), 0);
+	pageset_add(set, 0, mapnr);
+	pageset_limit(set, 2 << 20);
+	before = resident_pages();
+	add_alternating(set); /* of which none is new */
+	assert_int_equal(pageset_check(set, &err), 0);
+	for (uint64_t pfn = 0; pfn < mapnr; pfn += 2)
+		pageset_remove(set, pfn, pfn + 1);
+	pageset_index(set);
+	assert_int_equal(pageset_check(set, &err), -ENOMEM);
+	assert_true(MEMORY_IS_NOTED || (resident_pages() - before) * page < 3 << 20);
+	assert_in_range(pageset_memory(set), 16 << 20, pageset_memory_max(mapnr));
+}
+
+/* --- a huge one --- */
+
 static void test_sparse(void **state UNUSED)
 {
-	/* 2^36 pfns of 4 KiB are 256 TiB: 8 GiB of bitmap, of which two ends are used. */
+	/* 2^36 pfns of 4 KiB are 256 TiB: 8 GiB of plain bits, of which two ends are used. */
 	const uint64_t mapnr = UINT64_C(1) << 36;
 	const long before = resident_pages(), page = sysconf(_SC_PAGESIZE);
 	AUTO(pageset_free) struct pageset *set = NULL;
@@ -217,31 +357,11 @@ static void test_sparse(void **state UNUSED)
 	assert_true(MEMORY_IS_NOTED || (resident_pages() - before) * page < 8 << 20);
 }
 
-/* A worker asks for the run of each chunk: a look at all that follows makes a dump of much memory
- * take time that grows with its square. */
-static void test_run_is_short(void **state UNUSED)
-{
-	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	const uint64_t mapnr = 4 * page * 8; /* four pages of bitmap */
-	AUTO(pageset_free) struct pageset *set = NULL;
-	uint8_t *bitmap;
-	struct error err;
-
-	assert_int_equal(pageset_new(mapnr, &set, &err), 0);
-	pageset_add(set, 0, mapnr);
-	bitmap = (uint8_t *)(uintptr_t)pageset_bytes(set);
-	assert_int_equal(mprotect(bitmap + page, 2 * page, PROT_NONE), 0);
-	assert_int_equal(pageset_run(set, page * 8 - 64, 64), 64);
-	assert_int_equal(pageset_run(set, page * 8 - 1, 1), 1);
-	assert_int_equal(pageset_run(set, mapnr - 64, 1000), 64);
-	assert_int_equal(mprotect(bitmap + page, 2 * page, PROT_READ | PROT_WRITE), 0);
-}
-
-/* Whether the mapping of `at` has the flag `want` in smaps. */
-static bool mapping_has(const void *at, const char *want)
+/* Whether a mapping of at least that many bytes has the flag `want` in smaps. */
+static bool large_mapping_has(uint64_t bytes, const char *want)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
-	bool here = false, has = false;
+	bool large = false, has = false;
 	char line[512];
 
 	assert_non_null(f);
@@ -249,15 +369,15 @@ static bool mapping_has(const void *at, const char *want)
 		unsigned long first, end;
 
 		if (sscanf(line, "%lx-%lx ", &first, &end) == 2)
-			here = (uintptr_t)at >= first && (uintptr_t)at < end;
-		else if (here && strncmp(line, "VmFlags:", 8) == 0)
-			has = strstr(line, want) != NULL;
+			large = end - first >= bytes;
+		else if (large && strncmp(line, "VmFlags:", 8) == 0 && strstr(line, want))
+			has = true;
 	}
 	fclose(f);
 	return has;
 }
 
-/* With huge pages the bits of a sparse set would take 2 MiB each. */
+/* With huge pages the blocks of a sparse set would take 2 MiB each. */
 static void test_no_huge_pages(void **state UNUSED)
 {
 	AUTO(pageset_free) struct pageset *set = NULL;
@@ -266,7 +386,7 @@ static void test_no_huge_pages(void **state UNUSED)
 	if (access("/sys/kernel/mm/transparent_hugepage", F_OK) < 0)
 		skip();
 	assert_int_equal(pageset_new(UINT64_C(1) << 36, &set, &err), 0);
-	assert_true(mapping_has(pageset_bytes(set), " nh"));
+	assert_true(large_mapping_has((UINT64_C(1) << 36) / BLOCK * 16, " nh"));
 }
 
 static void test_sparse_index(void **state UNUSED)
@@ -287,7 +407,7 @@ static void test_sparse_index(void **state UNUSED)
 	assert_int_equal(pageset_select(set, 1999), mapnr - 1);
 	assert_int_equal(pageset_next_gap(set, 5), 1005);
 	assert_int_equal(pageset_next(set, 1005), mapnr - 1000);
-	/* 8 bytes for 32,768 pfns: 2 MiB, and of the 1 GiB of bitmap no more than before. */
+	/* 16 bytes for 32,768 pfns: 4 MiB, and of the 1 GiB of bitmap no more than before. */
 	assert_true(MEMORY_IS_NOTED || (resident_pages() - before) * page < 16 << 20);
 }
 
@@ -320,7 +440,9 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, sizes, test_size);
 	unit_add(&u, "pageset: agrees with an array of flags, for any changes", test_any, NULL);
 	unit_add(&u, "pageset_remove_bits: agrees with an array of flags", test_remove_bits, NULL);
-	unit_add(&u, "pageset_run: looks no further than it is asked to", test_run_is_short, NULL);
+	UNIT_ADD_ROWS(&u, packings, test_packing);
+	unit_add(&u, "pageset_limit: says what it would take beyond it", test_limit, NULL);
+	unit_add(&u, "pageset_limit: takes no more than that", test_limit_is_kept, NULL);
 	unit_add(&u, "pageset: costs little where address space is a hole", test_sparse, NULL);
 	unit_add(&u, "pageset: takes no huge pages", test_no_huge_pages, NULL);
 	unit_add(&u, "pageset_index: costs little there, too", test_sparse_index, NULL);
