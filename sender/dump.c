@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "budget.h"
 #include "delivery.h"
 #include "flat.h"
 #include "pageset.h"
@@ -17,12 +18,6 @@
 #include "worker.h"
 
 enum {
-	/* What a thread's codec takes, rounded up: libdeflate 205 KiB, zlib 268 KiB, zstd level 1
-	   600 KiB. */
-	CODEC_MEMORY_BYTES = 1 << 20,
-	/* Code, libraries, stacks and the C library's own: measured, and rounded up. */
-	BASE_MEMORY_BYTES = 9 << 20,
-
 	/* Segments of which the counts are kept for a resume: more than are sent in the second
 	   between acknowledgements. */
 	SNAPSHOTS = 256,
@@ -38,6 +33,7 @@ struct dump {
 	const struct dump_setup *setup;
 	struct dump_result *result;
 	struct pageset *pages;
+	unsigned threads; /* of the page pass */
 	struct sending_order order;
 	uint64_t data_pages; /* essential ones but for the kernel's code */
 	struct plan *plan;
@@ -94,26 +90,6 @@ static void dump_deinit(struct dump *d)
 	plan_free(d->plan);
 	sending_order_deinit(&d->order);
 	pageset_free(d->pages);
-}
-
-/* A mostly constant sum: only the bitmap grows with memory. docs/ARCHITECTURE.md, "Memory". */
-uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads)
-{
-	const uint64_t slot = CHUNK_BYTES + 2 * core->page_bytes;
-	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_ITEMS_PER_WORKER : 1;
-	const uint64_t worker = PAGE_RUN_BYTES + (codec == CODEC_NONE ? 0 : CODEC_MEMORY_BYTES);
-
-	return BASE_MEMORY_BYTES + FLAT_DATA_RUN_BYTES + FLAT_DESC_RUN_BYTES +
-	       core->map.max_mapnr / 8 + core->elf.notes_bytes + slots * slot +
-	       MAX(threads, 1U) * worker;
-}
-
-unsigned dump_threads(const struct vmcore *core, enum codec_id codec, unsigned threads,
-		      uint64_t memory_bytes)
-{
-	while (memory_bytes && threads && dump_memory_bytes(core, codec, threads) > memory_bytes)
-		threads--;
-	return threads;
 }
 
 static int make_workers(struct dump *d, unsigned count, struct error *err)
@@ -231,7 +207,8 @@ static int prepare(struct dump *d, struct error *err)
 	const struct filter_setup filter = {
 		.km = s->km,
 		.exclude = page_classes_of_level(s->level),
-		.threads = s->threads,
+		.threads = s->budget->threads,
+		.pages_bytes = s->budget->pages_bytes,
 		.cancelled = s->cancelled,
 		.chunk_end = s->delivery ? filter_chunk_end : NULL,
 		.ctx = s->delivery,
@@ -243,6 +220,7 @@ static int prepare(struct dump *d, struct error *err)
 	for (size_t i = 0; i < s->core->map.ram_count; i++)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	d->result->pages = pageset_count(d->pages);
+	d->threads = budget_threads(s->budget, pageset_memory(d->pages));
 	r = sending_order_init(&d->order, s->km, err);
 	d->data_pages = count_pages(d, d->order.data_count);
 	d->result->essential_pages = count_pages(d, d->order.essential_count);
@@ -281,7 +259,7 @@ static int make_writer(struct dump *d, struct sink *sink, struct error *err)
 static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 {
 	const struct pipeline pipeline = {
-		.workers = MIN(d->setup->threads, d->worker_count),
+		.workers = MIN(d->threads, d->worker_count),
 		.first_chunk = first_chunk,
 		.end_chunk = plan_chunk_count(d->plan),
 		.items = d->chunks,
@@ -448,15 +426,15 @@ static int deliver(struct dump *d, struct error *err)
 int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, struct error *err)
 {
 	struct dump d = {.setup = setup, .result = result_ret};
-	const unsigned threads = setup->threads;
 	int r;
 
 	*result_ret = (struct dump_result){0};
 	r = prepare(&d, err);
 	if (r == 0)
-		r = make_workers(&d, MAX(threads, 1U), err);
+		r = make_workers(&d, MAX(d.threads, 1U), err);
 	if (r == 0)
-		r = make_chunks(&d, threads ? d.worker_count * PIPELINE_ITEMS_PER_WORKER : 1, err);
+		r = make_chunks(&d, d.threads ? d.worker_count * PIPELINE_ITEMS_PER_WORKER : 1,
+				err);
 	if (r == 0)
 		r = setup->delivery ? deliver(&d, err) : write_all(&d, setup->sink, err);
 	if (d.writer) {

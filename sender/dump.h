@@ -10,6 +10,7 @@
 #include "filter.h"
 #include "writer.h"
 
+struct budget;
 struct delivery;
 struct kmodel;
 struct progress;
@@ -23,7 +24,7 @@ struct dump_setup {
 	unsigned level; /* one that the model serves */
 	enum codec_id codec;
 	int codec_level;
-	unsigned threads;	   /* 0: in line */
+	const struct budget *budget;
 	struct sink *sink;	   /* where to; NULL: `delivery` says, maybe more than once */
 	struct delivery *delivery; /* delivery_open() was called; NULL: none */
 	struct progress *progress;
@@ -57,16 +58,5 @@ struct dump_result {
  * failure. */
 NODISCARD int dump_run(const struct dump_setup *setup, struct dump_result *result_ret,
 		       struct error *err);
-
-/* The most memory that a dump takes with that many threads (0: in line), bitmap and libraries
- * included. */
-uint64_t dump_memory_bytes(const struct vmcore *core, enum codec_id codec, unsigned threads);
-
-/*
- * As many of `threads` as keep that at or below memory_bytes (0: no limit); 0, in line, where even
- * that is more.
- */
-unsigned dump_threads(const struct vmcore *core, enum codec_id codec, unsigned threads,
-		      uint64_t memory_bytes);
 
 #endif

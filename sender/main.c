@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "delivery.h"
 #include "dump.h"
 #include "dumpfile.h"
@@ -115,35 +116,50 @@ static void say_essential(const struct dump_result *res, uint64_t page_bytes)
 		log_detail("essential: no page is known to be");
 }
 
-/* How many threads there is memory for; told where these are fewer than were wanted. */
-static unsigned choose_threads(const struct job *job)
+/* What the dump may take of memory; told where that makes the threads fewer. */
+static struct budget make_budget(const struct job *job)
 {
 	const struct options *o = job->o;
-	const uint64_t available = meminfo_available("/proc/meminfo");
-	const uint64_t limit = o->memory_bytes ? o->memory_bytes : meminfo_share(available);
-	const uint64_t session = o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0;
-	/* A limit of 0 would be none. */
-	const uint64_t rest = limit ? MAX(limit, session + 1) - session : 0;
-	const unsigned threads = dump_threads(job->core, o->codec, o->threads, rest);
-	const uint64_t memory = dump_memory_bytes(job->core, o->codec, threads) + session;
-	char size[16], free[16];
+	const struct budget_setup setup = {
+		.core = job->core,
+		.codec = o->codec,
+		.threads = o->threads,
+		.memory_bytes = o->memory_bytes,
+		.available_bytes = meminfo_available("/proc/meminfo"),
+		.session_bytes = o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0,
+	};
+	const struct budget b = budget_make(&setup);
+	const uint64_t available = setup.available_bytes;
+	char least[16], most[16], free[16];
 
-	format_size(size, sizeof(size), memory);
+	format_size(least, sizeof(least), b.least_bytes);
+	format_size(most, sizeof(most), b.most_bytes);
 	format_size(free, sizeof(free), available);
-	if (o->memory_bytes && memory > limit)
-		log_warning("--memory: %s is the least that this dump takes", size);
-	else if (!o->memory_bytes && available && memory > available)
-		log_warning("%s of memory are available, and this dump may take %s", free, size);
-	if (threads == o->threads)
-		log_detail("%u workers, at most %s of memory", threads, size);
+	if (o->memory_bytes && b.least_bytes > o->memory_bytes)
+		log_warning("--memory: %s is the least that this dump takes", least);
+	else if (!o->memory_bytes && available && b.least_bytes > available)
+		log_warning("%s of memory are available, and this dump may take %s", free, least);
+	if (b.threads == o->threads)
+		log_detail("%u workers, at most %s of memory", b.threads, most);
 	else if (o->memory_bytes)
-		log_note("%u of %u threads, at most %s of memory", MAX(threads, 1U), o->threads,
-			 size);
+		log_note("%u of %u threads, at most %s of memory", MAX(b.threads, 1U), o->threads,
+			 most);
 	else
 		log_note("%u of %u threads, at most %s of memory: %s are available; --memory "
 			 "allows more",
-			 MAX(threads, 1U), o->threads, size, free);
-	return threads;
+			 MAX(b.threads, 1U), o->threads, most, free);
+	return b;
+}
+
+/* A bitmap for which there was no room: what would do. */
+static void suggest_memory(const struct job *job, const struct budget *budget, struct error *err)
+{
+	const uint64_t needed = job->res.filter.pages_bytes;
+
+	if (err->code == -ENOMEM && budget->pages_bytes && needed > budget->pages_bytes)
+		error_prefix(err, "%s%" PRIu64 " MiB would do",
+			     job->o->memory_bytes ? "--memory: " : "too little memory: ",
+			     budget_mib_for(budget, needed));
 }
 
 /* Warnings about what was delivered; the exit status that they make. */
@@ -174,13 +190,14 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 {
 	AUTO(progress_free) struct progress *progress = NULL;
 	const struct options *o = job->o;
+	const struct budget budget = make_budget(job);
 	struct dump_setup setup = {
 		.core = job->core,
 		.km = &job->km,
 		.level = job->level,
 		.codec = o->codec,
 		.codec_level = o->codec_level,
-		.threads = choose_threads(job),
+		.budget = &budget,
 		.sink = sink,
 		.delivery = delivery,
 		.remarks = &job->remarks,
@@ -195,6 +212,8 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 	setup.progress = progress;
 	r = dump_run(&setup, &job->res, err);
 	say_remarks(job);
+	if (r < 0)
+		suggest_memory(job, &budget, err);
 	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)
 		return r;
 	say_essential(&job->res, job->core->page_bytes);

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../sender/budget.h"
 #include "../../sender/dump.h"
 #include "../../sender/kmodel.h"
 #include "../../sender/remarks.h"
@@ -60,13 +61,15 @@ static int run(struct fixture *f, int fd, unsigned threads, bool (*cancelled)(vo
 	       struct dump_result *res, struct error *err)
 {
 	AUTO(sink_free) struct sink *sink = NULL;
+	const struct budget budget = budget_make(
+		&(struct budget_setup){.core = f->core, .codec = CODEC_SNAPPY, .threads = threads});
 	struct dump_setup setup = {
 		.core = f->core,
 		.km = &f->km,
 		.level = 1,
 		.codec = CODEC_SNAPPY,
 		.codec_level = 1,
-		.threads = threads,
+		.budget = &budget,
 		.progress = f->progress,
 		.remarks = &f->remarks,
 		.cancelled = cancelled,
@@ -207,28 +210,6 @@ static void test_broken_pipe(void **state UNUSED)
 	deinit(&f);
 }
 
-/* --- memory --- */
-
-static void test_threads(void **state UNUSED)
-{
-	struct fixture f;
-	uint64_t last;
-
-	init(&f, MIB);
-	last = dump_memory_bytes(f.core, CODEC_ZLIB, 0);
-	for (unsigned n = 1; n < 20; n++) {
-		const uint64_t bytes = dump_memory_bytes(f.core, CODEC_ZLIB, n);
-
-		assert_true(bytes > last || n == 1);
-		assert_int_equal(dump_threads(f.core, CODEC_ZLIB, 100, bytes), n);
-		assert_int_equal(dump_threads(f.core, CODEC_ZLIB, n, bytes), n);
-		last = bytes;
-	}
-	assert_int_equal(dump_threads(f.core, CODEC_ZLIB, 5, 0), 5);
-	assert_int_equal(dump_threads(f.core, CODEC_ZLIB, 5, 1), 0);
-	deinit(&f);
-}
-
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -236,6 +217,5 @@ int main(int argc, char **argv)
 	unit_add(&u, "dump_run: makes the same dump with any number of threads", test_whole, NULL);
 	unit_add(&u, "dump_run: ends at the chunk where it is cancelled", test_cancelled, NULL);
 	unit_add(&u, "dump_run: ends where the reader goes away", test_broken_pipe, NULL);
-	unit_add(&u, "dump_threads: takes as many as the memory is for", test_threads, NULL);
 	return unit_run(&u, "dump", argc, argv);
 }

@@ -1,0 +1,39 @@
+/* The memory of a dump: what it takes at the most, and what fits a limit. */
+#ifndef BUDGET_H
+#define BUDGET_H
+
+#include <stdint.h>
+
+#include "codec.h"
+
+struct vmcore;
+
+struct budget_setup {
+	const struct vmcore *core;
+	enum codec_id codec;
+	unsigned threads;	  /* that are wanted; 0: in line */
+	uint64_t memory_bytes;	  /* --memory; 0: not given */
+	uint64_t available_bytes; /* what the system has to give; 0: not known */
+	uint64_t session_bytes;	  /* what is taken beside all that is counted here */
+};
+
+struct budget {
+	struct budget_setup setup;
+	uint64_t limit_bytes; /* of all; 0: none */
+	unsigned threads;     /* that fit; in line does, whatever the limit */
+	uint64_t pages_bytes; /* that the page bitmap may take; 0: no limit */
+	uint64_t most_bytes;  /* what the dump takes then, with the bitmap's share */
+	uint64_t least_bytes; /* in line, with a bitmap that packs well */
+};
+
+/* Without --memory the limit of threads is a share of what is available, and the bitmap, for which
+ * there is nothing less, may have all. */
+struct budget budget_make(const struct budget_setup *setup);
+
+/* As many of budget->threads as fit beside a bitmap of that size. */
+unsigned budget_threads(const struct budget *budget, uint64_t pages_bytes);
+
+/* The least limit, in whole MiB, that leaves a bitmap as much as that. */
+uint64_t budget_mib_for(const struct budget *budget, uint64_t pages_bytes);
+
+#endif
