@@ -221,10 +221,20 @@ faults: all $(test_preloads)
 # Against makedumpfile, half an hour and more; BENCH='--levels 31 --codecs lzo' for a part of it
 # (scripts/bench --help). Not part of any check: its results are times.
 BENCH ?=
-.PHONY: bench bench-tools
+.PHONY: bench bench-large bench-tools
 bench-tools: $(bench_tools)
 bench: all $(bench_tools)
 	$(Q)scripts/bench --build $(BUILD) $(BENCH)
+
+# The same of machines with much memory, made up one by one in /dev/shm: each takes 1.1 GiB there.
+LARGE ?= 64G 1T
+bench-large: all $(bench_tools) $(BUILD)/tests/tools/bigcore
+	$(Q)folder=$$(mktemp -d /dev/shm/vmsend-large.XXXXXX) && trap 'rm -rf "$$folder"' EXIT && \
+	for size in $(LARGE); do for kind in idle cache thp; do \
+		core=$$folder/$$kind-$$size && $(BUILD)/tests/tools/bigcore $$kind $$size "$$core" && \
+		scripts/bench --build $(BUILD) --dump "$$core" --what filter,dump --levels 31 --codecs lzo \
+			--threads 2 --to stream --out $(BUILD)/bench-large $(BENCH) && rm "$$core" || exit 1; \
+	done; done
 
 # Search with each fuzz target. What is found beyond the corpus stays in build-fuzz/found.
 FUZZ_SECONDS ?= 60
@@ -312,6 +322,7 @@ help:
 		'make matrix        other kernels, newer readers' \
 		'make e2e          crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
+		'make bench-large   the same with up to 1 TiB of memory (LARGE=12T)' \
 		'make model         the models of the pipeline and of sessions' \
 		'make faults        break links, programs and disks under dumps, an hour (SEED=N)' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
