@@ -16,21 +16,7 @@
 #include <zstd.h>
 #endif
 
-#include "bytes.h"
-#include "deflate.h"
 #include "kdump.h"
-
-enum {
-	/*
-	 * zlib's format at this level is made by our own compressor, which is faster with pages
-	 * than the libraries are: libdeflate clears 128 KiB for each, ISA-L makes bytes that differ
-	 * with where its memory lies.
-	 */
-	PAGE_DEFLATE_LEVEL = 1,
-
-	ZLIB_HEADER_BYTES = 2,
-	ZLIB_TRAILER_BYTES = 4,
-};
 
 static const struct codec_info {
 	const char *name;
@@ -51,7 +37,6 @@ struct compressor {
 	enum codec_id id;
 	int level;
 	size_t page_bytes, bound;
-	struct deflater *page_deflate;
 #if WITH_LIBDEFLATE
 	struct libdeflate_compressor *deflate;
 #else
@@ -132,11 +117,6 @@ static int not_built(enum codec_id id, struct error *err)
 
 static int zlib_setup(struct compressor *c, struct error *err)
 {
-	if (c->level == PAGE_DEFLATE_LEVEL) {
-		c->page_deflate = deflater_new();
-		c->bound += DEFLATE_SLACK;
-		return c->page_deflate ? 0 : no_memory(c->id, err);
-	}
 #if WITH_LIBDEFLATE
 	c->deflate = libdeflate_alloc_compressor(c->level);
 	if (!c->deflate)
@@ -151,29 +131,8 @@ static int zlib_setup(struct compressor *c, struct error *err)
 	return 0;
 }
 
-/* RFC 1950 around RFC 1951. */
-static size_t page_zlib_run(struct compressor *c, const uint8_t *page, uint8_t *out)
-{
-	const size_t around = ZLIB_HEADER_BYTES + ZLIB_TRAILER_BYTES;
-	const size_t n = deflater_run(c->page_deflate, page, c->page_bytes, out + ZLIB_HEADER_BYTES,
-				      c->page_bytes - 1 - around);
-#if WITH_LIBDEFLATE
-	const uint32_t sum = libdeflate_adler32(1, page, c->page_bytes);
-#else
-	const uint32_t sum = (uint32_t)adler32(1, page, (uInt)c->page_bytes);
-#endif
-
-	if (n == 0)
-		return 0;
-	memcpy(out, "\x78\x01", ZLIB_HEADER_BYTES);
-	be32_put(out + ZLIB_HEADER_BYTES + n, sum);
-	return n + around;
-}
-
 static size_t zlib_run(struct compressor *c, const uint8_t *page, uint8_t *out)
 {
-	if (c->page_deflate)
-		return page_zlib_run(c, page, out);
 #if WITH_LIBDEFLATE
 	/* Less room than a page: it gives up early, with 0, where the page doesn't get smaller. */
 	return libdeflate_zlib_compress(c->deflate, page, c->page_bytes, out, c->page_bytes - 1);
@@ -306,7 +265,6 @@ void compressor_free(struct compressor *c)
 {
 	if (!c)
 		return;
-	deflater_free(c->page_deflate);
 #if WITH_LIBDEFLATE
 	libdeflate_free_compressor(c->deflate);
 #else

@@ -3,8 +3,7 @@
  * Level 3.
  *
  * zlib and snappy are always there; LZO and zstd are options of the build (WITH_LZO, WITH_ZSTD),
- * and WITH_LIBDEFLATE reads zlib's format with libdeflate, and makes its levels from 2 on, at twice
- * the speed. Level 1 is deflate.h's in every build.
+ * and WITH_LIBDEFLATE makes zlib's format with libdeflate, at twice the speed.
  */
 #ifndef CODEC_H
 #define CODEC_H

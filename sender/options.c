@@ -530,6 +530,6 @@ void options_print_version(void)
 	printf("vmsend %s\ncodecs:", VERSION);
 	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++)
 		printf(" %s%s", codec_is_built(id) ? "" : "no-", codec_name(id));
-	printf("\nzlib by: vmsend (level 1), %s\njson: %s\nssh: %s\n",
-	       WITH_LIBDEFLATE ? "libdeflate" : "zlib", WITH_JANSSON ? "yes" : "no", ssh_library());
+	printf("\nzlib by: %s\njson: %s\nssh: %s\n", WITH_LIBDEFLATE ? "libdeflate" : "zlib",
+	       WITH_JANSSON ? "yes" : "no", ssh_library());
 }
