@@ -38,6 +38,8 @@ struct table {
 	uint8_t tokens[TOKEN_TABLE_BYTES];
 	uint16_t token_at[TOKENS];    /* in tokens */
 	uint16_t token_bytes[TOKENS]; /* its length there */
+	bool may_begin[TOKENS];	      /* type letter and beginning of a name that is looked for */
+	bool may_follow[TOKENS];      /* the same without a type letter */
 	uint64_t offsets, base;
 };
 
@@ -191,6 +193,36 @@ static uint64_t address_of(const struct table *t, struct entry e, enum encoding 
 	return place + offset;
 }
 
+/* Whether a wanted name may begin with these bytes of a token. */
+static bool may_begin(const uint8_t *bytes, size_t n, const struct kallsyms_symbol *symbols,
+		      size_t count)
+{
+	for (size_t s = 0; s < count; s++)
+		if (strncmp((const char *)bytes, symbols[s].name, n) == 0)
+			return true;
+	return false;
+}
+
+/* Nearly all of some 100,000 names can be told by one look at how they begin. */
+static void mark_beginnings(struct table *t, const struct kallsyms_symbol *symbols, size_t count)
+{
+	for (size_t i = 0; i < TOKENS; i++) {
+		const uint8_t *token = t->tokens + t->token_at[i];
+		const size_t n = t->token_bytes[i];
+
+		t->may_follow[i] = may_begin(token, n, symbols, count);
+		t->may_begin[i] = n == 0 || may_begin(token + 1, n - 1, symbols, count);
+	}
+}
+
+static inline bool may_be_wanted(const struct table *t, const struct compressed *c)
+{
+	if (c->count == 0 || !t->may_begin[c->tokens[0]])
+		return false;
+	/* The first one may be the type letter alone. */
+	return t->token_bytes[c->tokens[0]] != 1 || (c->count > 1 && t->may_follow[c->tokens[1]]);
+}
+
 /* One pass over the names: the entries of those that are looked for. */
 static size_t look_up(struct table *t, const struct paging *paging, struct kallsyms_symbol *symbols,
 		      size_t count, struct entry *entry)
@@ -198,9 +230,13 @@ static size_t look_up(struct table *t, const struct paging *paging, struct kalls
 	struct compressed name;
 	size_t found = 0;
 
+	mark_beginnings(t, symbols, count);
 	for (uint32_t i = 0; i < t->count && found < count && next_name(&t->names, &name); i++) {
-		const size_t length = name_length(t, &name);
+		size_t length;
 
+		if (!may_be_wanted(t, &name))
+			continue;
+		length = name_length(t, &name);
 		for (size_t s = 0; s < count; s++) {
 			uint8_t raw[4];
 
