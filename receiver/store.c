@@ -150,14 +150,10 @@ static char *beside(const struct store *s, const char *suffix)
 	return asprintf(&path, "%s%s", s->base, suffix) < 0 ? NULL : path;
 }
 
-/* A new part, and nothing known of it but whose it is. */
-static int begin_part(struct store *s, bool replace, struct error *err)
+static int sync_names(const struct store *s, struct error *err)
 {
-	int r = dumpfile_create(s->base, replace, &s->df, err);
+	const int r = io_fsync_parent(s->base);
 
-	if (r < 0)
-		return r;
-	r = io_fsync_parent(s->base);
 	return r < 0 ? error_set(err, r, "%s: fsync of its directory: %s", s->base, strerror(-r))
 		     : 0;
 }
@@ -169,10 +165,13 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = journal_create(path, hello, &s->journal, err);
+	/* The part first: a FILE that isn't to be replaced keeps its journal, too. */
+	r = dumpfile_create(s->base, s->setup.force, &s->df, err);
+	if (r == 0)
+		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
 		r = journal_sync(s->journal, err);
-	return r < 0 ? r : begin_part(s, s->setup.force, err);
+	return r < 0 ? r : sync_names(s, err);
 }
 
 /* What an earlier session left: 1 if it is the whole dump. */
@@ -397,7 +396,9 @@ static int begin_over(struct store *s, struct error *err)
 	s->df = NULL;
 	s->facts.whole = false;
 	r = journal_cut(s->journal, 0, err);
-	return r < 0 ? r : begin_part(s, true, err);
+	if (r == 0)
+		r = dumpfile_create(s->base, true, &s->df, err);
+	return r < 0 ? r : sync_names(s, err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)

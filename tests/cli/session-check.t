@@ -69,6 +69,13 @@ rm "$dump.segments"
 run "$vmrecv" --check "$dump.part"
 checked "and without its segments, too" '^4 .*: incomplete: .* the rest is right$'
 
+# What isn't to be replaced is left as it is, with what proves it.
+fresh
+run "$vmrecv" "$dump" <"$T/session"
+told "a dump that exists is refused" 1 "$dump exists; --force replaces it"
+run "$vmrecv" --check "$dump"
+checked "and its segments prove it as before" "^0 .*; as it was sent: digest $digest\$"
+
 # A stream takes the place of a session's dump: what was proved of that isn't held against it.
 fresh
 "$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | "$vmrecv" -qf "$dump"
