@@ -47,7 +47,8 @@ struct store {
 	struct dumpfile *attachment; /* that is coming */
 	char attachment_name[ATTACH_NAME_ROOM];
 	uint64_t attachment_bytes;
-	unsigned attachments;
+	char attached[ATTACH_COUNT_MAX][ATTACH_NAME_ROOM]; /* that have begun */
+	unsigned attachments;				   /* how many */
 
 	struct store_result result;
 };
@@ -299,19 +300,36 @@ static char *attachment_path(const struct store *s, const char *name)
 											 : path;
 }
 
+/* A dump's own directory has nothing of others. Beside FILE, what isn't this session's may be
+ * anybody's, and the sender chooses the name. */
+static bool may_replace(const struct store *s, const char *name)
+{
+	if (s->setup.dir || s->setup.force)
+		return true;
+	for (unsigned i = 0; i < s->attachments; i++)
+		if (strcmp(s->attached[i], name) == 0)
+			return true;
+	return false;
+}
+
 static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
 {
 	AUTO_FREE char *path = attachment_path(s, a->name);
+	const bool replace = may_replace(s, a->name);
+	int r;
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (s->attachments++ >= ATTACH_COUNT_MAX)
+	if (s->attachments == ATTACH_COUNT_MAX)
 		return error_set(err, -EFBIG, "more than %d attachments", ATTACH_COUNT_MAX);
 	dumpfile_free(s->attachment);
 	s->attachment = NULL;
 	s->attachment_bytes = 0;
 	snprintf(s->attachment_name, sizeof(s->attachment_name), "%s", a->name);
-	return dumpfile_create(path, true, &s->attachment, err);
+	r = dumpfile_create(path, replace, &s->attachment, err);
+	if (r == 0)
+		memcpy(s->attached[s->attachments++], a->name, ATTACH_NAME_ROOM);
+	return r;
 }
 
 static int op_attach(void *ctx, const struct attach *a, struct error *err)

@@ -157,6 +157,17 @@ web1|web1
 |unknown
 a b;c|a_b_c
 END
+
+# Its attachments lie beside FILE, where other files may be.
+echo precious >"$T/web-2"
+tests/tools/peer - 0 hello:oneway=1 attach:2:evil attach:3:bad attach:3:good totals >"$T/session"
+run "$vmrecv" "$T/web" <"$T/session"
+told "an attachment with the name of a file beside FILE: refused" 1 "$T/web-2 exists; --force replaces it"
+is "the file is as it was" "$(<"$T/web-2")" precious
+rm "$T/web-2"
+run "$vmrecv" "$T/web" <"$T/session"
+is "one that is begun anew by the same session: replaced" "$(cat "$T/web-2" "$T/web-3")" evilgood
+
 for name in a/b .. '' '*'; do
     run "$vmrecv" --stdio --host "$name" --dir "$T/pipe" </dev/null
     told "--host \"$name\": refused" 2 "isn't a name of letters"
