@@ -190,12 +190,16 @@ static int begin_again(struct store *s, struct error *err)
 	return r == 0 ? s->facts.whole && is_there(s->base) : r;
 }
 
-/* Nothing is left to be done but to say so, also where the session that could has ended too early.
- */
-static int was_there(struct store *s, struct done *done_ret)
+/* Nothing is left to be done but to say so, also where the session that could has ended too early:
+ * between the name and its sync, perhaps. */
+static int was_there(struct store *s, struct done *done_ret, struct error *err)
 {
+	const int r = sync_names(s, err);
 	struct error unused;
 	struct stat st;
+
+	if (r < 0)
+		return r;
 
 	if (stat(s->base, &st) == 0)
 		(void)!meta_complete(s->meta_path, &s->facts.end, st.st_mtime, (uint64_t)st.st_size,
@@ -273,7 +277,7 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path,
 		 s->base ? s->base : "");
 	if (r != 0)
-		return r < 0 ? r : was_there(s, done_ret);
+		return r < 0 ? r : was_there(s, done_ret, err);
 	s->meta = (struct meta){
 		.hello = *hello,
 		.host = s->host,

@@ -33,7 +33,7 @@ struct event {
 };
 
 static struct event events[4096];
-static size_t event_count;
+static size_t event_count, names_synced;
 static bool recording;
 
 /* Which of the two files a descriptor is; false for others. */
@@ -124,7 +124,9 @@ int fallocate64(int fd, int mode, off64_t off, off64_t size_bytes)
 int fsync(int fd)
 {
 	struct event e = {.kind = SYNC};
+	struct stat st;
 
+	names_synced += recording && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
 	if (file_of(fd, &e.file))
 		note(e, NULL);
 	return (int)syscall(SYS_fsync, fd);
@@ -408,6 +410,24 @@ static void test_load(void **state)
 	forget_events();
 }
 
+/* Who published it may have been killed before it synced the name: DONE is said of what is durable.
+ */
+static void test_name(void **state)
+{
+	const struct script script = dialogue_undisturbed(*state);
+	struct ending end;
+
+	dialogue_clear();
+	(void)dialogue_run(&script);
+	names_synced = 0;
+	recording = true;
+	end = dialogue_run(&script);
+	recording = false;
+	assert_true(end.was_there);
+	assert_true(names_synced > 0);
+	forget_events();
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -425,6 +445,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "power cut: while an earlier session's part is brought back", test_resumed,
 		 &tiny);
 	unit_add(&u, "power cut: a journal is synced before it is gone on with", test_load, &tiny);
+	unit_add(&u, "power cut: a dump's name is synced before it is called done", test_name,
+		 &tiny);
 	r = unit_run(&u, "powercut", argc, argv);
 	dialogue_clear();
 	tinysession_free(&tiny);
