@@ -226,6 +226,8 @@ static int take_hello(struct session *s, const struct frame *f, uint64_t now_ms,
 		return error_set(err, -EPROTO,
 				 hello->oneway ? "a session one way, where both are wanted"
 					       : "a session both ways, out of a pipe");
+	if (hello->probe && hello->oneway)
+		return error_set(err, -EPROTO, "a probe one way, which nobody answers");
 	s->probe = hello->probe;
 	r = admit(s, err);
 	if (r > 0)

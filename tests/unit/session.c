@@ -1009,6 +1009,7 @@ static void test_trickle(void **state UNUSED)
 static void test_oneway(void **state UNUSED)
 {
 	struct stream frames = tinysession_frames(&tiny, true, 1500);
+	struct hello hello = tiny.hello;
 	struct talk t;
 	size_t n;
 
@@ -1030,6 +1031,13 @@ static void test_oneway(void **state UNUSED)
 	assert_int_equal(say_hello(&t, &tiny.hello), -EPROTO);
 	session_output(t.s, &n);
 	assert_int_equal(n, 0);
+	talk_deinit(&t);
+
+	/* A probe keeps nothing, and nobody hears of it: that must not pass for a dump. */
+	hello.oneway = hello.probe = true;
+	talk_init(&t, true);
+	assert_int_equal(say_hello(&t, &hello), -EPROTO);
+	assert_int_equal(t.fake.calls[OP_HELLO], 0);
 	talk_deinit(&t);
 }
 
