@@ -22,6 +22,10 @@ enum {
 	BURST_PER_S = 10,
 
 	GOODBYE_MS = 2000,
+
+	/* What is read before something is sent again: a receiver that talks and talks is slow, but
+	   doesn't keep us. */
+	READS_AT_ONCE = 16,
 };
 
 struct link {
@@ -135,7 +139,7 @@ static int pull(struct link *l, uint64_t now_ms, struct error *err)
 {
 	bool some = false;
 
-	while (!l->oneway) {
+	for (int i = 0; i < READS_AT_ONCE && !l->oneway; i++) {
 		const ssize_t n = transport_recv(l->transport, l->input, sizeof(l->input), err);
 		int r;
 
@@ -146,7 +150,7 @@ static int pull(struct link *l, uint64_t now_ms, struct error *err)
 			return r;
 		some = true;
 	}
-	return 0;
+	return some;
 }
 
 /* The other side has closed, for a reason that the transport may know. What a shell printed in
@@ -192,14 +196,26 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 	return out || in;
 }
 
+/* 0, or why nobody wants the link any more. */
+static int judge_time(const struct link *l, struct error *err)
+{
+	if (l->setup.deadline_ms && clock_ms() >= l->setup.deadline_ms)
+		return error_set(err, -ETIME, "the deadline is over");
+	if (l->setup.cancelled && l->setup.cancelled())
+		return error_set(err, -ECANCELED, "stopped by a signal");
+	return 0;
+}
+
 int link_pump(struct link *l, struct error *err)
 {
 	bool blocked;
 	int r;
 
-	do
-		r = move(l, &blocked, err);
-	while (r > 0 && upload_state(l->session) != UPLOAD_DONE);
+	do {
+		r = judge_time(l, err);
+		if (r == 0)
+			r = move(l, &blocked, err);
+	} while (r > 0 && upload_state(l->session) != UPLOAD_DONE);
 	return note(l, MIN(r, 0));
 }
 
@@ -211,10 +227,6 @@ static int pause_until(struct link *l, bool blocked, struct error *err)
 	size_t pending;
 	int r;
 
-	if (l->setup.deadline_ms && now_ms >= l->setup.deadline_ms)
-		return error_set(err, -ETIME, "the deadline is over");
-	if (l->setup.cancelled && l->setup.cancelled())
-		return error_set(err, -ECANCELED, "stopped by a signal");
 	upload_output(l->session, &pending);
 	if (pending && !blocked && l->setup.bytes_per_s)
 		wait_ms = 1000 / BURST_PER_S / 2;
@@ -227,9 +239,14 @@ static int pause_until(struct link *l, bool blocked, struct error *err)
 int link_turn(struct link *l, struct error *err)
 {
 	bool blocked;
-	const int r = move(l, &blocked, err);
+	int r = move(l, &blocked, err);
 
-	return r ? MIN(r, 0) : pause_until(l, blocked, err);
+	if (r < 0 || upload_state(l->session) == UPLOAD_DONE)
+		return MIN(r, 0);
+	/* Also of a link on which something always moves. */
+	if (judge_time(l, err) < 0)
+		return err->code;
+	return r ? 0 : pause_until(l, blocked, err);
 }
 
 int link_await(struct link *l, enum upload_state state, struct error *err)

@@ -368,12 +368,14 @@ static void test_abort(void **state UNUSED)
 
 /* --- a connection that is stuck --- */
 
-/* Takes HELLO, has WELCOME, and then nothing gets through; counts how often it is waited for. */
+/* Takes HELLO, has WELCOME, and then nothing gets through, or one HEARTBEAT after the other comes,
+ * for five seconds; counts how often it is waited for. */
 struct stuck {
 	struct transport t;
-	struct frame_writer welcome;
+	struct frame_writer out;
 	bool hello;
 	unsigned waits;
+	uint64_t talks_until_ms; /* 0: it is silent */
 };
 
 static ssize_t stuck_send(struct transport *t, const void *bytes UNUSED, size_t size_bytes,
@@ -390,12 +392,20 @@ static ssize_t stuck_recv(struct transport *t, void *bytes, size_t size_bytes,
 			  struct error *err UNUSED)
 {
 	struct stuck *s = (struct stuck *)t;
+	const uint8_t *said;
 	size_t n;
-	const uint8_t *said = frame_writer_pending(&s->welcome, &n);
 
+	if (clock_ms() < s->talks_until_ms) {
+		struct outbuf o = frame_begin(&s->out);
+		struct error unused;
+
+		number_put(&o, 0);
+		assert_int_equal(frame_end(&s->out, FRAME_HEARTBEAT, &o, &unused), 0);
+	}
+	said = frame_writer_pending(&s->out, &n);
 	assert_true(n <= size_bytes);
 	memcpy(bytes, said, n);
-	frame_writer_sent(&s->welcome, n);
+	frame_writer_sent(&s->out, n);
 	return (ssize_t)n;
 }
 
@@ -419,30 +429,59 @@ static void stuck_free(struct transport *t UNUSED)
 {
 }
 
-/* A machine that has crashed has better to do than to look a thousand times a second. */
-static void test_stuck(void **state UNUSED)
+/* A link by it, as far as WELCOME. */
+static struct link *stuck_link(struct stuck *stuck, const struct link_setup *setup)
 {
 	static const struct transport_ops stuck_ops = {stuck_send,   stuck_recv, stuck_wait,
 						       stuck_finish, stuck_free, NULL};
 	const struct welcome welcome = {.protocol = 1, .heartbeat_ms = 50, .timeout_ms = 1000};
 	const struct upload_setup session = {.timeout_ms = TIMEOUT_MS};
-	struct stuck stuck = {.t.ops = &stuck_ops};
 	struct outbuf o;
 	struct error err;
 	struct link *l;
 
-	assert_int_equal(frame_writer_init(&stuck.welcome, 4096, &err), 0);
-	o = frame_begin(&stuck.welcome);
+	*stuck = (struct stuck){.t.ops = &stuck_ops};
+	assert_int_equal(frame_writer_init(&stuck->out, 4096, &err), 0);
+	o = frame_begin(&stuck->out);
 	welcome_put(&o, &welcome);
-	assert_int_equal(frame_end(&stuck.welcome, FRAME_WELCOME, &o, &err), 0);
-	assert_int_equal(link_new(&stuck.t, &session, &no_limits, &l, &err), 0);
+	assert_int_equal(frame_end(&stuck->out, FRAME_WELCOME, &o, &err), 0);
+	assert_int_equal(link_new(&stuck->t, &session, setup, &l, &err), 0);
 	assert_int_equal(link_await(l, UPLOAD_QUEUED, &err), 0);
+	return l;
+}
+
+/* A machine that has crashed has better to do than to look a thousand times a second. */
+static void test_stuck(void **state UNUSED)
+{
+	struct stuck stuck;
+	struct link *l = stuck_link(&stuck, &no_limits);
+	struct error err;
+
 	/* What waits to be sent is as good as a heartbeat, which is due long since. */
 	assert_int_equal(link_totals(l, &(struct totals){0}, &err), 0);
 	assert_int_equal(link_await(l, UPLOAD_ASKED, &err), -ETIMEDOUT);
 	assert_in_range(stuck.waits, 1, 10);
 	link_free(l);
-	frame_writer_deinit(&stuck.welcome);
+	frame_writer_deinit(&stuck.out);
+}
+
+/* On whose link something always moves: the deadline is over all the same. */
+static void test_talks(void **state UNUSED)
+{
+	for (int pump = 0; pump <= 1; pump++) {
+		const struct link_setup deadline = {.deadline_ms = clock_ms() + 300};
+		struct stuck stuck;
+		struct link *l = stuck_link(&stuck, &deadline);
+		struct error err;
+
+		stuck.talks_until_ms = clock_ms() + 5000;
+		assert_int_equal(link_totals(l, &(struct totals){0}, &err), 0);
+		assert_int_equal(pump ? link_pump(l, &err) : link_await(l, UPLOAD_ASKED, &err),
+				 -ETIME);
+		assert_true(clock_ms() < stuck.talks_until_ms);
+		link_free(l);
+		frame_writer_deinit(&stuck.out);
+	}
 }
 
 /* --- one way --- */
@@ -501,6 +540,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "link: keeps to its rate", test_rate, NULL);
 	unit_add(&u, "link: says why it gives up", test_abort, NULL);
 	unit_add(&u, "link: waits quietly where it is stuck", test_stuck, NULL);
+	unit_add(&u, "link: ends at its deadline whatever the receiver says", test_talks, NULL);
 	unit_add(&u, "link: needs no answer one way", test_oneway, NULL);
 	unit_add(&u, "link: breaks with a pipe that nobody reads", test_oneway_broken, NULL);
 	return unit_run(&u, "link", argc, argv);
