@@ -233,7 +233,8 @@ int upload_feed(struct upload *u, const uint8_t *bytes, size_t size_bytes, uint6
 	 */
 	if (u->state != UPLOAD_HELLO && size_bytes)
 		u->heard_ms = now_ms;
-	while ((r = frame_reader_feed(&u->in, &bytes, &size_bytes, &frame, err)) > 0) {
+	while (u->state != UPLOAD_DONE &&
+	       (r = frame_reader_feed(&u->in, &bytes, &size_bytes, &frame, err)) > 0) {
 		u->heard_ms = now_ms;
 		r = take_frame(u, &frame, err);
 		if (r < 0)

@@ -52,8 +52,8 @@ NODISCARD int upload_new(const struct upload_setup *setup, uint64_t now_ms, stru
 void upload_free(struct upload *u);
 DEFINE_AUTO(struct upload, upload_free)
 
-/* Take bytes that came. Fails with what ends the session: a broken rule (-EBADMSG, -EPROTO,
- * -ENOTSUP), REFUSE or ABORT (reason_code()). */
+/* Take bytes that came; behind DONE they are ignored. Fails with what ends the session: a broken
+ * rule (-EBADMSG, -EPROTO, -ENOTSUP), REFUSE or ABORT (reason_code()). */
 NODISCARD int upload_feed(struct upload *u, const uint8_t *bytes, size_t size_bytes,
 			  uint64_t now_ms, struct error *err);
 

@@ -223,6 +223,24 @@ static void test_there_already(void **state UNUSED)
 	talk_deinit(&t);
 }
 
+/* The receiver has the dump: whatever else it says comes too late. */
+static void test_behind_done(void **state UNUSED)
+{
+	struct outbuf o;
+	struct talk t;
+
+	talk_init(&t, false, false);
+	o = frame_begin(&t.out);
+	done_put(&o, &(struct done){0});
+	put(&t, FRAME_DONE, &o);
+	o = frame_begin(&t.out);
+	farewell_put(&o, &(struct farewell){.reason = REASON_STOPPED});
+	put(&t, FRAME_ABORT, &o);
+	assert_int_equal(deliver(&t, 1000), 0);
+	assert_int_equal(upload_state(t.u), UPLOAD_DONE);
+	talk_deinit(&t);
+}
+
 static void test_other_digest(void **state UNUSED)
 {
 	struct talk t;
@@ -519,6 +537,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "upload: goes from HELLO to DONE", test_whole, NULL);
 	unit_add(&u, "upload: goes on from a cursor", test_resume, NULL);
 	unit_add(&u, "upload: takes DONE for an answer to HELLO", test_there_already, NULL);
+	unit_add(&u, "upload: is over when it is done", test_behind_done, NULL);
 	unit_add(&u, "upload: refuses DONE with another digest", test_other_digest, NULL);
 	unit_add(&u, "upload: passes over a shell's noise, if told to", test_noise, NULL);
 	unit_add(&u, "upload: knows refusals for now and for good", test_refused, NULL);
