@@ -98,20 +98,32 @@ static int connect_transport(struct destination *to, const struct delivery_setup
 	return r;
 }
 
-/* As long as the receiver has no place for us: it may be long, after a power cut of many machines.
+/*
+ * As long as the receiver has no place for us: it may be long, after a power cut of many machines.
+ * A queue that doesn't get shorter is no better than a server that doesn't answer.
  */
-static int wait_in_queue(const struct destination *to, struct link *link, struct error *err)
+static int wait_in_queue(const struct destination *to, const struct delivery_setup *setup,
+			 struct link *link, struct error *err)
 {
 	struct upload *session = link_session(link);
-	uint32_t told = 0;
+	uint64_t since_ms = clock_ms();
+	uint32_t told = 0, best = UINT32_MAX;
 	int r = 0;
 
 	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
-		if (upload_place(session) != told) {
-			told = upload_place(session);
+		const uint32_t place = upload_place(session);
+
+		if (place != told)
 			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
-				 to->url.text, told);
-		}
+				 to->url.text, place);
+		if (place < best)
+			since_ms = clock_ms();
+		told = place;
+		best = MIN(best, place);
+		if (setup->retry_ms && clock_ms() - since_ms >= setup->retry_ms)
+			return error_set(err, -ETIMEDOUT,
+					 "its queue didn't get shorter for %" PRIu64 " s",
+					 setup->retry_ms / 1000);
 		r = link_turn(link, err);
 	}
 	return r;
@@ -142,7 +154,7 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 		r = link_new(transport, &session, &link_setup, link_ret, err);
 	if (r == 0)
 		r = link_await(*link_ret, UPLOAD_HELLO, err);
-	return r < 0 ? r : wait_in_queue(to, *link_ret, err);
+	return r < 0 ? r : wait_in_queue(to, setup, *link_ret, err);
 }
 
 /* A directory gets a file of its own for each crash. */

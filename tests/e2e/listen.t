@@ -99,11 +99,14 @@ for i in 2 3; do
     within 30 grep -qs "WAIT $((i - 1))" "$T/$i"
 done
 is "beyond --max-sessions: each is told its place" "$(head -qn 1 "$T/2" "$T/3" | xargs)" "WAIT 1 WAIT 2"
-timeout 120 "$vmsend" -d 1 --to "tcp://127.0.0.1:$port" --retry 1 "$core" 2>"$T/waits" &
+timeout 120 "$vmsend" -d 1 --to "tcp://127.0.0.1:$port" --retry 60 "$core" 2>"$T/waits" &
 sender=$!
 ok "vmsend says that it waits" within 30 grep -q "number 3 in the queue" "$T/waits"
 run timeout 60 "$vmsend" --probe --to "tcp://127.0.0.1:$port"
 is "a probe needs no place" "$rc" 0
+send --to "file:$T/other"
+said "a queue that doesn't get shorter: the next destination has the dump" 0 "$T/other: complete"
+said "a queue that doesn't get shorter: is said" 0 "its queue didn't get shorter for 1 s"
 kill "$first"
 ok "a place is free: the first that waits has it" within 30 grep -q WELCOME "$T/2"
 wait "$sender"
