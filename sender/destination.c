@@ -173,7 +173,9 @@ char *destination_file_path(const struct destination *to, const struct delivery_
 	for (char *c = host; *c; c++)
 		if (*c == '/')
 			*c = '_';
-	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", gmtime_r(&crash_time, &tm));
+	if (!gmtime_r(&crash_time, &tm)) /* so does this: it need not be a time */
+		gmtime_r(&(time_t){0}, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", &tm);
 	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
 }
 
@@ -197,15 +199,17 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO_FREE char *path = destination_file_path(to, setup);
+	struct error log_err;
 	int r;
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = dumpfile_create(path, setup->force, &df, err);
-	if (r == 0)
-		r = write_dmesg(setup, path, err);
 	if (r < 0)
 		return r;
+	/* The dump has it, too. */
+	if (write_dmesg(setup, path, &log_err) < 0)
+		log_warning("the kernel log isn't beside it: %s", log_err.msg);
 	*path_ret = TAKE_PTR(path);
 	*df_ret = TAKE_PTR(df);
 	return 0;

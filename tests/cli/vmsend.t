@@ -151,6 +151,12 @@ like "no VMCOREINFO: says so" "$rc $(<"$T/err")" "^0 .*VMCOREINFO"
 tests/tools/mkcore --memory-only 1M "$T/odd" 16M
 run "$vmsend" -d 1 -f "$T/odd" "$T/dump"
 like "memory without bytes in the file: is excluded" "$rc $(<"$T/err")" "^0 .*4255 pages: 256 excluded"
+tests/tools/mkcore "$T/odd" 2M
+# What a clock can't have: a year that no calendar goes to.
+sed -z 's/=6.1.0-none\n\(PAGESIZE=[0-9]*\nCRASHTIME=\)[0-9]*/=6.1\n\199999999999999999/' "$T/odd" >"$T/core.time"
+run "$vmsend" -q -d 1 --to "file:$T/" "$T/core.time"
+is "a time of the crash that is none: the dump has a name" "$rc $(cd "$T" && echo unknown-*)" \
+    "0 unknown-1970-01-01T00-00-00Z.vmcore"
 tests/tools/mkcore --every 64 --repeat 16K "$T/odd" 1100M
 run "$vmsend" -d 1 -F "$T/odd"
 like "70000 loads" "$rc $(<"$T/err")" "^0 .*281503 pages: 0 excluded"

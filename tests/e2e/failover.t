@@ -41,6 +41,11 @@ send "tcp://$dead" "file:$T/local"
 said "servers that are all dead: file: has it" 0 "$T/local: complete"
 ok "servers that are all dead: the dump is right" same "$T/local"
 rm -f "$T"/local*
+mkdir "$T/local-dmesg.txt"
+send "file:$T/local"
+said "no place for the kernel log beside it: is told" 0 "the kernel log isn't beside it: $T/local-dmesg.txt exists"
+ok "no place for the kernel log beside it: the dump is right" same "$T/local"
+rm -rf "$T"/local*
 send "tcp://$dead"
 said "nothing else: exit status 3" 3 "Connection refused"
 
