@@ -174,7 +174,7 @@ check: all $(unit_tests) $(fuzz_targets)
 covered: all $(unit_tests) $(fuzz_targets)
 	$(Q)$(call prove,$(filter-out tests/model/run tests/cli/build.t,$(check_tests)))
 
-check-dumps: all $(test_tools) $(test_preloads)
+check-dumps: all $(test_tools) $(test_preloads) $(BUILD)/tests/bench/bareloop
 	$(Q)$(call prove,$(dump_tests))
 
 # What a sanitizer build runs; see asan and tsan. The test tools need no sanitizer.
@@ -193,7 +193,7 @@ tsan check-tsan: $(test_tools) $(test_preloads)
 
 # Everything in full.
 .PHONY: soak matrix model
-soak: all $(test_tools) $(test_preloads) $(unit_tests)
+soak: all $(test_tools) $(test_preloads) $(unit_tests) $(BUILD)/tests/bench/bareloop
 	$(Q)FULL=1 $(call prove,$(unit_tests))
 	$(Q)FULL=1 $(call prove,$(dump_tests))
 	$(Q)FULL=1 VMSEND_DUMP=k61-1g BUILD=$(BUILD) prove --exec env --timer tests/e2e/streams.t
