@@ -45,7 +45,7 @@ is "make install: puts programs, manual pages and documents in place, and what a
     "$(cd "$T/dest" && find . -type f -not -path './usr/lib/*' -printf '%P %m\n' | sort)" \
     "$({
         printf 'usr/sbin/%s 755\n' vmsend vmrecv vmsend-kdump-setup
-        printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8
+        printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8 vmsend-kdump-setup.8
         for f in docs/*.md; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
         find scripts/kdump -type f \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
     } | sort)"

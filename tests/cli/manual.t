@@ -8,9 +8,10 @@ need mandoc
 of_help() { "$1" --help | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | sort; }
 of_manual() { sed -nE 's/^\.It (Fl [A-Za-z] , )?Fl Fl ([a-z-]+).*/--\2/p' "$1" | sort; }
 
-for name in vmsend vmrecv; do
-    program=$BUILD/$name page=docs/$name.8
-    [[ -e $page ]] || continue
+for program in "$BUILD/vmsend" "$BUILD/vmrecv" scripts/kdump-setup; do
+    name=${program##*/}
+    [[ $program != scripts/* ]] || name=vmsend-$name # as it is installed
+    page=docs/$name.8
     is "$name.8: has the options of --help, and no other" "$(of_manual "$page")" "$(of_help "$program")"
     # What the page refers to need not be installed here.
     is "$name.8: mandoc finds nothing" "$(mandoc -Tlint "$page" 2>/dev/null | grep -v 'referenced manual not found')" ""
