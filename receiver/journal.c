@@ -96,8 +96,6 @@ static int read_frame(struct reading *rd, const struct frame *f, struct error *e
 {
 	int r;
 
-	if (rd->frames_max && rd->frames == rd->frames_max)
-		return error_set(err, -EBADMSG, "more than is wanted");
 	if (rd->frames == 0 && f->type == FRAME_HELLO) {
 		r = hello_get(f, &rd->facts.hello, err);
 		if (r == 0)
@@ -114,6 +112,11 @@ static int read_frame(struct reading *rd, const struct frame *f, struct error *e
 	return r;
 }
 
+static bool has_enough(const struct reading *rd)
+{
+	return rd->frames_max && rd->frames == rd->frames_max;
+}
+
 /* All frames of a file that are right: where they end, or an error that isn't the file's. */
 static int64_t read_frames(int fd, struct reading *rd, struct error *err)
 {
@@ -125,7 +128,7 @@ static int64_t read_frames(int fd, struct reading *rd, struct error *err)
 	if (!input)
 		return error_set(err, -ENOMEM, "out of memory");
 	frame_reader_init(&reader, false);
-	while (r == 0) {
+	while (r == 0 && !has_enough(rd)) {
 		const ssize_t n = io_pread_full(fd, input, INPUT_BYTES, off);
 		const uint8_t *p = input;
 		size_t left = n < 0 ? 0 : (size_t)n;
@@ -137,7 +140,8 @@ static int64_t read_frames(int fd, struct reading *rd, struct error *err)
 		}
 		if (n <= 0)
 			break;
-		while ((r = frame_reader_feed(&reader, &p, &left, &frame, err)) > 0) {
+		while (!has_enough(rd) &&
+		       (r = frame_reader_feed(&reader, &p, &left, &frame, err)) > 0) {
 			r = read_frame(rd, &frame, err);
 			if (r < 0)
 				break;
@@ -173,19 +177,32 @@ static int load(int fd, const char *path, struct reading *rd, uint64_t *good_byt
 	return 0;
 }
 
+static int read_path(const char *path, struct reading *rd, struct error *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	uint64_t good;
+
+	return fd < 0 ? error_sys(err, "%s", path) : load(fd, path, rd, &good, err);
+}
+
 int journal_read(const char *path, struct journal_facts *facts_ret, journal_segment_fn *segment,
 		 void *ctx, struct error *err)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	struct reading rd = {.segment = segment, .ctx = ctx};
-	uint64_t good;
-	int r;
+	const int r = read_path(path, &rd, err);
 
-	if (fd < 0)
-		return error_sys(err, "%s", path);
-	r = load(fd, path, &rd, &good, err);
 	if (r == 0)
 		*facts_ret = rd.facts;
+	return r;
+}
+
+int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err)
+{
+	struct reading rd = {.frames_max = 1};
+	const int r = read_path(path, &rd, err);
+
+	if (r == 0)
+		*hello_ret = rd.facts.hello;
 	return r;
 }
 

@@ -40,6 +40,9 @@ typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct 
 NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 
+/* No more of it than whose it is: it may be long. Fails as journal_read(). */
+NODISCARD int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err);
+
 /* The path of the journal of FILE, or of FILE.part, which the caller frees; NULL without memory. */
 char *journal_path_of(const char *file);
 

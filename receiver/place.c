@@ -89,15 +89,15 @@ static int lock_host(int host_fd, const struct keepalive *alive, struct error *e
 /* Whether the directory `name` has the dump. Leaves the process there if so, else in `host_fd`. */
 static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static DIGEST_BYTES])
 {
-	struct journal_facts facts;
+	struct hello hello;
 	struct error unused;
 	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
 	bool same;
 
 	if (fd < 0 || fchdir(fd) < 0)
 		return false;
-	same = journal_read("vmcore.segments", &facts, NULL, NULL, &unused) == 0 &&
-	       memcmp(facts.hello.dump_id, dump_id, DIGEST_BYTES) == 0;
+	same = journal_read_hello("vmcore.segments", &hello, &unused) == 0 &&
+	       memcmp(hello.dump_id, dump_id, DIGEST_BYTES) == 0;
 	if (!same)
 		(void)!fchdir(host_fd);
 	return same;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -466,6 +467,42 @@ static void test_take_over(void **state UNUSED)
 	close(to_us[1]);
 }
 
+static size_t bytes_read;
+
+/* In the place of the C library's. */
+ssize_t pread64(int fd, void *buf, size_t size_bytes, off64_t off)
+{
+	const ssize_t n = syscall(SYS_pread64, fd, buf, size_bytes, off);
+
+	bytes_read += n > 0 ? (size_t)n : 0;
+	return n;
+}
+
+/* A host's dumps are looked through for the one that it offers: their tables are long. */
+static void test_hello(void **state UNUSED)
+{
+	static const uint8_t long_payload[FRAME_PAYLOAD_MAX];
+	static uint8_t payload[TINY_FRAME_MAX];
+	const char *path = scratch_path("j");
+	const struct frame f = tinysession_kept(&tiny, 0, payload);
+	struct stream s = {0};
+	struct hello hello;
+	struct error err;
+
+	add_frame(&s, 0, f.type, f.payload, f.payload_bytes);
+	for (size_t i = 1; i < 9; i++)
+		add_frame(&s, i, FRAME_OPTIONAL, long_payload, sizeof(long_payload));
+	file_write(path, s.bytes, s.size_bytes);
+	stream_free(&s);
+	bytes_read = 0;
+	assert_int_equal(journal_read_hello(path, &hello, &err), 0);
+	assert_memory_equal(hello.dump_id, tiny.hello.dump_id, DIGEST_BYTES);
+	assert_in_range(bytes_read, 1, 100000);
+	file_write(path, "VMSF", 4);
+	assert_int_equal(journal_read_hello(path, &hello, &err), -EBADMSG);
+	assert_int_equal(journal_read_hello(scratch_path("none"), &hello, &err), -ENOENT);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -473,6 +510,7 @@ int main(int argc, char **argv)
 
 	tiny = tinysession_make(&(struct tinysession_shape){.small = true, .pages_per_segment = 1});
 	unit_add(&u, "journal: keeps what was synced", test_keeps, NULL);
+	unit_add(&u, "journal: tells whose it is without reading all of it", test_hello, NULL);
 	unit_add(&u, "journal: holds back what wasn't", test_waits, NULL);
 	unit_add(&u, "journal: torn at any byte, goes on from the last whole frame", test_torn,
 		 NULL);
