@@ -76,6 +76,22 @@ told "a dump that exists is refused" 1 "$dump exists; --force replaces it"
 run "$vmrecv" --check "$dump"
 checked "and its segments prove it as before" "^0 .*; as it was sent: digest $digest\$"
 
+# What is to be replaced stays until then, beside a part of another dump: what is said of one isn't held against the other.
+"$vmsend" -q -d 1 --compress=none --stream=session "$T/core" >"$T/other" 2>"$T/err"
+head -c $(($(stat -c %s "$T/other") - 100)) "$T/other" >"$T/cut"
+run "$vmrecv" -qf "$dump" <"$T/cut"
+is "a session into its place that broke off is incomplete" "$rc" 4
+run "$vmrecv" --check "$dump"
+checked "the dump that was there is right" '^0 .*: complete: [0-9]+ pages, all right$'
+run "$vmrecv" --check "$dump.part"
+checked "and so is the part as far as it goes" '^4 .*: incomplete: .*as it was sent: digest'
+fresh
+"$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | head -c 200000 | "$vmrecv" -qf "$dump" 2>"$T/err"
+run "$vmrecv" --check "$dump"
+checked "beside the part of a stream, segments are the dump's" "^0 .*; as it was sent: digest $digest\$"
+run "$vmrecv" --check "$dump.part"
+checked "and not the part's" '^4 .*: incomplete: .* the rest is right$'
+
 # A stream takes the place of a session's dump: what was proved of that isn't held against it.
 fresh
 "$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | "$vmrecv" -qf "$dump"
