@@ -26,6 +26,10 @@ enum {
 	   call for each record of 16 KiB halves the speed. */
 	BUFFER_BYTES = 256 << 10,
 
+	/* More than that waits to be sent only where the peer has the library answer (a change of
+	   keys), and doesn't read the answers: then it isn't listened to, either. */
+	WAITING_MAX = 2 * BUFFER_BYTES,
+
 	STEP_MS = 200, /* how long a signal may go unseen */
 
 	/* What a peer that was refused gets to hear the reason. */
@@ -102,6 +106,13 @@ static ssize_t flush(struct tls *tls, struct error *err)
 	return 0;
 }
 
+static bool is_choked(const struct tls *tls)
+{
+	char *unused;
+
+	return (size_t)BIO_get_mem_data(tls->out, &unused) - tls->out_off > WAITING_MAX;
+}
+
 static ssize_t tls_send(struct transport *t, const void *bytes, size_t size_bytes,
 			struct error *err)
 {
@@ -137,7 +148,7 @@ static ssize_t tls_recv(struct transport *t, void *bytes, size_t size_bytes, str
 	ssize_t left;
 	int r = tls->failure.code;
 
-	while (r == 0 && done < size_bytes) {
+	while (r == 0 && done < size_bytes && !is_choked(tls)) {
 		size_t n = 0;
 
 		ERR_clear_error();
@@ -172,8 +183,10 @@ static int tls_wait(struct transport *t, bool to_send, int timeout_ms, const sig
 	if (left < 0)
 		return (int)left;
 	/* What the library has read, but not given out. */
-	if (SSL_pending(tls->ssl) > 0 || tls->failure.code)
+	if ((SSL_pending(tls->ssl) > 0 && !is_choked(tls)) || tls->failure.code)
 		return 1;
+	if (is_choked(tls))
+		pfd.events = POLLOUT;
 	n = ppoll(&pfd, 1, timeout_ms < 0 ? NULL : &limit, mask);
 	if (n < 0 && errno != EINTR)
 		return error_sys(err, "waiting for the connection");
