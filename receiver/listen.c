@@ -191,7 +191,7 @@ static void reap(struct collector *c)
 
 	for (unsigned i = 0; i < q->count;) {
 		struct guest *g = &q->guests[i];
-		int status;
+		int status = 0; /* of who was reaped by others: SIGCHLD may be ignored here */
 
 		if (g->fd >= 0 || waitpid(g->pid, &status, WNOHANG) == 0) {
 			i++;
