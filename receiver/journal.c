@@ -440,6 +440,13 @@ size_t journal_waiting(const struct journal *j)
 	return waiting;
 }
 
+uint64_t journal_size(const struct journal *j)
+{
+	struct stat st;
+
+	return (fstat(j->fd, &st) == 0 ? (uint64_t)st.st_size : 0) + journal_waiting(j);
+}
+
 int journal_sync(struct journal *j, struct error *err)
 {
 	size_t waiting;

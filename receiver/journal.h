@@ -76,9 +76,11 @@ DEFINE_AUTO(struct journal, journal_free)
  * dropped. */
 NODISCARD int journal_cut(struct journal *j, uint64_t segments, struct error *err);
 
-/* Append a frame as it came; held in memory until journal_sync(). How much that is. */
+/* Append a frame as it came; held in memory until journal_sync(). How much that is, and with what
+ * is in the file. */
 NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);
 size_t journal_waiting(const struct journal *j);
+uint64_t journal_size(const struct journal *j);
 
 /* Write what waits, and wait until it is on stable storage. Fails always once it has. */
 NODISCARD int journal_sync(struct journal *j, struct error *err);

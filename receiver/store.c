@@ -24,6 +24,9 @@ enum {
 	/* Segments' tables that wait for a sync of the data, at the most. */
 	JOURNAL_WAITING_BYTES = 2 << 20,
 
+	/* And tables altogether, beyond half of what the stream has: no limit of the dump's length
+	   counts them. */
+	JOURNAL_SLACK_BYTES = 2 << 20,
 };
 
 struct store {
@@ -470,13 +473,25 @@ static int op_sync(void *ctx, struct error *err)
 	return r < 0 ? r : journal_sync(s->journal, err);
 }
 
+/* Segments without bytes, or of single ones, would fill a disk beside a dump of any length. */
+static int judge_table(const struct store *s, const struct frame *frame, struct error *err)
+{
+	const uint64_t limit = JOURNAL_SLACK_BYTES + assemble_received(s->assemble) / 2;
+
+	if (journal_size(s->journal) + frame->payload_bytes <= limit)
+		return 0;
+	return error_set(err, -EFBIG, "the tables of the segments are too long for what has come");
+}
+
 static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct frame *frame,
 			 struct error *err)
 {
 	struct store *s = ctx;
 	uint8_t chain[DIGEST_BYTES];
-	int r = assemble_segment(s->assemble, &c->segment, c->cursor.data_off, err);
+	int r = judge_table(s, frame, err);
 
+	if (r == 0)
+		r = assemble_segment(s->assemble, &c->segment, c->cursor.data_off, err);
 	if (r == 0)
 		r = extents_verify(s->df, s->digester, &c->segment, err);
 	if (r < 0)
