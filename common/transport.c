@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -74,6 +76,23 @@ bool transport_fd_hung_up(int fd)
 	struct pollfd pfd = {.fd = fd, .events = POLLRDHUP};
 
 	return poll(&pfd, 1, 0) > 0 && pfd.revents & (POLLRDHUP | POLLHUP | POLLERR);
+}
+
+size_t transport_unsent_bytes(const struct transport *t)
+{
+	return t->ops->unsent ? t->ops->unsent(t) : 0;
+}
+
+size_t transport_fd_unsent_bytes(int fd)
+{
+	int n = 0;
+
+	/* TCP's first, which leaves out what is on its way and not acknowledged: on a long way that
+	 * is much, though the link may idle. Then those of other sockets and of pipes. */
+	if (ioctl(fd, SIOCOUTQNSD, &n) < 0 && ioctl(fd, SIOCOUTQ, &n) < 0 &&
+	    ioctl(fd, FIONREAD, &n) < 0)
+		return 0;
+	return (size_t)MAX(n, 0);
 }
 
 /* --- two descriptors ------------------------------------------------------------------------ */
@@ -185,6 +204,11 @@ static bool fds_hung_up(struct transport *t)
 	return f->in >= 0 && transport_fd_hung_up(f->in);
 }
 
+static size_t fds_unsent(const struct transport *t)
+{
+	return transport_fd_unsent_bytes(((const struct fds *)t)->out);
+}
+
 static void fds_free(struct transport *t)
 {
 	struct fds *f = (struct fds *)t;
@@ -199,8 +223,8 @@ static void fds_free(struct transport *t)
 int transport_new_fds(int in, int out, const char *peer, struct transport **t_ret,
 		      struct error *err)
 {
-	static const struct transport_ops ops = {fds_send,   fds_recv, fds_wait,
-						 fds_finish, fds_free, fds_hung_up};
+	static const struct transport_ops ops = {fds_send, fds_recv,	fds_wait,  fds_finish,
+						 fds_free, fds_hung_up, fds_unsent};
 	struct fds *f = calloc(1, sizeof(*f));
 
 	if (!f) {

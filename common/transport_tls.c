@@ -220,6 +220,11 @@ static bool tls_hung_up(struct transport *t)
 	return transport_fd_hung_up(((const struct tls *)t)->fd);
 }
 
+static size_t tls_unsent(const struct transport *t)
+{
+	return transport_fd_unsent_bytes(((const struct tls *)t)->fd);
+}
+
 static void tls_free(struct transport *t)
 {
 	struct tls *tls = (struct tls *)t;
@@ -335,8 +340,8 @@ static SSL_CTX *new_ctx(const SSL_METHOD *method, bool psk)
 /* Without a socket so far. */
 static int new_tls(SSL_CTX *ctx, const char *peer, struct tls **tls_ret, struct error *err)
 {
-	static const struct transport_ops ops = {tls_send,   tls_recv, tls_wait,
-						 tls_finish, tls_free, tls_hung_up};
+	static const struct transport_ops ops = {tls_send, tls_recv,	tls_wait,  tls_finish,
+						 tls_free, tls_hung_up, tls_unsent};
 	struct tls *tls = calloc(1, sizeof(*tls));
 
 	if (!tls)

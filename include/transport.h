@@ -29,7 +29,8 @@ struct transport_ops {
 		    struct error *err);
 	int (*finish)(struct transport *t, int timeout_ms, struct error *err);
 	void (*free)(struct transport *t);
-	bool (*hung_up)(struct transport *t); /* NULL: it can't tell */
+	bool (*hung_up)(struct transport *t);	     /* NULL: it can't tell */
+	size_t (*unsent)(const struct transport *t); /* NULL: the same */
 };
 
 struct transport {
@@ -73,7 +74,14 @@ void transport_finish_socket(int fd, int timeout_ms);
 /* Whether the peer is known to have closed its side, though bytes from before may be unread. */
 bool transport_hung_up(struct transport *t);
 
-/* Of a descriptor that bytes come from: the same. */
+/* Bytes that were taken and have not gone out to the network, or into the pipe's reader; 0 where
+ * that can't be told. */
+size_t transport_unsent_bytes(const struct transport *t);
+
+/* Of a descriptor that bytes go to: the same. */
+size_t transport_fd_unsent_bytes(int fd);
+
+/* Of a descriptor that bytes come from: whether the peer has hung up. */
 bool transport_fd_hung_up(int fd);
 
 /* --- kinds ---------------------------------------------------------------------------------- */

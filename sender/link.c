@@ -93,6 +93,14 @@ uint64_t link_sent_bytes(const struct link *l)
 	return l->sent_bytes;
 }
 
+uint64_t link_waiting_bytes(const struct link *l)
+{
+	size_t pending;
+
+	upload_output(l->session, &pending);
+	return pending + transport_unsent_bytes(l->transport);
+}
+
 /* How much of `size_bytes` may be sent now. */
 static size_t allowed(struct link *l, size_t size_bytes, uint64_t now_ms)
 {

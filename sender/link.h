@@ -56,6 +56,9 @@ NODISCARD int link_end(struct link *l, const struct end *end, struct error *err)
 /* Say why, as far as the peer takes it within a second or two. */
 void link_abort(struct link *l, enum reason reason, const char *text);
 
+/* Bytes that were handed over and have not been sent so far. */
+uint64_t link_waiting_bytes(const struct link *l);
+
 /* Bytes that went out, frames and all. */
 uint64_t link_sent_bytes(const struct link *l);
 

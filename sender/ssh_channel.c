@@ -427,6 +427,11 @@ static int ssh_finish(struct transport *t, int timeout_ms, struct error *err)
 	}
 }
 
+static size_t ssh_unsent(const struct transport *t)
+{
+	return transport_fd_unsent_bytes(((const struct ssh *)t)->fd);
+}
+
 static void ssh_free_transport(struct transport *t)
 {
 	ssh_free((struct ssh *)t);
@@ -434,8 +439,8 @@ static void ssh_free_transport(struct transport *t)
 
 int ssh_new(int fd, const char *peer, struct ssh **ssh_ret, struct error *err)
 {
-	static const struct transport_ops ops = {ssh_send,   ssh_recv,		 ssh_wait,
-						 ssh_finish, ssh_free_transport, NULL};
+	static const struct transport_ops ops = {
+		ssh_send, ssh_recv, ssh_wait, ssh_finish, ssh_free_transport, NULL, ssh_unsent};
 	AUTO(ssh_free) struct ssh *ssh = calloc(1, sizeof(*ssh));
 
 	if (!ssh) {

@@ -432,8 +432,8 @@ static void stuck_free(struct transport *t UNUSED)
 /* A link by it, as far as WELCOME. */
 static struct link *stuck_link(struct stuck *stuck, const struct link_setup *setup)
 {
-	static const struct transport_ops stuck_ops = {stuck_send,   stuck_recv, stuck_wait,
-						       stuck_finish, stuck_free, NULL};
+	static const struct transport_ops stuck_ops = {
+		stuck_send, stuck_recv, stuck_wait, stuck_finish, stuck_free, NULL, NULL};
 	const struct welcome welcome = {.protocol = 1, .heartbeat_ms = 50, .timeout_ms = 1000};
 	const struct upload_setup session = {.timeout_ms = TIMEOUT_MS};
 	struct outbuf o;
@@ -461,6 +461,8 @@ static void test_stuck(void **state UNUSED)
 	assert_int_equal(link_totals(l, &(struct totals){0}, &err), 0);
 	assert_int_equal(link_await(l, UPLOAD_ASKED, &err), -ETIMEDOUT);
 	assert_in_range(stuck.waits, 1, 10);
+	/* TOTALS. */
+	assert_int_equal(link_waiting_bytes(l), FRAME_HEADER_BYTES + 24);
 	link_free(l);
 	frame_writer_deinit(&stuck.out);
 }

@@ -12,7 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "io.h"
 #include "transport.h"
+#include "url.h"
 
 /* A transport and the other end of it. */
 struct ends {
@@ -281,6 +283,54 @@ static void test_finish_limit(void **state UNUSED)
 	}
 }
 
+/* What was taken and hasn't gone out. */
+static void test_unsent(void **state UNUSED)
+{
+	static char bytes[20000];
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		struct error err;
+		struct ends e;
+
+		kinds[i].open(&e);
+		assert_int_equal(transport_unsent_bytes(e.t), 0);
+		assert_int_equal(transport_send(e.t, bytes, sizeof(bytes), &err), sizeof(bytes));
+		assert_true(transport_unsent_bytes(e.t) >= sizeof(bytes));
+		assert_int_equal(io_read_full(e.to_peer, bytes, sizeof(bytes)), sizeof(bytes));
+		assert_int_equal(transport_unsent_bytes(e.t), 0);
+		transport_free(e.t);
+		close_peer(&e);
+	}
+}
+
+/* Over TCP what the peer's window has no room for. */
+static void test_unsent_tcp(void **state UNUSED)
+{
+	static char bytes[1 << 16], address[64];
+	struct sockaddr_storage from;
+	struct connect_setup setup = {.timeout_ms = 10000};
+	struct transport *t;
+	struct error err;
+	struct url url;
+	ssize_t n;
+	int listen_fd, fd;
+
+	assert_int_equal(tcp_listen("127.0.0.1:0", &listen_fd, address, &err), 0);
+	snprintf(bytes, sizeof(bytes), "tcp://%s", address);
+	assert_int_equal(url_parse(bytes, &url, &err), 0);
+	assert_int_equal(transport_tcp_connect(&url, &setup, &t, &err), 0);
+	assert_int_equal(tcp_accept(listen_fd, &from, &fd, &err), 0);
+	assert_int_equal(transport_unsent_bytes(t), 0);
+	do
+		n = transport_send(t, bytes, sizeof(bytes), &err);
+	while (n > 0);
+	assert_int_equal(n, 0);
+	assert_true(transport_unsent_bytes(t) > 0);
+	transport_free(t);
+	close(fd);
+	close(listen_fd);
+}
+
 /* The descriptors go with it, one or two. */
 static void test_freed(void **state UNUSED)
 {
@@ -308,6 +358,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "transport: lets signals in while it waits", test_signal, NULL);
 	unit_add(&u, "transport: waits until the peer has it all", test_finish, NULL);
 	unit_add(&u, "transport: waits for no peer for ever", test_finish_limit, NULL);
+	unit_add(&u, "transport: knows what hasn't gone out", test_unsent, NULL);
+	unit_add(&u, "transport: knows what hasn't gone out by TCP", test_unsent_tcp, NULL);
 	unit_add(&u, "transport: takes its descriptors along", test_freed, NULL);
 	return unit_run(&u, "transport", argc, argv);
 }
