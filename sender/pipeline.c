@@ -1,5 +1,5 @@
-/* The ordered pipeline: everything that two threads share about pages, and every atomic of the
- * sender. Doesn't know what a chunk is, nor where it goes. */
+/* The ordered pipeline: everything that two threads share about pages, and every atomic that a
+ * memory access depends on (pace.h has hints). Doesn't know what a chunk is, nor where it goes. */
 
 /*
  *   FREE(g) ──publish──► READY(g) ──retire──► FREE(g+1)      model: tests/model/pipeline.pml

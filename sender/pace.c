@@ -1,0 +1,103 @@
+/* Chooses how strongly chunks are compressed.
+ * Doesn't know codecs, nor how the queue is measured. */
+#include "pace.h"
+
+#include "compiler.h"
+#include "flat.h"
+
+enum {
+	/* What may wait though the link isn't the limit: what was handed over this very moment. */
+	SLACK_BYTES = 192 << 10,
+	/* From there to where the strongest is chosen. The session waits for the link only where
+	   more than their sum is in front of a run. */
+	RANGE_BYTES = 1 << 20,
+
+	/* Until something was sent, nothing can be said: the step that is best on most links. */
+	START_STRENGTH = PACE_STEP,
+
+	SMOOTHING = 16, /* chunks */
+
+	/* Chunks per worker that are no queue: one in work, and those that are ready behind the one
+	   that is next to be written. */
+	IDLE_CHUNKS = 3,
+};
+
+/*
+ * The link idles when a run is full and nothing waits in front of it. So what counts is how much
+ * would wait then: what the link has now, less what the run has room for. After the writer had to
+ * wait for the link little is left, and nothing of the kind is known: until the next run is full,
+ * it counts what waited when the last one was.
+ */
+void pace_step(struct pace_queue *q, const struct pace_sample *s)
+{
+	const uint64_t all = s->held_bytes + s->waiting_bytes;
+	const uint64_t bytes = all > FLAT_DATA_RUN_BYTES ? all - FLAT_DATA_RUN_BYTES : 0;
+
+	if (s->held_bytes < q->last_held_bytes) {
+		q->peak_bytes = q->last_bytes;
+		q->sent = true;
+	}
+	q->bytes = MAX(bytes, q->peak_bytes);
+	q->last_bytes = bytes;
+	q->last_held_bytes = s->held_bytes;
+	q->chunk_bytes = q->chunk_bytes
+				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
+				 : s->chunk_bytes;
+}
+
+uint32_t pace_strength(const struct pace_queue *q, uint64_t chunks, unsigned rungs,
+		       unsigned workers)
+{
+	const uint64_t most = (rungs - 1) * (uint64_t)PACE_STEP;
+	const uint64_t bytes = q->bytes + chunks * q->chunk_bytes;
+	const uint64_t idle = SLACK_BYTES + IDLE_CHUNKS * (uint64_t)workers * q->chunk_bytes;
+
+	if (!q->sent)
+		return (uint32_t)MIN(most, (uint64_t)START_STRENGTH);
+	if (bytes <= idle)
+		return 0;
+	return (uint32_t)MIN(most, (bytes - idle) * most / RANGE_BYTES);
+}
+
+unsigned pace_rung(uint32_t strength, uint64_t k)
+{
+	/* The bits of k mirrored: any run of chunks has its thresholds spread evenly. */
+	uint32_t threshold = 0;
+
+	for (unsigned bit = 1; bit < PACE_STEP; bit *= 2, k /= 2)
+		threshold = threshold * 2 + (k & 1);
+	return strength / PACE_STEP + (strength % PACE_STEP > threshold);
+}
+
+void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk)
+{
+	p->rungs = rungs;
+	p->workers = workers;
+	p->queue = (struct pace_queue){0};
+	atomic_init(&p->written, first_chunk);
+	atomic_init(&p->bytes, 0);
+	atomic_init(&p->chunk_bytes, 0);
+	atomic_init(&p->sent, false);
+}
+
+/* Relaxed, here and below: nothing is read on the strength of these figures. */
+void pace_written(struct pace *p, const struct pace_sample *sample)
+{
+	pace_step(&p->queue, sample);
+	atomic_fetch_add_explicit(&p->written, 1, memory_order_relaxed);
+	atomic_store_explicit(&p->bytes, p->queue.bytes, memory_order_relaxed);
+	atomic_store_explicit(&p->chunk_bytes, p->queue.chunk_bytes, memory_order_relaxed);
+	atomic_store_explicit(&p->sent, p->queue.sent, memory_order_relaxed);
+}
+
+unsigned pace_choose(struct pace *p, uint64_t k)
+{
+	const uint64_t written = atomic_load_explicit(&p->written, memory_order_relaxed);
+	const struct pace_queue queue = {
+		.bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
+		.chunk_bytes = atomic_load_explicit(&p->chunk_bytes, memory_order_relaxed),
+		.sent = atomic_load_explicit(&p->sent, memory_order_relaxed),
+	};
+
+	return pace_rung(pace_strength(&queue, k - MIN(k, written), p->rungs, p->workers), k);
+}

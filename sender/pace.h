@@ -1,0 +1,71 @@
+/*
+ * How strongly a chunk is compressed: by how much waits for the link in front of it.
+ *
+ * Where much waits, the link is the limit, and there is time for a stronger codec, which leaves the
+ * link less to carry. Where nothing does, the link idles while it waits for pages: a faster one. In
+ * between, neighbours on the ladder are mixed, chunk by chunk, in proportion to the queue; so the
+ * queue settles where pages are made as fast as they are sent. What is measured counts everything
+ * that was begun and isn't sent, so that a decision shows in it at once: nothing swings.
+ */
+#ifndef PACE_H
+#define PACE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	PACE_STEP = 256, /* from one rung to the next */
+};
+
+/* What waits for the link, as the writer sees it when it has taken a chunk. */
+struct pace_sample {
+	uint64_t held_bytes;	/* in the run that becomes one record: not the link's so far */
+	uint64_t waiting_bytes; /* in the session's output and the socket */
+	uint64_t chunk_bytes;	/* what the chunk has become */
+};
+
+/* What is known of the queue: from samples, and only from them. */
+struct pace_queue {
+	uint64_t bytes;	     /* that keep the link busy: the most since the last run was full */
+	uint64_t peak_bytes; /* when it was */
+	uint64_t last_bytes, last_held_bytes;
+	uint64_t chunk_bytes; /* of late */
+	bool sent;	      /* a run was full: before, there was nothing to send */
+};
+
+/* The next sample. */
+void pace_step(struct pace_queue *queue, const struct pace_sample *sample);
+
+/*
+ * From the fastest (0) to the strongest: (rungs - 1) * PACE_STEP. Of the chunks that were begun and
+ * not written so far, those count that are more than `workers` have in work.
+ */
+uint32_t pace_strength(const struct pace_queue *queue, uint64_t chunks, unsigned rungs,
+		       unsigned workers);
+
+/* The rung for chunk k: of chunks at 1.25 steps every fourth is on rung 2, the others on rung 1. */
+unsigned pace_rung(uint32_t strength, uint64_t k);
+
+/*
+ * What all workers share. `queue` is the writer's alone; the figures that it makes of it are read
+ * by workers at any time, one by one: those of a moment ago are as good.
+ */
+struct pace {
+	unsigned rungs, workers;
+	struct pace_queue queue;
+	atomic_uint_fast64_t written; /* chunks */
+	atomic_uint_fast64_t bytes, chunk_bytes;
+	atomic_bool sent;
+};
+
+/* Where the writer's first chunk is `first_chunk`. No other thread is at it meanwhile. */
+void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk);
+
+/* A chunk was written. The holder of the pipeline's role only. */
+void pace_written(struct pace *p, const struct pace_sample *sample);
+
+/* The rung for chunk k. Any worker. */
+unsigned pace_choose(struct pace *p, uint64_t k);
+
+#endif
