@@ -11,9 +11,6 @@
 #include "vmcore.h"
 
 enum {
-	/* What a thread's codec takes, rounded up: libdeflate 205 KiB, zlib 268 KiB, zstd level 1
-	   600 KiB. */
-	CODEC_BYTES = 1 << 20,
 	/* Code, libraries, stacks and the C library's own: measured, and rounded up. */
 	BASE_BYTES = 9 << 20,
 	/* What a thread of the filter pass takes: struct pages, and bits of the chunks. */
@@ -27,7 +24,7 @@ static uint64_t page_pass_bytes(const struct budget_setup *s, unsigned threads)
 {
 	const uint64_t slot = CHUNK_BYTES + 2 * s->core->page_bytes;
 	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_ITEMS_PER_WORKER : 1;
-	const uint64_t worker = PAGE_RUN_BYTES + (s->codec == CODEC_NONE ? 0 : CODEC_BYTES);
+	const uint64_t worker = PAGE_RUN_BYTES + s->codec_bytes;
 
 	return BASE_BYTES + FLAT_DATA_RUN_BYTES + FLAT_DESC_RUN_BYTES + s->core->elf.notes_bytes +
 	       slots * slot + MAX(threads, 1U) * worker + s->session_bytes;

@@ -4,13 +4,11 @@
 
 #include <stdint.h>
 
-#include "codec.h"
-
 struct vmcore;
 
 struct budget_setup {
 	const struct vmcore *core;
-	enum codec_id codec;
+	uint64_t codec_bytes;	  /* that a thread's compressors take */
 	unsigned threads;	  /* that are wanted; 0: in line */
 	uint64_t memory_bytes;	  /* --memory; 0: not given */
 	uint64_t available_bytes; /* what the system has to give; 0: not known */

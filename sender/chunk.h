@@ -21,7 +21,7 @@ struct page_flag {
 	uint64_t pfn;
 	uint32_t size_bytes; /* of its bytes in page_data; they begin where the page's before end */
 	uint8_t kind;	     /* enum page_kind */
-	uint8_t kdump_flags; /* how the bytes are compressed: 0 (raw) or a codec's kdump flag */
+	uint8_t codec;	     /* enum codec_id: how the bytes are compressed */
 };
 
 struct chunk {

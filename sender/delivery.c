@@ -499,6 +499,16 @@ int delivery_checkpoint(struct delivery *d, const struct cursor *cursor, const s
 	return r;
 }
 
+bool delivery_has_link(const struct delivery *d)
+{
+	return d->link;
+}
+
+uint64_t delivery_waiting_bytes(const struct delivery *d)
+{
+	return d->link ? link_waiting_bytes(d->link) : 0;
+}
+
 int delivery_pump(struct delivery *d, struct error *err)
 {
 	int r;

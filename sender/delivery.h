@@ -97,6 +97,11 @@ NODISCARD int delivery_end(struct delivery *d, const struct end *end, struct err
 /* Keep the link alive, without waiting: called often. */
 NODISCARD int delivery_pump(struct delivery *d, struct error *err);
 
+/* Whether a link takes what is written now (else a file does), and how much of it waits there to be
+ * sent. */
+bool delivery_has_link(const struct delivery *d);
+uint64_t delivery_waiting_bytes(const struct delivery *d);
+
 /* Whether the failure that `err` tells of is the destination's, so that delivery_start() is worth a
  * call; if so, it was told to the operator. */
 bool delivery_lost(struct delivery *d, const struct error *err);

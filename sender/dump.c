@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "delivery.h"
 #include "flat.h"
+#include "pace.h"
 #include "pageset.h"
 #include "pipeline.h"
 #include "plan.h"
@@ -49,19 +50,21 @@ struct dump {
 	unsigned worker_count;
 	void **chunks; /* struct chunk: what the workers fill */
 	size_t chunk_count;
+
+	struct pace pace;
+	uint64_t stream_bytes; /* when the last chunk was written */
 };
 
 /* What was written by this writer and the ones before it. */
 static struct writer_counts counts_of(const struct dump *d)
 {
-	const struct writer_counts *now = writer_counts(d->writer), *before = &d->counts_before;
+	const struct writer_counts *before = &d->counts_before;
+	struct writer_counts sum = *writer_counts(d->writer);
 
-	return (struct writer_counts){
-		.zero = before->zero + now->zero,
-		.compressed = before->compressed + now->compressed,
-		.raw = before->raw + now->raw,
-		.unreadable = now->unreadable, /* the cursor has those before it */
-	};
+	sum.zero += before->zero;
+	for (size_t i = 0; i < CODEC_COUNT; i++)
+		sum.by_codec[i] += before->by_codec[i];
+	return sum; /* unreadable: the cursor has those before it */
 }
 
 static void take_snapshot(struct dump *d, uint64_t segment)
@@ -99,8 +102,8 @@ static int make_workers(struct dump *d, unsigned count, struct error *err)
 		.core = s->core,
 		.pages = d->pages,
 		.plan = d->plan,
-		.codec = s->codec,
-		.codec_level = s->codec_level,
+		.ladder = &s->ladder,
+		.pace = &d->pace,
 		.exclude_zero = s->level & LEVEL_ZERO,
 		.digest = s->delivery != NULL,
 	};
@@ -139,8 +142,7 @@ static int make_chunks(struct dump *d, size_t count, struct error *err)
 
 static struct progress_state state_of(const struct dump *d)
 {
-	const struct writer_counts *c = writer_counts(d->writer);
-	const uint64_t done = d->pages_before + c->zero + c->compressed + c->raw + c->unreadable;
+	const uint64_t done = d->pages_before + writer_counts_all(writer_counts(d->writer));
 
 	return (struct progress_state){
 		.done = done,
@@ -150,10 +152,24 @@ static struct progress_state state_of(const struct dump *d)
 	};
 }
 
-static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err)
+/* What the chunk has become, and what waits for the link now. */
+static void tell_pace(struct dump *d, const struct writer *w, uint64_t stream_bytes)
 {
-	const struct dump *d = ctx;
+	if (d->pace.rungs == 1)
+		return;
+	pace_written(&d->pace, &(struct pace_sample){
+				       .held_bytes = writer_held_bytes(w),
+				       .waiting_bytes = delivery_waiting_bytes(d->setup->delivery),
+				       .chunk_bytes = stream_bytes - d->stream_bytes,
+			       });
+	d->stream_bytes = stream_bytes;
+}
+
+static int chunk_end(void *ctx, const struct writer *w, struct error *err)
+{
+	struct dump *d = ctx;
 	const struct progress_state state = state_of(d);
+	int r;
 
 	/* Extents end with a chunk. */
 	if (state.done == d->data_pages)
@@ -161,8 +177,11 @@ static int chunk_end(void *ctx, const struct writer *w UNUSED, struct error *err
 	if (state.done == d->result->essential_pages)
 		d->result->essential_end = state.bytes_out;
 	progress_update(d->setup->progress, &state);
-	if (d->setup->delivery)
-		return delivery_pump(d->setup->delivery, err);
+	if (d->setup->delivery) {
+		r = delivery_pump(d->setup->delivery, err);
+		tell_pace(d, w, state.bytes_out);
+		return r;
+	}
 	if (d->setup->cancelled && d->setup->cancelled())
 		return error_set(err, -ECANCELED, "stopped by a signal");
 	return 0;
@@ -228,7 +247,7 @@ static int prepare(struct dump *d, struct error *err)
 		r = plan_new(d->pages, d->order.extents, d->order.count,
 			     chunk_pages(s->core->page_bytes), &d->plan, err);
 	if (r == 0)
-		r = prologue_header(s->core, s->level, codec_kdump_flag(s->codec), &d->header,
+		r = prologue_header(s->core, s->level, ladder_kdump_flags(&s->ladder), &d->header,
 				    &d->result->uname_known, err);
 	return r;
 }
@@ -270,6 +289,11 @@ static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 		.writer = d->writer,
 	};
 
+	/* A file takes what comes. */
+	const bool paced = d->setup->delivery && delivery_has_link(d->setup->delivery);
+
+	pace_begin(&d->pace, paced ? d->setup->ladder.count : 1, pipeline.workers, first_chunk);
+	d->stream_bytes = writer_stream_bytes(d->writer);
 	return pipeline_run(&pipeline, &d->result->threads, err);
 }
 

@@ -5,9 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "codec.h"
 #include "error.h"
 #include "filter.h"
+#include "ladder.h"
 #include "writer.h"
 
 struct budget;
@@ -22,8 +22,7 @@ struct dump_setup {
 	const struct vmcore *core;
 	const struct kmodel *km;
 	unsigned level; /* one that the model serves */
-	enum codec_id codec;
-	int codec_level;
+	struct ladder ladder;
 	const struct budget *budget;
 	struct sink *sink;	   /* where to; NULL: `delivery` says, maybe more than once */
 	struct delivery *delivery; /* delivery_open() was called; NULL: none */

@@ -10,9 +10,17 @@
 #include "bytes.h"
 #include "digest.h"
 #include "kernel.h"
+#include "ladder.h"
 #include "report.h"
 #include "vmcore.h"
 #include "vmcoreinfo.h"
+
+enum {
+	/* In place of a codec, where several are mixed; the set of those that may be follows. */
+	MIXED_CODECS = 5,
+};
+
+_Static_assert((int)MIXED_CODECS == (int)CODEC_COUNT, "a codec more needs another number");
 
 /* Other senders' ids, and those of other versions of ours, are others. */
 static const char ID_TAG[] = "vmsend dump 1";
@@ -23,6 +31,12 @@ static void add_number(struct digester *d, uint64_t number)
 
 	le64_put(bytes, number);
 	digester_add(d, bytes, sizeof(bytes));
+}
+
+static void add_codec(struct digester *d, const struct ladder *ladder)
+{
+	add_number(d, ladder->codecs ? MIXED_CODECS : (uint64_t)ladder->rung[0].codec);
+	add_number(d, ladder->codecs ? ladder->codecs : (uint64_t)ladder->rung[0].level);
 }
 
 static int make_dump_id(const struct vmcore *core, const struct identity_options *o,
@@ -36,8 +50,7 @@ static int make_dump_id(const struct vmcore *core, const struct identity_options
 	digester_begin(d);
 	digester_add(d, ID_TAG, sizeof(ID_TAG));
 	add_number(d, o->level);
-	add_number(d, o->codec);
-	add_number(d, (uint64_t)o->codec_level);
+	add_codec(d, o->ladder);
 	add_number(d, core->page_bytes);
 	add_number(d, core->elf.load_count);
 	for (size_t i = 0; i < core->elf.load_count; i++) {
@@ -88,7 +101,7 @@ int identity_hello(const struct vmcore *core, const struct identity_options *opt
 	struct hello h = {
 		.level = options->level,
 		.page_bytes = (uint32_t)core->page_bytes,
-		.codec_level = options->codec_level,
+		.codec_level = ladder_level(options->ladder),
 	};
 	struct kdump_utsname uts;
 	uint64_t crash_time;
@@ -101,7 +114,7 @@ int identity_hello(const struct vmcore *core, const struct identity_options *opt
 	snprintf(h.host, sizeof(h.host), "%.64s", uts.nodename);
 	snprintf(h.osrelease, sizeof(h.osrelease), "%.64s", uts.release);
 	snprintf(h.arch, sizeof(h.arch), "%.15s", uts.machine);
-	snprintf(h.codec, sizeof(h.codec), "%s", codec_name(options->codec));
+	snprintf(h.codec, sizeof(h.codec), "%s", ladder_name(options->ladder));
 	if (vmcoreinfo_decimal(core->info, "CRASHTIME", &crash_time))
 		h.crash_time_s = (int64_t)crash_time;
 	find_panic(log, log_bytes, h.panic, sizeof(h.panic));

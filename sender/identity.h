@@ -5,24 +5,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "codec.h"
 #include "error.h"
 #include "message.h"
 
+struct ladder;
 struct vmcore;
 
 /* What of the options fixes the bytes of the dump. */
 struct identity_options {
 	unsigned level;
-	enum codec_id codec;
-	int codec_level;
+	const struct ladder *ladder;
 };
 
 /*
  * Fill in what the vmcore says of itself: the names, the crash time, the panic (from the log), and
  * the dump_id, which is the SHA-256 of the notes, the loads and these options: the same crash sent
- * again with the same options is the same dump. The rest of *hello_ret is zero. Fails as
- * digester_new().
+ * again with the same options is the same dump, and so is one whose codecs are chosen anew as it
+ * goes. The rest of *hello_ret is zero. Fails as digester_new().
  */
 NODISCARD int identity_hello(const struct vmcore *core, const struct identity_options *options,
 			     const uint8_t *log, size_t log_bytes, struct hello *hello_ret,

@@ -83,16 +83,38 @@ static void warn_of_input(const struct job *job)
 			    core->file_bytes);
 }
 
+/* " (38 % lzo, 62 % zstd)", where there is more than one codec. */
+static const char *mix_text(char *out, size_t out_bytes, const struct writer_counts *counts)
+{
+	const uint64_t pages = writer_counts_compressed(counts);
+	size_t n = 0;
+
+	*out = '\0';
+	for (enum codec_id id = CODEC_NONE + 1; id < CODEC_COUNT && n < out_bytes; id++) {
+		if (counts->by_codec[id] == pages)
+			return "";
+		if (counts->by_codec[id])
+			n += (size_t)snprintf(out + n, out_bytes - n, "%s%.0f %% %s",
+					      n ? ", " : " (",
+					      100.0 * (double)counts->by_codec[id] / (double)pages,
+					      codec_name(id));
+	}
+	if (n && n < out_bytes)
+		snprintf(out + n, out_bytes - n, ")");
+	return out;
+}
+
 static void say_summary(const struct dump_result *res, double seconds)
 {
 	const struct writer_counts *c = &res->counts;
-	char in[16], out[16], time[24], lost[48] = "";
+	char in[16], out[16], time[24], lost[48] = "", mix[80];
 
 	if (c->unreadable)
 		snprintf(lost, sizeof(lost), ", %" PRIu64 " unreadable", c->unreadable);
 	log_note("%" PRIu64 " pages: %" PRIu64 " excluded, %" PRIu64 " zero, %" PRIu64
-		 " compressed, %" PRIu64 " raw%s; %s in, %s out (%.1f %%) in %s",
-		 res->ram_pages, res->ram_pages - res->pages, c->zero, c->compressed, c->raw, lost,
+		 " compressed%s, %" PRIu64 " raw%s; %s in, %s out (%.1f %%) in %s",
+		 res->ram_pages, res->ram_pages - res->pages, c->zero, writer_counts_compressed(c),
+		 mix_text(mix, sizeof(mix), c), c->by_codec[CODEC_NONE], lost,
 		 format_size(in, sizeof(in), res->bytes_in),
 		 format_size(out, sizeof(out), res->bytes_out),
 		 res->bytes_in ? 100.0 * (double)res->bytes_out / (double)res->bytes_in : 0.0,
@@ -122,7 +144,7 @@ static struct budget make_budget(const struct job *job)
 	const struct options *o = job->o;
 	const struct budget_setup setup = {
 		.core = job->core,
-		.codec = o->codec,
+		.codec_bytes = ladder_memory_bytes(&o->ladder, job->core->page_bytes),
 		.threads = o->threads,
 		.memory_bytes = o->memory_bytes,
 		.available_bytes = meminfo_available("/proc/meminfo"),
@@ -195,8 +217,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.core = job->core,
 		.km = &job->km,
 		.level = job->level,
-		.codec = o->codec,
-		.codec_level = o->codec_level,
+		.ladder = o->ladder,
 		.budget = &budget,
 		.sink = sink,
 		.delivery = delivery,
@@ -284,7 +305,7 @@ static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_byte
 {
 	AUTO(delivery_free) struct delivery *delivery = NULL;
 	const struct options *o = job->o;
-	const struct identity_options identity = {job->level, o->codec, o->codec_level};
+	const struct identity_options identity = {job->level, &o->ladder};
 	struct delivery_setup setup = {
 		.to = o->to,
 		.to_count = o->to_count,
@@ -357,7 +378,7 @@ static enum exit_status probe(const struct options *o)
 		.cancelled = lifetime_is_over,
 	};
 
-	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_name(o->codec));
+	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", ladder_name(&o->ladder));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
 	return error_exit_status(probe_destinations(&setup));
 }

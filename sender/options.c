@@ -34,6 +34,7 @@ enum {
 enum option_id {
 	OPT_ACCESS,
 	OPT_BWLIMIT,
+	OPT_CODECS,
 	OPT_COMPRESS,
 	OPT_CONFIG,
 	OPT_DEADLINE,
@@ -76,7 +77,8 @@ enum option_id {
 static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
 	[OPT_BWLIMIT] = {"bwlimit", 0, "RATE", "bytes per second to send at most, such as 10M"},
-	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "none, zlib, lzo, snappy or zstd"},
+	[OPT_CODECS] = {"codecs", 0, "LIST", "what auto may mix (default zlib,lzo,zstd)"},
+	[OPT_COMPRESS] = {"compress", 0, "CODEC[:LEVEL]", "auto, none, zlib, lzo, snappy or zstd"},
 	[OPT_CONFIG] = {"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")"},
 	[OPT_DEADLINE] = {"deadline", 0, "TIME", "the most that it all may take, such as 30m"},
 	[OPT_DUMP_DMESG] = {"dump-dmesg", 0, NULL, "only the kernel log, as text"},
@@ -117,6 +119,12 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_ZSTD] = {"zstd", 'z', NULL, "compress with zstd"},
 };
 
+/* Where nothing is known of what takes the dump: the fastest that every common reader has. */
+static enum codec_id usual_codec(void)
+{
+	return codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
+}
+
 static int set_codec(struct options *o, enum codec_id id, struct error *err)
 {
 	int min, max;
@@ -124,11 +132,13 @@ static int set_codec(struct options *o, enum codec_id id, struct error *err)
 	if (!codec_is_built(id))
 		return error_set(err, -ENOTSUP, "%s is not part of this build", codec_name(id));
 	o->codec = id;
+	o->codec_is_named = true;
+	o->mix_codecs = false;
 	codec_levels(id, &min, &max, &o->codec_level);
 	return 0;
 }
 
-/* CODEC or CODEC:LEVEL. */
+/* CODEC, CODEC:LEVEL or auto. */
 static int parse_compress(struct options *o, const char *arg, struct error *err)
 {
 	char name[16];
@@ -137,10 +147,15 @@ static int parse_compress(struct options *o, const char *arg, struct error *err)
 	int min, max, unused, r;
 	long long level;
 
+	if (strcmp(arg, "auto") == 0) {
+		r = set_codec(o, usual_codec(), err);
+		o->mix_codecs = true;
+		return r;
+	}
 	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), arg);
 	if (!codec_by_name(name, &id))
-		return error_set(err, -EINVAL, "\"%s\" is none of none, zlib, lzo, snappy, zstd",
-				 arg);
+		return error_set(err, -EINVAL,
+				 "\"%s\" is none of auto, none, zlib, lzo, snappy, zstd", arg);
 	r = set_codec(o, id, err);
 	if (r < 0 || !arg[len])
 		return r;
@@ -313,6 +328,8 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		return parse_access(o, arg, err);
 	case OPT_BWLIMIT:
 		return parse_size(arg, &o->bytes_per_s, err);
+	case OPT_CODECS:
+		return ladder_parse_codecs(arg, &o->codecs, err);
 	case OPT_CONFIG:
 		if (o->reading_file)
 			return error_set(err, -EINVAL, "a file can't name another");
@@ -428,18 +445,21 @@ static int judge_destinations(struct options *o, struct error *err)
 
 static int set_defaults(struct options *o, struct error *err)
 {
-	const enum codec_id preferred = codec_is_built(CODEC_LZO) ? CODEC_LZO : CODEC_ZLIB;
+	int r;
 
 	*o = (struct options){
 		.vmcore = "/proc/vmcore",
 		.levels = {LEVEL_MAX},
 		.level_count = 1,
+		.codecs = 1U << CODEC_ZLIB | 1U << CODEC_LZO | 1U << CODEC_ZSTD,
 		.threads = default_threads(),
 		.log_level = LOG_NOTE,
 		.timeout_ms = TIMEOUT_MS,
 		.connect = {.remote_command = "vmrecv --stdio"},
 	};
-	return set_codec(o, preferred, err);
+	r = set_codec(o, usual_codec(), err);
+	o->codec_is_named = false;
+	return r;
 }
 
 /*
@@ -464,6 +484,22 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 	o->to_is_usual = o->to_count > 0;
 	o->host_keys_are_usual = o->connect.host_key_count > 0;
 	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+}
+
+/*
+ * What is sent to a server fits the link, unless a codec was named. What goes to a file or into a
+ * pipe is the same every time, and so is of one codec.
+ */
+static void choose_ladder(struct options *o)
+{
+	bool server = false;
+
+	for (size_t i = 0; i < o->to_count; i++)
+		server |= o->to[i].scheme != URL_FILE;
+	if (o->mix_codecs ? server || o->oneway : server && !o->codec_is_named)
+		o->ladder = ladder_auto(o->codecs);
+	else
+		o->ladder = ladder_fixed(o->codec, o->codec_level);
 }
 
 static int judge(struct options *o, struct error *err)
@@ -502,6 +538,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		r = judge(o, err);
 	if (r < 0)
 		options_deinit(o);
+	choose_ladder(o);
 	o->in_crash_kernel = strcmp(o->vmcore, "/proc/vmcore") == 0 && !o->probe &&
 			     !o->dump_dmesg && !o->mem_usage;
 	return r;

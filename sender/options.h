@@ -7,6 +7,7 @@
 
 #include "codec.h"
 #include "error.h"
+#include "ladder.h"
 #include "log.h"
 #include "progress.h"
 #include "transport.h"
@@ -27,9 +28,12 @@ struct options {
 
 	unsigned levels[LEVELS_MAX]; /* the first that can be served */
 	size_t level_count;
-	enum codec_id codec;
+	enum codec_id codec; /* that was named; else the usual one */
 	int codec_level;
-	unsigned threads; /* 0: in line */
+	bool codec_is_named, mix_codecs; /* mix: --compress=auto was */
+	unsigned codecs;		 /* that may be mixed, a bit each */
+	struct ladder ladder;		 /* what comes of these */
+	unsigned threads;		 /* 0: in line */
 	enum vmcore_access access;
 	uint64_t memory_bytes; /* 0: a share of what is available */
 

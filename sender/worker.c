@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "digest.h"
+#include "ladder.h"
+#include "pace.h"
 #include "pageset.h"
 #include "vmcore.h"
 #include "zero.h"
@@ -14,30 +16,32 @@ struct worker {
 	struct worker_setup setup;
 	size_t page_bytes;
 	struct page_source *source;
-	struct compressor *compressor;
-	struct digester *digester; /* NULL: no digests are wanted */
-	size_t bound;		   /* room that a page may need while it is compressed */
+	struct compressor *compressor[LADDER_MAX]; /* one for each rung */
+	unsigned rung;				   /* of the chunk that is being filled */
+	struct digester *digester;		   /* NULL: no digests are wanted */
+	size_t bound; /* room that a page may need while it is compressed */
 
 	/* The payload of a page of zeros, made once: at level 0 half of memory is such pages. */
 	uint8_t *zero_payload;
 	uint32_t zero_payload_bytes;
-	uint8_t zero_kdump_flags;
+	uint8_t zero_codec;
 };
 
-/* Append a page's payload to the chunk: its size and kdump flags. */
-static uint32_t store(struct worker *w, const uint8_t *page, uint8_t *out, uint8_t *kdump_flags_ret)
+/* Append a page's payload to the chunk: its size and codec. */
+static uint32_t store(struct worker *w, const uint8_t *page, uint8_t *out, uint8_t *codec_ret)
 {
-	const size_t size = compressor_run(w->compressor, page, out);
+	const size_t size = compressor_run(w->compressor[w->rung], page, out);
 
 	if (size) {
-		*kdump_flags_ret = (uint8_t)codec_kdump_flag(w->setup.codec);
+		*codec_ret = (uint8_t)w->setup.ladder->rung[w->rung].codec;
 		return (uint32_t)size;
 	}
 	memcpy(out, page, w->page_bytes);
-	*kdump_flags_ret = 0;
+	*codec_ret = CODEC_NONE;
 	return (uint32_t)w->page_bytes;
 }
 
+/* By the strongest, which is hardly work for one page. */
 static int make_zero_payload(struct worker *w, struct error *err)
 {
 	AUTO_FREE uint8_t *page = calloc(1, w->page_bytes);
@@ -45,7 +49,8 @@ static int make_zero_payload(struct worker *w, struct error *err)
 	w->zero_payload = malloc(w->bound);
 	if (!page || !w->zero_payload)
 		return error_set(err, -ENOMEM, "out of memory for a worker");
-	w->zero_payload_bytes = store(w, page, w->zero_payload, &w->zero_kdump_flags);
+	w->rung = w->setup.ladder->count - 1;
+	w->zero_payload_bytes = store(w, page, w->zero_payload, &w->zero_codec);
 	return 0;
 }
 
@@ -59,14 +64,16 @@ int worker_new(const struct worker_setup *setup, struct worker **w_ret, struct e
 	w->setup = *setup;
 	w->page_bytes = (size_t)setup->core->page_bytes;
 	r = page_source_new(setup->core, &w->source, err);
-	if (r == 0)
-		r = compressor_new(setup->codec, setup->codec_level, w->page_bytes, &w->compressor,
-				   err);
+	for (unsigned i = 0; i < setup->ladder->count && r == 0; i++)
+		r = compressor_new(setup->ladder->rung[i].codec, setup->ladder->rung[i].level,
+				   w->page_bytes, &w->compressor[i], err);
 	if (r == 0 && setup->digest)
 		r = digester_new(&w->digester, err);
 	if (r < 0)
 		return r;
-	w->bound = MAX(w->page_bytes, compressor_bound(w->compressor));
+	w->bound = w->page_bytes;
+	for (unsigned i = 0; i < setup->ladder->count; i++)
+		w->bound = MAX(w->bound, compressor_bound(w->compressor[i]));
 	r = make_zero_payload(w, err);
 	if (r < 0)
 		return r;
@@ -79,7 +86,8 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	page_source_free(w->source);
-	compressor_free(w->compressor);
+	for (unsigned i = 0; i < LADDER_MAX; i++)
+		compressor_free(w->compressor[i]);
 	digester_free(w->digester);
 	free(w->zero_payload);
 	free(w);
@@ -98,7 +106,7 @@ static void add_zero_page(struct worker *w, struct chunk *chunk, struct page_fla
 		return;
 	}
 	flag->size_bytes = w->zero_payload_bytes;
-	flag->kdump_flags = w->zero_kdump_flags;
+	flag->codec = w->zero_codec;
 	memcpy(chunk->page_data + chunk->data_bytes, w->zero_payload, w->zero_payload_bytes);
 }
 
@@ -113,7 +121,7 @@ static void add_page(struct worker *w, struct chunk *chunk, uint64_t pfn, const 
 		add_zero_page(w, chunk, flag);
 	else
 		flag->size_bytes =
-			store(w, page, chunk->page_data + chunk->data_bytes, &flag->kdump_flags);
+			store(w, page, chunk->page_data + chunk->data_bytes, &flag->codec);
 	chunk->data_bytes += flag->size_bytes;
 }
 
@@ -133,6 +141,7 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err)
 	const struct plan_chunk todo = plan_chunk(w->setup.plan, k);
 	uint64_t pfn = todo.first_pfn;
 
+	w->rung = w->setup.pace ? pace_choose(w->setup.pace, k) : 0;
 	chunk->first_rank = todo.first_rank;
 	chunk->pages = 0;
 	chunk->data_bytes = 0;

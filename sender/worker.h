@@ -5,12 +5,13 @@
 #include <stdbool.h>
 
 #include "chunk.h"
-#include "codec.h"
 #include "error.h"
 
-struct vmcore;
+struct ladder;
+struct pace;
 struct pageset;
 struct plan;
+struct vmcore;
 struct worker;
 
 /* What all workers share; it outlives them. */
@@ -18,10 +19,10 @@ struct worker_setup {
 	const struct vmcore *core;
 	const struct pageset *pages; /* the pages to dump */
 	const struct plan *plan;     /* their order */
-	enum codec_id codec;
-	int codec_level;
-	bool exclude_zero; /* level bit 1 */
-	bool digest;	   /* make each chunk's SHA-256 */
+	const struct ladder *ladder; /* what chunks may be compressed with */
+	struct pace *pace;	     /* chooses among it; NULL: the fastest */
+	bool exclude_zero;	     /* level bit 1 */
+	bool digest;		     /* make each chunk's SHA-256 */
 };
 
 /* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */
@@ -35,8 +36,8 @@ size_t worker_page_data_bytes(const struct worker *w);
 
 /*
  * Fill `chunk`, a struct chunk, with chunk k of the plan: what it holds then depends on the vmcore,
- * k and the setup alone. The `worker` is a struct worker. A page that can't be read becomes
- * PAGE_UNREADABLE; fails only where a digest can't be made.
+ * k, the setup and what the pace chooses alone. The `worker` is a struct worker. A page that can't
+ * be read becomes PAGE_UNREADABLE; fails only where a digest can't be made.
  */
 int worker_fill(void *worker, uint64_t k, void *chunk, struct error *err);
 

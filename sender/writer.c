@@ -145,12 +145,9 @@ static struct kdump_desc describe(struct writer *w, const struct page_flag *flag
 	case PAGE_STORED:
 		break;
 	}
-	if (flag->kdump_flags)
-		w->counts.compressed++;
-	else
-		w->counts.raw++;
+	w->counts.by_codec[flag->codec]++;
 	return (struct kdump_desc){
-		.off = off, .size_bytes = flag->size_bytes, .flags = flag->kdump_flags};
+		.off = off, .size_bytes = flag->size_bytes, .flags = codec_kdump_flag(flag->codec)};
 }
 
 /* Make room for the chunk in both runs, and let the descriptors go on where its first one belongs.
@@ -226,6 +223,21 @@ int writer_finish(struct writer *w, struct error *err)
 	return r ? r : sink_finish(w->setup.sink, err);
 }
 
+uint64_t writer_counts_compressed(const struct writer_counts *counts)
+{
+	uint64_t pages = 0;
+
+	for (enum codec_id id = CODEC_NONE + 1; id < CODEC_COUNT; id++)
+		pages += counts->by_codec[id];
+	return pages;
+}
+
+uint64_t writer_counts_all(const struct writer_counts *counts)
+{
+	return counts->zero + counts->unreadable + counts->by_codec[CODEC_NONE] +
+	       writer_counts_compressed(counts);
+}
+
 const struct writer_counts *writer_counts(const struct writer *w)
 {
 	return &w->counts;
@@ -234,6 +246,11 @@ const struct writer_counts *writer_counts(const struct writer *w)
 uint64_t writer_stream_bytes(const struct writer *w)
 {
 	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->data.used + w->descs.used;
+}
+
+size_t writer_held_bytes(const struct writer *w)
+{
+	return w->data.used;
 }
 
 uint64_t writer_table_end(const struct writer *w)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "chunk.h"
+#include "codec.h"
 #include "error.h"
 #include "kdump.h"
 #include "segment.h"
@@ -25,10 +26,15 @@ struct writer;
 
 enum { SEGMENT_BYTES = 16 << 20 };
 
-/* What was written, by kind. */
+/* What was written, in pages. */
 struct writer_counts {
-	uint64_t zero, compressed, raw, unreadable; /* pages */
+	uint64_t zero, unreadable;
+	uint64_t by_codec[CODEC_COUNT]; /* the others; CODEC_NONE: raw */
 };
+
+/* Of them, those that were compressed; and all. */
+uint64_t writer_counts_compressed(const struct writer_counts *counts);
+uint64_t writer_counts_all(const struct writer_counts *counts);
 
 struct writer_setup {
 	struct sink *sink;
@@ -73,6 +79,9 @@ const struct writer_counts *writer_counts(const struct writer *w);
 /* Bytes of the stream so far, with those that wait in the runs and those before the cursor that it
  * began at. */
 uint64_t writer_stream_bytes(const struct writer *w);
+
+/* Bytes of pages that wait for their record to be full. */
+size_t writer_held_bytes(const struct writer *w);
 
 /* The least length of a file that holds this dump: to the end of the descriptor table. */
 uint64_t writer_table_end(const struct writer *w);

@@ -17,7 +17,7 @@ static struct budget_setup of(uint64_t bytes, unsigned threads, uint64_t memory,
 {
 	core = (struct vmcore){.page_bytes = 4096, .map = {.max_mapnr = bytes / 4096}};
 	return (struct budget_setup){.core = &core,
-				     .codec = CODEC_ZLIB,
+				     .codec_bytes = MIB,
 				     .threads = threads,
 				     .memory_bytes = memory,
 				     .available_bytes = available};

@@ -62,13 +62,12 @@ static int run(struct fixture *f, int fd, unsigned threads, bool (*cancelled)(vo
 {
 	AUTO(sink_free) struct sink *sink = NULL;
 	const struct budget budget = budget_make(
-		&(struct budget_setup){.core = f->core, .codec = CODEC_SNAPPY, .threads = threads});
+		&(struct budget_setup){.core = f->core, .codec_bytes = MIB, .threads = threads});
 	struct dump_setup setup = {
 		.core = f->core,
 		.km = &f->km,
 		.level = 1,
-		.codec = CODEC_SNAPPY,
-		.codec_level = 1,
+		.ladder = ladder_fixed(CODEC_SNAPPY, 1),
 		.budget = &budget,
 		.progress = f->progress,
 		.remarks = &f->remarks,
@@ -108,8 +107,7 @@ static void test_whole(void **state UNUSED)
 		assert_int_equal(res.threads, thread_counts[i]);
 		assert_int_equal(res.pages, s.pages);
 		assert_int_equal(res.ram_pages, 3 * MIB / 4096);
-		assert_int_equal(res.counts.zero + res.counts.raw + res.counts.compressed,
-				 res.pages);
+		assert_int_equal(writer_counts_all(&res.counts) - res.counts.unreadable, res.pages);
 		assert_int_equal(res.bytes_in, 3 * MIB);
 		assert_int_equal(res.bytes_out, st.st_size);
 		assert_int_equal(res.table_end, s.layout.desc_off + 24 * s.pages);
@@ -153,7 +151,7 @@ static void test_cancelled(void **state UNUSED)
 				 -ECANCELED);
 		assert_string_equal(err.msg, "stopped by a signal");
 		assert_int_equal(asked, 3); /* and no chunk behind that */
-		assert_int_equal(c->zero + c->raw + c->compressed, 3 * 64);
+		assert_int_equal(writer_counts_all(c) - c->unreadable, 3 * 64);
 	}
 	deinit(&f);
 }

@@ -171,6 +171,45 @@ static void test_levels_of_codecs(void **state UNUSED)
 	}
 }
 
+/* What is mixed, and when. */
+static void test_mixed(void **state UNUSED)
+{
+	static const struct {
+		const char *line;
+		bool mixed;
+	} rows[] = {
+		{"core", false},
+		{"core dump", false},
+		{"--stream=session core", false},
+		{"--to file:/a", false},
+		{"--to tcp://a:1", true},
+		{"--to file:/a --to ssh://a", true},
+		{"--to tls://a:1 -c", false},
+		{"--to tls://a:1 --compress=none", false},
+		{"--to tls://a:1 -c --compress=auto", true},
+		{"--to tls://a:1 --compress=auto -c", false},
+		{"--stream=session --compress=auto core", true},
+		{"--compress=auto core", false}, /* the same bytes every time */
+		{"--compress=auto --to file:/a", false},
+		{"--codecs=zlib --to tcp://a:1", true},
+	};
+	struct options o;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(parse(rows[i].line, &o, &err), 0);
+		assert_int_equal(o.ladder.codecs != 0, rows[i].mixed);
+		if (!rows[i].mixed) {
+			assert_int_equal(o.ladder.count, 1);
+			assert_int_equal(o.ladder.rung[0].codec, o.codec);
+			assert_int_equal(o.ladder.rung[0].level, o.codec_level);
+		}
+	}
+	/* Of one codec, its levels. */
+	assert_int_equal(parse("--to tcp://a:1 --codecs=zlib", &o, &err), 0);
+	assert_int_equal(o.ladder.rung[0].codec, CODEC_ZLIB);
+}
+
 static void test_crash_kernel(void **state UNUSED)
 {
 	static const struct {
@@ -231,7 +270,9 @@ static const struct bad bads[] = {
 	{"options: refuses a list of nothing", "-d ,,", "--dump-level: \",,\" isn't"},
 	{"options: refuses a word in a list", "-d 31,all", "--dump-level: \"all\" isn't"},
 	{"options: refuses nine levels", "-d 1,2,3,4,5,6,7,8,9", "more than 8 levels"},
-	{"options: refuses an unknown codec", "--compress=gzip", "--compress: \"gzip\" is none of none, zlib"},
+	{"options: refuses an unknown codec", "--compress=gzip", "--compress: \"gzip\" is none of auto, none, zlib"},
+	{"options: refuses a level for auto", "--compress=auto:1", "is none of"},
+	{"options: refuses a list with an unknown codec", "--codecs=lzo,gzip", "--codecs: \"lzo,gzip\" isn't a list of"},
 	{"options: refuses no codec", "--compress=''", "--compress: "},
 	{"options: refuses a codec's beginning", "--compress=z", "--compress: \"z\" is none of"},
 	{"options: refuses a codec that goes on for long", "--compress=zlibzlibzlibzlibzlibzlib", "is none of"},
@@ -593,6 +634,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "config: is the last that is named", test_last_config, NULL);
 	unit_add(&u, "options: takes the levels that a codec has", test_levels_of_codecs, NULL);
 	unit_add(&u, "options: takes 0 to 1024 threads", test_threads, NULL);
+	unit_add(&u, "options: mixes codecs where a server takes the dump", test_mixed, NULL);
 	unit_add(&u, "options: knows a crash kernel by /proc/vmcore", test_crash_kernel, NULL);
 	unit_add(&u, "options_print_help: is sorted, and 80 columns wide", test_help, NULL);
 	unit_add(&u, "options_print_version: says what was built in", test_version, NULL);
