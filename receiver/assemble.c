@@ -228,7 +228,9 @@ static int judge_once(struct assemble *a, const struct flat_record *rec, struct 
 	const uint64_t end = rec->off + rec->size_bytes;
 	struct range part = {.begin = MAX(rec->off, a->run_off)};
 
-	if (rec->off == 0 && rec->size_bytes == KDUMP_HEADER_BYTES)
+	/* The main header; flush_run() compares it with the first. */
+	if (rec->off == 0 && rec->size_bytes == KDUMP_HEADER_BYTES &&
+	    ranges_cover(&a->map, 0, KDUMP_HEADER_BYTES))
 		return 0;
 	if (!ranges_first_in(&a->map, rec->off, end, &part) &&
 	    part.begin >= MIN(end, a->run_off + a->run_bytes))
@@ -373,7 +375,8 @@ void assemble_go_on(struct assemble *a, uint64_t stream_bytes)
 	a->headers_touched = true;
 }
 
-/* Whether the extents are the ranges of `fresh`, each byte once. */
+/* Whether the extents are the ranges of `fresh`, each byte once. What begins the file is the main
+ * header and nothing else: where it comes twice, only the last counts. */
 static int compare_extents(const struct assemble *a, const struct segment *segment,
 			   struct error *err)
 {
@@ -386,7 +389,8 @@ static int compare_extents(const struct assemble *a, const struct segment *segme
 	for (size_t i = 0; i < segment->count && r == 0 && same; i++) {
 		const struct extent *e = &segment->extents[i];
 
-		same = !ranges_first_in(&told, e->off, e->off + e->size_bytes, &part);
+		same = (e->off || e->size_bytes == KDUMP_HEADER_BYTES) &&
+		       !ranges_first_in(&told, e->off, e->off + e->size_bytes, &part);
 		r = ranges_add(&told, e->off, e->off + e->size_bytes, err);
 	}
 	same = same && told.count == a->fresh.count &&

@@ -9,6 +9,7 @@
 #include "../lib/scratch.h"
 #include "../lib/tinysession.h"
 #include "dumpfile.h"
+#include "flat.h"
 
 enum { MAX_BYTES = 4 << 20 };
 
@@ -190,6 +191,41 @@ static void test_once(void **state UNUSED)
 	}
 }
 
+/* The main header is a record and a piece of its own: of one that comes again only the last counts,
+ * and what else the first had would be judged by nobody. */
+static void test_header_alone(void **state UNUSED)
+{
+	static const uint8_t bytes[KDUMP_HEADER_BYTES];
+	static const size_t first_bytes[] = {1, 100, KDUMP_HEADER_BYTES - 1};
+	struct stream s = {0};
+	struct incoming in;
+
+	for (size_t i = 0; i < ARRAY_LEN(first_bytes); i++) {
+		struct segment *table;
+		struct extent rest;
+
+		incoming_init(&in);
+		assert_int_equal(feed_stream(&in, 0, FLAT_HEADER_BYTES), 0);
+		stream_record(&s, 0, bytes, first_bytes[i]);
+		stream_record(&s, 0, bytes, sizeof(bytes));
+		assert_int_equal(assemble_feed(in.a, s.bytes, s.size_bytes, &in.err), -EBADMSG);
+		stream_free(&s);
+		incoming_deinit(&in);
+
+		incoming_init(&in);
+		assert_int_equal(feed_segment(&in, 0), 0);
+		table = &in.t.checkpoints[0].segment;
+		assert_int_equal(table->extents[0].off, 0);
+		rest = table->extents[0];
+		rest.off = first_bytes[i];
+		rest.size_bytes -= (uint32_t)first_bytes[i];
+		table->extents[0].size_bytes = (uint32_t)first_bytes[i];
+		assert_int_equal(segment_add(table, &rest, &in.err), 0);
+		assert_int_equal(end_segment(&in, 0), -EBADMSG);
+		incoming_deinit(&in);
+	}
+}
+
 /* Of the main header that comes again, only the incomplete bit may be another, and only be set. */
 static void test_header_again(void **state UNUSED)
 {
@@ -280,6 +316,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "assemble: judges where a segment ends, and where it goes on",
 		 test_segment_ends, NULL);
 	unit_add(&u, "assemble: writes nothing twice in a session", test_once, NULL);
+	unit_add(&u, "assemble: takes a main header by itself only", test_header_alone, NULL);
 	unit_add(&u, "assemble: takes a main header again if it is the same", test_header_again,
 		 NULL);
 	unit_add(&u, "assemble: goes on where another one was", test_go_on, NULL);
