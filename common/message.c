@@ -317,7 +317,7 @@ int welcome_get(const struct frame *f, struct welcome *w_ret, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (w.heartbeat_ms == 0 || w.timeout_ms <= w.heartbeat_ms)
+	if (w.heartbeat_ms == 0 || w.timeout_ms <= w.heartbeat_ms || w.timeout_ms > SILENCE_MAX_MS)
 		return error_set(err, -EBADMSG,
 				 "WELCOME: heartbeat of %" PRIu32 " ms, time-out of %" PRIu32 " ms",
 				 w.heartbeat_ms, w.timeout_ms);

@@ -22,6 +22,7 @@ enum {
 	ATTACH_NAME_ROOM = 64,
 	ATTACH_BYTES_MAX = 64 << 20, /* of one attachment; more is refused */
 	ATTACH_COUNT_MAX = 8,
+	SILENCE_MAX_MS = 3600000, /* that WELCOME may ask for */
 };
 
 /* Why a peer refuses or gives up. On the wire as a number, so only ever added to. */

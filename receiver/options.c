@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "hostname.h"
+#include "message.h"
 #include "parse.h"
 
 enum option_id {
@@ -42,7 +43,6 @@ enum {
 	SESSIONS = 256,
 
 	TIMEOUT_MIN_MS = 2000,
-	TIMEOUT_MAX_MS = 3600000,
 	TIMEOUT_MS = 30000,
 };
 
@@ -125,9 +125,9 @@ static int parse_timeout(struct options *o, const char *value, struct error *err
 
 	if (r < 0)
 		return r;
-	if (ms < TIMEOUT_MIN_MS || ms > TIMEOUT_MAX_MS)
+	if (ms < TIMEOUT_MIN_MS || ms > SILENCE_MAX_MS)
 		return error_set(err, -EINVAL, "\"%s\" isn't from %ds to %dm", value,
-				 TIMEOUT_MIN_MS / 1000, TIMEOUT_MAX_MS / 60000);
+				 TIMEOUT_MIN_MS / 1000, SILENCE_MAX_MS / 60000);
 	o->timeout_ms = (uint32_t)ms;
 	return 0;
 }
