@@ -286,6 +286,15 @@ static int parse_stream(struct options *o, const char *arg, struct error *err)
 	return 0;
 }
 
+/* 0 is kept for who says nothing: as long as seems right. */
+static int parse_retry(struct options *o, const char *arg, struct error *err)
+{
+	const int r = parse_duration(arg, &o->retry_ms, err);
+
+	o->retry_ms = MAX(o->retry_ms, UINT64_C(1));
+	return r;
+}
+
 static int parse_timeout(struct options *o, const char *arg, struct error *err)
 {
 	uint64_t ms;
@@ -338,7 +347,7 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_DEADLINE:
 		return parse_duration(arg, &o->deadline_ms, err);
 	case OPT_RETRY:
-		return parse_duration(arg, &o->retry_ms, err);
+		return parse_retry(o, arg, err);
 	case OPT_STREAM:
 		return parse_stream(o, arg, err);
 	case OPT_TIMEOUT:

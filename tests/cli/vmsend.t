@@ -143,6 +143,9 @@ told "closed standard output: says so" 1 "vmsend: .*(closed|Bad file descriptor)
 run "$vmsend" -d 1 -q "$core" /dev/full
 is "a device as DUMPFILE: is refused" "$rc" 1
 
+run timeout 60 "$vmsend" -q -d 1 --to tcp://127.0.0.1:1 --retry 0 "$core"
+like "--retry 0: no more than a second try" "$rc $(grep -c 'warning: tcp:.*refused' "$T/err")" "^3 [12]\$"
+
 # --- unusual cores
 
 tests/tools/mkcore --no-vmcoreinfo "$T/odd" 16M
