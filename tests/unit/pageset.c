@@ -279,7 +279,9 @@ static void test_packing(void **state)
 		       true);
 	compare(set, &n);
 	assert_int_equal(pageset_memory(set) - empty, row->bytes);
-	/* And gives it back. */
+	/* And gives it back, by pieces of a block, by whole blocks. */
+	for (uint64_t pfn = 4 * BLOCK; pfn < 8 * BLOCK; pfn += BLOCK / 2)
+		change(set, &n, pfn, pfn + BLOCK / 2, false);
 	change(set, &n, 0, n.mapnr, false);
 	compare(set, &n);
 	assert_int_equal(pageset_memory(set), empty);
