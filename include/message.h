@@ -115,7 +115,7 @@ NODISCARD int totals_get(const struct frame *f, struct totals *t_ret, struct err
 enum go_kind {
 	GO_BEGIN,    /* from the prologue on */
 	GO_RESUME,   /* from the cursor on */
-	GO_LEVEL,    /* not at this level: say HELLO again with `level` */
+	GO_LEVEL,    /* not at this level: say HELLO again, and leave out what `level` does, too */
 	GO_LOG_ONLY, /* the attachments are all that is wanted: END */
 };
 struct go {

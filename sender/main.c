@@ -333,6 +333,27 @@ static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_byte
 	return r;
 }
 
+/*
+ * The receiver's operator rules how large a dump may be; once. What this side's operator has left
+ * out stays out, whatever a receiver asks for.
+ */
+static int lower_level(struct job *job, struct error *err)
+{
+	const unsigned wanted = job->res.wanted_level;
+	const unsigned level = job->level | kmodel_served_level(&job->km, wanted);
+
+	if (level == job->level)
+		return error_set(err, -EACCES,
+				 "the receiver wants a dump of level %u, which isn't to be had with"
+				 " level %u",
+				 wanted, job->level);
+	log_warning("the receiver wants a dump of level %u: this is one of level %u", wanted,
+		    level);
+	job->level = level;
+	job->lower_level = true;
+	return 0;
+}
+
 /* --to, or --stream=session: the log first, then the dump. */
 static int dump_by_delivery(struct job *job, struct error *err)
 {
@@ -346,12 +367,10 @@ static int dump_by_delivery(struct job *job, struct error *err)
 	if (identity_log(job->core, &log, &log_bytes, &log_err) < 0)
 		log_warning("the kernel log can't be had: %s", log_err.msg);
 	r = deliver_at_level(job, log, log_bytes, err);
-	/* The receiver's operator rules how large a dump may be; once. */
 	if (r == 0 && job->res.other_level) {
-		log_warning("the receiver takes a dump of level %u only", job->res.wanted_level);
-		job->level = kmodel_served_level(&job->km, job->res.wanted_level);
-		job->lower_level = true;
-		r = deliver_at_level(job, log, log_bytes, err);
+		r = lower_level(job, err);
+		if (r == 0)
+			r = deliver_at_level(job, log, log_bytes, err);
 		if (r == 0 && job->res.other_level)
 			return error_set(err, -EACCES,
 					 "the receiver takes no level that is served");
