@@ -3,7 +3,9 @@
 #include "probe.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "destination.h"
@@ -84,6 +86,21 @@ static int probe_server(struct destination *to, const struct delivery_setup *set
 	return probe_rate(to, link, err);
 }
 
+/* What an earlier dump has left is for a dump to replace, not for a probe: 1 if there is something,
+ * which could be. */
+static int probe_part(const char *path, struct error *err)
+{
+	AUTO_FREE char *part = NULL;
+
+	if (asprintf(&part, "%s.part", path) < 0) {
+		part = NULL; /* asprintf leaves it undefined */
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	if (access(part, F_OK) < 0)
+		return 0;
+	return access(part, W_OK) < 0 ? error_sys(err, "%s", part) : 1;
+}
+
 /* Whether a file could be made there; none is left. */
 static int probe_file(const struct destination *to, const struct delivery_setup *setup,
 		      struct error *err)
@@ -94,7 +111,10 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(path, setup->force, &df, err);
+	r = setup->force ? probe_part(path, err) : 0;
+	if (r == 0)
+		r = dumpfile_create(path, setup->force, &df, err);
+	r = MIN(r, 0);
 	if (r == 0)
 		log_note("%s: %s can be written", to->url.text, path);
 	return r;

@@ -146,6 +146,15 @@ is "a device as DUMPFILE: is refused" "$rc" 1
 run timeout 60 "$vmsend" -q -d 1 --to tcp://127.0.0.1:1 --retry 0 "$core"
 like "--retry 0: no more than a second try" "$rc $(grep -c 'warning: tcp:.*refused' "$T/err")" "^3 [12]\$"
 
+echo earlier >"$T/probed.part"
+run "$vmsend" --probe -f --to "file:$T/probed"
+is "--probe --force: an earlier dump's part is left" "$rc $(<"$T/probed.part")" "0 earlier"
+run "$vmsend" --probe --to "file:$T/probed"
+told "--probe: without --force it is in the way" 1 "$T/probed.part exists; --force replaces it"
+rm "$T/probed.part"
+run "$vmsend" --probe -f --to "file:$T/probed"
+is "--probe: leaves no file" "$rc $(echo "$T"/probed*)" "0 $T/probed*"
+
 # --- unusual cores
 
 tests/tools/mkcore --no-vmcoreinfo "$T/odd" 16M
