@@ -237,6 +237,12 @@ bench-large: all $(bench_tools) $(BUILD)/tests/tools/bigcore
 			--threads 2 --its-threads 0 --to stream --newest only --out $(BUILD)/bench-large $(BENCH) && rm "$$core" || exit 1; \
 	done; done
 
+# What vmsend takes in crash kernels, beside makedumpfile and ssh: the tables of docs/CRASHKERNEL.md, an hour.
+TABLES ?=
+.PHONY: crash-tables
+crash-tables: all $(bench_tools) crashkernel
+	$(Q)scripts/crash-tables --build $(BUILD) --into docs/CRASHKERNEL.md $(TABLES)
+
 # Search with each fuzz target. What is found beyond the corpus stays in build-fuzz/found.
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz fuzz-search
@@ -321,9 +327,10 @@ help:
 		'make asan, tsan    tests under sanitizers: address and undefined, thread' \
 		'make soak          check-dumps in full, and the model: an hour' \
 		'make matrix        other kernels, newer readers' \
-		'make e2e          crash guests, and bring their dumps home through what breaks' \
+		'make e2e           crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
 		'make bench-large   the same with up to 1 TiB of memory (LARGE=12T)' \
+		'make crash-tables  the same in crash kernels (TABLES=--help)' \
 		'make model         the models of the pipeline and of sessions' \
 		'make faults        break links, programs and disks under dumps, an hour (SEED=N)' \
 		'make fuzz          search, FUZZ_SECONDS=60 for each target (T=NAME)' \
