@@ -427,6 +427,13 @@ static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms,
 	}
 }
 
+/* -ESTALE is the sender's word for a part that is of no use, which is forgotten then: of a file
+ * system on a network it is a failure like others. */
+static int judge_stale(int r, struct error *err)
+{
+	return r == -ESTALE ? (err->code = -EIO) : r;
+}
+
 /* Tell the sender why it ends. What broke on the way, or on this disk, may go well another time. */
 static void say_failure(struct session *s, const struct error *err)
 {
@@ -460,6 +467,8 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 		if (r < 0)
 			break;
 	}
+	if (!aborted)
+		r = judge_stale(r, err);
 	if (r < 0 && !aborted && !s->farewell)
 		say_failure(s, err);
 	return r;
@@ -495,6 +504,7 @@ int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 		r = acknowledge(s, now_ms, err);
 	else if (s->state == SESSION_QUEUED && now_ms - s->asked_ms >= QUEUE_MS)
 		r = ask_again(s, now_ms, err);
+	r = judge_stale(r, err);
 	if (r < 0) {
 		say_failure(s, err);
 		return r;
