@@ -32,7 +32,7 @@ into() {
 # at_most WHAT SMALL LARGE BOUND: a page of those that LARGE has more costs at most BOUND / 1000.
 at_most() {
     local cost=$((${3:-0} - ${2:-0}))
-    if [[ -z $2 || -z $3 || $cost -le 0 ]]; then
+    if [[ -z $2 || -z $3 || -z $more || $cost -le 0 ]]; then
         fail "$1" "nothing was counted ('$2', '$3')"
         return
     fi
