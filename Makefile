@@ -221,12 +221,16 @@ faults: all $(test_preloads)
 # Against makedumpfile, half an hour and more; BENCH='--levels 31 --codecs lzo' for a part of it
 # (scripts/bench --help). Not part of any check: its results are times.
 BENCH ?=
-.PHONY: bench bench-large bench-tools
+.PHONY: bench bench-large bench-tools bench-wire
 bench-tools: $(bench_tools)
 bench: all $(bench_tools)
 	$(Q)scripts/bench --build $(BUILD) $(BENCH)
 
-# The same of machines with much memory, made up one by one in /dev/shm: each takes 1.1 GiB there.
+# Links, transports and vmrecv, as root; BENCH='--what link --mbits 1000' for a part of it.
+bench-wire: all $(bench_tools)
+	$(Q)scripts/bench-wire --build $(BUILD) $(BENCH)
+
+# Against makedumpfile, machines with much memory, made up one by one in /dev/shm: each takes 1.1 GiB there.
 # Against makedumpfile in line: with threads it takes up to thirty times the CPU.
 LARGE ?= 64G 1T
 bench-large: all $(bench_tools) $(BUILD)/tests/tools/bigcore
@@ -329,6 +333,7 @@ help:
 		'make matrix        other kernels, newer readers' \
 		'make e2e           crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
+		'make bench-wire    links of several speeds, transports, vmrecv (as root)' \
 		'make bench-large   the same with up to 1 TiB of memory (LARGE=12T)' \
 		'make crash-tables  the same in crash kernels (TABLES=--help)' \
 		'make model         the models of the pipeline and of sessions' \
