@@ -333,8 +333,8 @@ help:
 		'make matrix        other kernels, newer readers' \
 		'make e2e           crash guests, and bring their dumps home through what breaks' \
 		'make bench         against makedumpfile (BENCH=--help)' \
-		'make bench-wire    links of several speeds, transports, vmrecv (as root)' \
 		'make bench-large   the same with up to 1 TiB of memory (LARGE=12T)' \
+		'make bench-wire    links of several speeds, transports, vmrecv (as root)' \
 		'make crash-tables  the same in crash kernels (TABLES=--help)' \
 		'make model         the models of the pipeline and of sessions' \
 		'make faults        break links, programs and disks under dumps, an hour (SEED=N)' \
