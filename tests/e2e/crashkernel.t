@@ -21,13 +21,17 @@ tls-key = /etc/vmsend/key
 tls-ca = /etc/vmsend/ca
 verbose
 END
-# Both ways of reading /proc/vmcore give the same bytes, and so do threads; then what an initramfs does.
+# Both ways of reading /proc/vmcore give the same bytes, and so do threads; none leaves them in the page cache. Then what
+# an initramfs does.
 cat >"$T/script" <<'END'
 dmesg | grep -q 'crng init done' || echo "LAB: crash no random numbers yet"
+cached() { sed -n 's/^Cached: *\([0-9]*\) kB/\1/p' /proc/meminfo; }
+before=$(cached)
 hash() { vmsend --config /dev/null -q -F "$@" | sha256sum; }
 one=$(hash --access=mmap)
 [ "$one" = "$(hash --access=read)" ] && echo "LAB: crash the same by read"
 [ "$one" = "$(hash --num-threads 2 --memory 20M)" ] && echo "LAB: crash the same with threads"
+echo "LAB: crash page cache: from $before to $(cached) KiB"
 vmsend --config /dev/null -q --dump-dmesg | grep -q 'Kernel panic - not syncing' &&
     echo "LAB: crash the log has the panic"
 hostname localhost
@@ -43,6 +47,8 @@ end_guest
 for line in "no random numbers yet" "the same by read" "the same with threads" "the log has the panic"; do
     ok "$line" guest_says "LAB: crash $line"
 done
+read -r before after < <(sed -nE 's/.*LAB: crash page cache: from ([0-9]+) to ([0-9]+) KiB.*/\1 \2/p' "$serial")
+ok "the page cache is as it was: $before KiB, then $after" test $((${after:-9999} - ${before:-0})) -lt 1024
 ok "it says what it did" guest_says 'vmsend: [0-9]+ pages: [0-9]+ excluded, .* compressed'
 ok "the server has the dump, it says" guest_says 'vmsend: tls://10\.0\.2\.2:.*complete and verified'
 ok "the machine is left as the initramfs is told" guest_says 'vmsend-crash: reboot'
