@@ -75,7 +75,7 @@ static int resolve_failed(int code, const struct url *url, struct error *err)
  * server it may take a minute. A request that can't be taken back is left to end by itself; then
  * its memory is.
  */
-static int resolve(const struct url *url, const struct connect_setup *setup, uint64_t until_ms,
+static int look_up(const struct url *url, const struct connect_setup *setup, uint64_t until_ms,
 		   struct addrinfo **list_ret, struct error *err)
 {
 	struct {
@@ -88,7 +88,6 @@ static int resolve(const struct url *url, const struct connect_setup *setup, uin
 
 	if (!job)
 		return error_set(err, -ENOMEM, "out of memory for a name");
-	choose_name_services();
 	job->url = *url;
 	job->hints = (struct addrinfo){.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
 	job->request = (struct gaicb){
@@ -111,6 +110,19 @@ static int resolve(const struct url *url, const struct connect_setup *setup, uin
 	*list_ret = job->request.ar_result;
 	free(job);
 	return r == 0 ? 0 : resolve_failed(r, url, err);
+}
+
+/* An address is there at once, without a thread; a name is looked up. */
+static int resolve(const struct url *url, const struct connect_setup *setup, uint64_t until_ms,
+		   struct addrinfo **list_ret, struct error *err)
+{
+	const struct addrinfo address = {.ai_socktype = SOCK_STREAM,
+					 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+
+	choose_name_services();
+	if (getaddrinfo(url->host, url->port, &address, list_ret) == 0)
+		return 0;
+	return look_up(url, setup, until_ms, list_ret, err);
 }
 
 /* --- connecting ----------------------------------------------------------------------------- */
