@@ -96,10 +96,11 @@ static void apply(const struct filter *f, struct filter_chunk *c, enum page_clas
 
 /*
  * Pages of a block that stays: those with broken memory go for themselves. In one that goes as a
- * whole nobody looks for them, and they count as what the block is.
+ * whole they are looked for only if somebody wants them counted; else they count as what the block
+ * is.
  */
-static void apply_kept_block(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
-			     enum page_class class, uint64_t first, uint64_t end)
+static void apply_each(const struct filter *f, struct pagewalk *walk, struct filter_chunk *c,
+		       enum page_class class, uint64_t first, uint64_t end)
 {
 	const struct page_rules *rules = &f->km->rules;
 	uint64_t n;
@@ -150,8 +151,8 @@ static void apply_part(const struct filter *f, struct pagewalk *walk, struct fil
 {
 	if (first >= end)
 		return;
-	if (block && f->km->rules.hwpoison && !is_excluded(f, class))
-		apply_kept_block(f, walk, c, class, first, end);
+	if (block && f->km->rules.hwpoison && (f->setup->count_broken || !is_excluded(f, class)))
+		apply_each(f, walk, c, class, first, end);
 	else
 		apply(f, c, class, first, end);
 }

@@ -30,6 +30,7 @@ struct filter_setup {
 	unsigned exclude;	 /* classes to leave out, as a mask; those that aren't known stay */
 	unsigned threads;	 /* 0: in line */
 	uint64_t pages_bytes;	 /* of memory that the set of pages may take; 0: no limit */
+	bool count_broken;	 /* look for broken memory in blocks that go anyway, too */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
 	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
 

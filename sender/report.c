@@ -67,7 +67,8 @@ static int count(struct usage *u, const struct vmcore *core, unsigned threads,
 	AUTO(pageset_free) struct pageset *pages = NULL;
 	struct filter_result result;
 	struct kmodel km;
-	struct filter_setup setup = {.km = &km, .exclude = all, .threads = threads};
+	struct filter_setup setup = {
+		.km = &km, .exclude = all, .threads = threads, .count_broken = true};
 	int r;
 
 	kmodel_init(&km, core, all, remarks);

@@ -33,6 +33,7 @@ struct run {
 	struct pageset *pages;
 	struct filter_result result;
 	struct remarks remarks;
+	bool count_broken;
 };
 
 static void run_init(struct run *r, const struct kernel *k)
@@ -44,7 +45,12 @@ static void run_init(struct run *r, const struct kernel *k)
 static void run_filter(struct run *r, unsigned exclude, unsigned threads, unsigned chunk_bits)
 {
 	const struct filter_setup setup = {
-		.km = &r->km, .exclude = exclude, .threads = threads, .chunk_bits = chunk_bits};
+		.km = &r->km,
+		.exclude = exclude,
+		.threads = threads,
+		.chunk_bits = chunk_bits,
+		.count_broken = r->count_broken,
+	};
 	struct error err = {0};
 
 	pageset_free(r->pages);
@@ -61,7 +67,7 @@ static void run_deinit(struct run *r)
 }
 
 /* That exactly the pages of the classes in `exclude` are gone, and broken ones, and that the counts
- * are right: in a block that goes as a whole nobody looks for broken pages. */
+ * are right: in a block that goes as a whole broken pages are looked for only if that was asked. */
 static void check(const struct run *r, const uint8_t *want, unsigned exclude)
 {
 	uint64_t counts[CLASS_COUNT] = {0};
@@ -70,7 +76,8 @@ static void check(const struct run *r, const uint8_t *want, unsigned exclude)
 		enum page_class class = want[pfn] & CLASS_BITS;
 		bool gone = class == CLASS_HWPOISON || (exclude >> class & 1);
 
-		if ((want[pfn] & BROKEN) && !(gone && (want[pfn] & IN_BLOCK))) {
+		if ((want[pfn] & BROKEN) &&
+		    (r->count_broken || !(gone && (want[pfn] & IN_BLOCK)))) {
 			class = CLASS_HWPOISON;
 			gone = true;
 		}
@@ -96,8 +103,9 @@ static void check_all(struct kernel *k, const uint8_t *want, unsigned exclude)
 
 	run_init(&r, k);
 	assert_int_equal(r.remarks.count, 0);
-	for (size_t i = 0; i < ARRAY_LEN(ways); i++) {
-		run_filter(&r, exclude, ways[i].threads, ways[i].chunk_bits);
+	for (size_t i = 0; i < 2 * ARRAY_LEN(ways); i++) {
+		r.count_broken = i % 2;
+		run_filter(&r, exclude, ways[i / 2].threads, ways[i / 2].chunk_bits);
 		check(&r, want, exclude);
 	}
 	run_deinit(&r);
