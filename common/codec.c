@@ -66,15 +66,20 @@ const char *codec_name(enum codec_id id)
 	return codecs[id].name;
 }
 
-bool codec_by_name(const char *name, enum codec_id *id_ret)
+bool codec_by_text(const char *text, size_t len, enum codec_id *id_ret)
 {
 	for (enum codec_id id = 0; id < CODEC_COUNT; id++) {
-		if (strcmp(codecs[id].name, name) == 0) {
+		if (strlen(codecs[id].name) == len && memcmp(codecs[id].name, text, len) == 0) {
 			*id_ret = id;
 			return true;
 		}
 	}
 	return false;
+}
+
+bool codec_by_name(const char *name, enum codec_id *id_ret)
+{
+	return codec_by_text(name, strlen(name), id_ret);
 }
 
 bool codec_is_built(enum codec_id id)

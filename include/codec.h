@@ -26,8 +26,10 @@ enum codec_id {
 /* "none", "zlib", "lzo", "snappy", "zstd". */
 const char *codec_name(enum codec_id id);
 
-/* The codec of that name: true and *id_ret set. */
+/* The codec of that name: true and *id_ret set. The name may be a part of a text, of `len` bytes.
+ */
 bool codec_by_name(const char *name, enum codec_id *id_ret);
+bool codec_by_text(const char *text, size_t len, enum codec_id *id_ret);
 
 /* Whether this build can compress and decompress it. */
 bool codec_is_built(enum codec_id id);

@@ -65,12 +65,9 @@ int ladder_parse_codecs(const char *list, unsigned *codecs_ret, struct error *er
 
 	for (const char *word = list;; word++) {
 		const size_t len = strcspn(word, ",");
-		enum codec_id id = 0;
+		enum codec_id id;
 
-		while (id < CODEC_COUNT &&
-		       (strlen(codec_name(id)) != len || memcmp(codec_name(id), word, len) != 0))
-			id++;
-		if (id == CODEC_COUNT)
+		if (!codec_by_text(word, len, &id))
 			return error_set(err, -EINVAL,
 					 "\"%s\" isn't a list of none, zlib, lzo, snappy, zstd",
 					 list);

@@ -141,7 +141,6 @@ static int set_codec(struct options *o, enum codec_id id, struct error *err)
 /* CODEC, CODEC:LEVEL or auto. */
 static int parse_compress(struct options *o, const char *arg, struct error *err)
 {
-	char name[16];
 	const size_t len = strcspn(arg, ":");
 	enum codec_id id;
 	int min, max, unused, r;
@@ -152,8 +151,7 @@ static int parse_compress(struct options *o, const char *arg, struct error *err)
 		o->mix_codecs = true;
 		return r;
 	}
-	snprintf(name, sizeof(name), "%.*s", (int)MIN(len, sizeof(name) - 1), arg);
-	if (!codec_by_name(name, &id))
+	if (!codec_by_text(arg, len, &id))
 		return error_set(err, -EINVAL,
 				 "\"%s\" is none of auto, none, zlib, lzo, snappy, zstd", arg);
 	r = set_codec(o, id, err);
