@@ -91,8 +91,7 @@ class Trial:
         self.collector = self.sender = None
         self.sessions = set()  # pids that were seen at a step
         self.others = []  # senders that were overtaken
-        self.sent_to = 0  # of the stream, the furthest byte on any link
-        self.history = []  # (time, byte of the stream), of the link that sends
+        self.sent = {}  # by link, in their order: [(time, byte of the stream)]
         self.disk = None
         if any("power cut" in f.actions for f in plan.faults):
             self.disk = Disk(self.store, tempfile.mkdtemp(dir=folder))
@@ -189,23 +188,21 @@ class Trial:
             await self.fire(fault, link)
 
     def note_data(self, link, frame):
-        """What is sent again, and what may be: a segment, and a second of the link."""
-        now = time.monotonic()
-        if getattr(link, "stream_begin", None) is None:
-            link.stream_begin = frame.number
-            again = self.sent_to - frame.number
-            if again > 0:
-                self.result.resent.append((again, SEGMENT + self.most_in_a_second()))
-            self.history = []
-        self.sent_to = max(self.sent_to, frame.stream_end)
-        self.history.append((now, frame.stream_end))
+        """What is sent again of the link before, and what may be: a segment, and a second of it."""
+        if link not in self.sent:
+            last = next(reversed(self.sent.values()), None)
+            if last and (again := last[-1][1] - frame.number) > 0:
+                self.result.resent.append((again, SEGMENT + self.most_in_a_second(last)))
+            self.sent[link] = []
+        self.sent[link].append((time.monotonic(), frame.stream_end))
 
-    def most_in_a_second(self):
+    @staticmethod
+    def most_in_a_second(sent):
         most, first = 0, 0
-        for now, end in self.history:
-            while self.history[first][0] < now - 1:
+        for now, end in sent:
+            while sent[first][0] < now - 1:
                 first += 1
-            most = max(most, end - self.history[first][1])
+            most = max(most, end - sent[first][1])
         return most
 
     async def on_step(self, step):
