@@ -22,7 +22,7 @@ packages += $(if $(filter 1,$(WITH_LIBDEFLATE)),libdeflate)
 packages += $(if $(filter 1,$(WITH_JANSSON)),jansson)
 packages += $(if $(filter 1,$(WITH_LIBSSH2)),libssh2)
 
-ifneq ($(filter-out clean help install,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean fmt help lint uninstall,$(or $(MAKECMDGOALS),all)),)
 ifneq ($(shell $(PKG_CONFIG) --exists $(packages) && echo ok),ok)
 $(error a library is missing: $(shell $(PKG_CONFIG) --print-errors --exists $(packages) 2>&1 | head -n 1); \
 	install it (./scripts/setup build), or leave an optional one out with WITH_NAME=0)
@@ -291,10 +291,10 @@ cover:
 
 # --- installing ------------------------------------------------------------------------------------------
 
-# Administrators' programs, as their manual's section 8 says; makedumpfile is there too.
+# Where the sshd of a dump server finds vmrecv, and who debugs kernels both: an ordinary user's PATH has no sbin.
+bindir := $(PREFIX)/bin
 sbindir := $(PREFIX)/sbin
 mandir := $(PREFIX)/share/man
-
 docdir := $(PREFIX)/share/doc/vmsend
 # For the initramfs of a crash kernel (docs/KDUMP.md): scripts/kdump, and vmsend as one file if it was made.
 sharedir := $(PREFIX)/share/vmsend
@@ -303,21 +303,21 @@ kdump_files := $(shell cd scripts/kdump && find . -type f -printf '%P\n')
 
 .PHONY: install uninstall
 install: all
-	install -d $(addprefix $(DESTDIR),$(sbindir) $(mandir)/man8 $(docdir) $(sharedir))
-	install -m 755 $(programs) $(DESTDIR)$(sbindir)
-	install -m 755 scripts/kdump-setup $(DESTDIR)$(sbindir)/vmsend-kdump-setup
-	install -m 644 $(wildcard docs/*.8) $(DESTDIR)$(mandir)/man8
-	install -m 644 $(wildcard docs/*.md) $(DESTDIR)$(docdir)
+	for d in $(bindir) $(sbindir) $(mandir)/man8 $(docdir); do install -d "$(DESTDIR)$$d" || exit; done
+	install -m 755 $(programs) "$(DESTDIR)$(bindir)"
+	install -m 755 scripts/kdump-setup "$(DESTDIR)$(sbindir)/vmsend-kdump-setup"
+	install -m 644 $(wildcard docs/*.8) "$(DESTDIR)$(mandir)/man8"
+	install -m 644 $(wildcard docs/*.md docs/*.svg) "$(DESTDIR)$(docdir)"
 	for f in $(kdump_files); do \
 		mode=644 && if [ -x scripts/kdump/$$f ]; then mode=755; fi && \
-		install -D -m $$mode scripts/kdump/$$f $(DESTDIR)$(sharedir)/$$f || exit; \
+		install -D -m $$mode scripts/kdump/$$f "$(DESTDIR)$(sharedir)/$$f" || exit; \
 	done
-	if [ -e $(crashkernel) ]; then install -D -m 755 $(crashkernel) $(DESTDIR)$(libdir)/vmsend; fi
+	if [ -e $(crashkernel) ]; then install -D -m 755 $(crashkernel) "$(DESTDIR)$(libdir)/vmsend"; fi
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(sbindir)/,$(notdir $(programs)) vmsend-kdump-setup) \
-		$(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard docs/*.8)))
-	rm -rf $(addprefix $(DESTDIR),$(docdir) $(sharedir) $(libdir))
+	for f in $(addprefix $(bindir)/,$(notdir $(programs))) $(sbindir)/vmsend-kdump-setup \
+		$(addprefix $(mandir)/man8/,$(notdir $(wildcard docs/*.8))); do rm -f "$(DESTDIR)$$f" || exit; done
+	rm -rf "$(DESTDIR)$(docdir)" "$(DESTDIR)$(sharedir)" "$(DESTDIR)$(libdir)"
 
 .PHONY: help
 help:

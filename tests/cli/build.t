@@ -39,20 +39,21 @@ is "vmrecv --info: works" "$rc" 0
 run "$vmrecv" --check "$T/zstd"
 like "vmrecv --check of a codec that isn't built in: says so" "$rc $(<"$T/err")$(<"$T/out")" "^[1-5] .*zstd"
 
-run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr install
+dest="$T/with a blank"
+run build BUILD="$BUILD" DESTDIR="$dest" PREFIX=/usr install
 is "make install: done" "$rc" 0
 is "make install: puts programs, manual pages and documents in place, and what an initramfs is made with" \
-    "$(cd "$T/dest" && find . -type f -not -path './usr/lib/*' -printf '%P %m\n' | sort)" \
+    "$(cd "$dest" && find . -type f -not -path './usr/lib/*' -printf '%P %m\n' | sort)" \
     "$({
-        printf 'usr/sbin/%s 755\n' vmsend vmrecv vmsend-kdump-setup
+        printf 'usr/%s 755\n' bin/vmsend bin/vmrecv sbin/vmsend-kdump-setup
         printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8 vmsend-kdump-setup.8
-        for f in docs/*.md; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
+        for f in docs/*.{md,svg}; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
         find scripts/kdump -type f \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
     } | sort)"
-run "$T/dest/usr/sbin/vmsend" --version
+run "$dest/usr/bin/vmsend" --version
 is "make install: what is installed runs" "$rc" 0
-run build BUILD="$BUILD" DESTDIR="$T/dest" PREFIX=/usr uninstall
-is "make uninstall: takes all of it away" "$rc $(find "$T/dest" -type f)" "0 "
+run build BUILD="$BUILD" DESTDIR="$dest" PREFIX=/usr uninstall
+is "make uninstall: takes all of it away" "$rc $(find "$dest" -type f)" "0 "
 run build help
 is "make help: has lines of at most 80 columns" "$rc $(awk 'length > 80' "$T/out")" "0 "
 done_testing

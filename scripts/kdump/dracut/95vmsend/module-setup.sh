@@ -23,7 +23,7 @@ install() {
         dfatal "vmsend: there is no /etc/vmsend.conf; vmsend-kdump-setup makes one"
         return 1
     fi
-    for program in "$prefix/lib/vmsend/vmsend" "$prefix/sbin/vmsend"; do
+    for program in "$prefix/lib/vmsend/vmsend" "$prefix/bin/vmsend"; do
         [[ ! -x $program ]] || break
     done
     inst_binary "$program" /usr/sbin/vmsend || return 1
