@@ -3,7 +3,6 @@
 VERSION := 0.1.0
 PREFIX ?= /usr/local
 BUILD ?= build
-CC ?= gcc
 CFLAGS ?= -O2 -g
 PKG_CONFIG ?= pkg-config
 comma := ,
@@ -168,7 +167,7 @@ sanitized_tests = tests/e2e/roundtrip.t $(if $(findstring address,$(CFLAGS)),tes
 	$(unit_tests) tests/cli/corpus.t tests/cli/vmrecv.t
 
 .PHONY: check check-dumps sanitized covered
-check: all $(unit_tests) $(fuzz_targets)
+check: all $(call named,$(unit_tests)) $(if $(filter %/corpus.t,$(call named,$(check_tests))),$(fuzz_targets))
 	$(Q)$(call prove,$(check_tests))
 
 covered: all $(unit_tests) $(fuzz_targets)

@@ -1,6 +1,6 @@
 /*
  * A byte pipe both ways to a peer, which never blocks but in transport_wait(): TCP, TLS, two file
- * descriptors; SSH joins from sender/ssh.c. Level 4.
+ * descriptors; SSH joins from sender/ssh_channel.c. Level 4.
  *
  * One user at a time, though not always the same thread. Every wait has a limit.
  */
