@@ -20,6 +20,7 @@
 #include "log.h"
 #include "networks.h"
 #include "options.h"
+#include "place.h"
 #include "queue.h"
 #include "stop.h"
 #include "transport.h"
@@ -50,9 +51,9 @@ struct collector {
 static int open_all(struct collector *c, struct error *err)
 {
 	const struct options *o = c->o;
-	int r = 0;
+	int r = place_judge(o->dir, err);
 
-	if (o->tls_cert || o->tls_psk)
+	if (r == 0 && (o->tls_cert || o->tls_psk))
 		r = tls_server_new(o->tls_cert, o->tls_key, o->tls_ca, o->tls_psk, &c->tls, err);
 	while (r == 0 && c->count < o->listen_count) {
 		char address[64];

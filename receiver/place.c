@@ -59,6 +59,15 @@ static int open_root(const char *dir, struct error *err)
 	return fd < 0 ? error_sys(err, "%s", dir) : fd;
 }
 
+int place_judge(const char *dir, struct error *err)
+{
+	AUTO_CLOSE int fd = open_root(dir, err);
+
+	if (fd >= 0 && access(dir, W_OK | X_OK) < 0)
+		return error_sys(err, "%s", dir);
+	return MIN(fd, 0);
+}
+
 static int open_host(const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int root_fd = open_root(dir, err);

@@ -37,6 +37,9 @@ NODISCARD int place_make(struct place *p, const char *dir, const char *host, str
  * and it is when this returns. Does nothing to one that was found. */
 NODISCARD int place_settle(struct place *p, struct error *err);
 
+/* Whether places can be made below `dir`, which is made if need be: 0, or why not. */
+NODISCARD int place_judge(const char *dir, struct error *err);
+
 /* One that was not settled is removed. */
 void place_deinit(struct place *p);
 

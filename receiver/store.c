@@ -217,13 +217,11 @@ static int was_there(struct store *s, struct done *done_ret, struct error *err)
 static int probe(struct store *s, struct welcome *welcome_ret, struct error *err)
 {
 	const char *dir = s->setup.dir;
+	const int r = dir ? place_judge(dir, err) : 0;
 
-	if (dir && mkdir(dir, 0700) < 0 && errno != EEXIST)
-		return error_sys(err, "%s: can't make it", dir);
-	if (dir && access(dir, W_OK) < 0)
-		return error_sys(err, "%s", dir);
-	welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
-	return 0;
+	if (r == 0)
+		welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
+	return r;
 }
 
 /* To the directory of the dump, or, without --dir, where we are. */

@@ -34,6 +34,7 @@ while IFS='|' read -r address network url; do
         "the receiver refuses: .* is in no network of --plain-from; not tried again"
     hears "another network at $address, from $url: the collector says so" "is in no network of --plain-from"
     within 30 idle
+    is "another network at $address, from $url: leaves nothing" "$(find "$T/dumps" -mindepth 2 -maxdepth 2 | wc -l)" 1
     rm -rf "$T/dumps"
 done <<'END'
 127.0.0.1|127.0.0.0/8|127.0.0.1
@@ -43,7 +44,8 @@ done <<'END'
 [::1]|::/0|[::1]
 [::]|127.0.0.1|127.0.0.1
 END
-ok "--plain-from: who isn't in it leaves nothing" test ! -e "$T/dumps"
+run timeout 60 "$vmrecv" --listen 127.0.0.1:0 "${plain[@]}" --dir "$core/dumps"
+told "a --dir that can't be: ends before anybody sends" 1 "$core/dumps: can't make it: Not a directory"
 
 # --- flattened streams of others
 
