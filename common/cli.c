@@ -155,7 +155,10 @@ static int apply_line(const struct cli_option *options, size_t count, char *line
 	while (i < count && strcmp(line, options[i].name) != 0)
 		i++;
 	if (i == count)
-		return error_set(err, -EINVAL, "unknown option \"%s\"; try --help", line);
+		return error_set(
+			err, -EINVAL,
+			"unknown option \"%s\": a line is NAME or NAME = VALUE, as in --help",
+			line);
 	if (options[i].arg && !value)
 		return error_set(err, -EINVAL, "%s needs a value: \"%s = %s\"", line, line,
 				 options[i].arg);

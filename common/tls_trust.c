@@ -82,7 +82,7 @@ int tls_load_certificates(SSL_CTX *ctx, const char *cert, const char *key, const
 
 	if (!cert || !key || !ca)
 		return error_set(err, -EINVAL,
-				 "TLS needs --tls-cert, --tls-key and --tls-ca, or --tls-psk");
+				 "it needs --tls-cert, --tls-key and --tls-ca, or --tls-psk");
 	r = judge_readable(ca, err);
 	if (r == 0)
 		r = judge_readable(cert, err);

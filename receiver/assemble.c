@@ -212,8 +212,7 @@ static int take_stream_header(struct assemble *a, struct error *err)
 	int result;
 
 	if (memcmp(a->head, FLAT_SIGNATURE, sizeof(FLAT_SIGNATURE)) != 0)
-		return error_set(err, -EBADMSG,
-				 "standard input is no flattened stream, it looks like %s",
+		return error_set(err, -EBADMSG, "standard input is no flattened stream%s",
 				 looks_like(a->head, a->head_bytes));
 	result = flat_get_header(&r, err);
 	if (result < 0)
@@ -459,8 +458,7 @@ static int cut_short(const struct assemble *a, struct error *err)
 		return error_set(err, -ENODATA, "nothing came: standard input is empty");
 	if (a->state == WANT_HEADER &&
 	    memcmp(a->head, FLAT_SIGNATURE, MIN(a->head_bytes, sizeof(FLAT_SIGNATURE))) != 0)
-		return error_set(err, -EBADMSG,
-				 "standard input is no flattened stream, it looks like %s",
+		return error_set(err, -EBADMSG, "standard input is no flattened stream%s",
 				 looks_like(a->head, a->head_bytes));
 	return error_set(err, -ENODATA,
 			 "the stream is cut short: it ends without its end marker, after %" PRIu64

@@ -52,7 +52,7 @@ static int read_headers(struct dump *d, struct error *err)
 	if (r < 0)
 		return r;
 	if (head_bytes < 8 || memcmp(main_header, KDUMP_SIGNATURE, 8) != 0)
-		return error_set(err, -ENOTSUP, "no kdump-compressed file; it looks like %s",
+		return error_set(err, -ENOTSUP, "no kdump-compressed file%s",
 				 looks_like(main_header, head_bytes));
 	if (head_bytes < sizeof(main_header))
 		return error_set(err, -ENODATA, "the file ends inside of the main header");

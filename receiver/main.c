@@ -25,7 +25,7 @@ static enum exit_status run(const struct options *options)
 	case MODE_INFO:
 		return info_files(options);
 	case MODE_VERSION:
-		puts("vmrecv " VERSION);
+		options_print_version();
 		break;
 	case MODE_HELP:
 		options_print_help();

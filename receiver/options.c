@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cli.h"
+#include "codec.h"
 #include "hostname.h"
 #include "message.h"
 #include "parse.h"
@@ -71,7 +72,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
 	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "keys shared with senders, a line each"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "details as well"},
-	[OPT_VERSION] = {"version", 'V', NULL, "show the version"},
+	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
 };
 
 void options_print_help(void)
@@ -88,6 +89,14 @@ void options_print_help(void)
 	cli_help(table, OPT_COUNT);
 	puts("\nSIZE takes K, M, G or T. Exit status: 0 complete, 1 failed, 2 usage, 3 nothing\n"
 	     "usable arrived, 4 incomplete, 5 refused or no space. See vmrecv(8).");
+}
+
+void options_print_version(void)
+{
+	fputs("vmrecv " VERSION "\ncodecs:", stdout);
+	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++)
+		printf(" %s%s", codec_is_built(id) ? "" : "no-", codec_name(id));
+	printf("\njson: %s\n", WITH_JANSSON ? "yes" : "no");
 }
 
 static int add_network(struct options *o, const char *value, struct error *err)

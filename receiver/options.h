@@ -62,7 +62,8 @@ struct options {
 NODISCARD int options_parse(int argc, char **argv, struct options *options_ret, struct error *err);
 void options_deinit(struct options *o);
 
-/* --help, to standard output. */
+/* --help and --version, to standard output. */
 void options_print_help(void);
+void options_print_version(void);
 
 #endif

@@ -515,6 +515,8 @@ static int judge(struct options *o, struct error *err)
 
 	if (r < 0)
 		return r;
+	if (o->json && !o->mem_usage)
+		return error_set(err, -EINVAL, "--json goes with --mem-usage");
 	if (o->dump_dmesg && o->mem_usage)
 		return error_set(err, -EINVAL, "--dump-dmesg and --mem-usage are two commands");
 	if (o->mem_usage && o->dumpfile)

@@ -67,7 +67,8 @@ static int load(struct vmcore *core, enum vmcore_access access, struct error *er
 	if (fstat(core->fd, &st) < 0)
 		return error_sys(err, "stat");
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EINVAL, "not a file that can be read at any place");
+		return error_set(err, -EINVAL,
+				 "a VMCORE has to be a file, no pipe, folder or device");
 	core->file_bytes = (uint64_t)st.st_size;
 	core->access = access;
 	r = elf_core_init(&core->elf, core->fd, err);
@@ -84,17 +85,20 @@ int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **cor
 		struct error *err)
 {
 	AUTO(vmcore_free) struct vmcore *core = calloc(1, sizeof(*core));
+	const bool crashed = strcmp(path, "/proc/vmcore") == 0;
 
 	if (!core)
 		return error_set(err, -ENOMEM, "%s: out of memory", path);
 	/* Opening a pipe or a device must not wait for anybody; to files it makes no difference. */
 	core->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (core->fd < 0 && errno == ENOENT && crashed)
+		return error_set(err, -ENOENT, "%s: %s: this is no crash kernel; name a VMCORE",
+				 path, strerror(ENOENT));
 	if (core->fd < 0)
 		return error_sys(err, "%s", path);
 	/* read() of /proc/vmcore maps and unmaps each page for itself, mmap() doesn't. */
 	if (access == VMCORE_ACCESS_AUTO)
-		access =
-			strcmp(path, "/proc/vmcore") == 0 ? VMCORE_ACCESS_MMAP : VMCORE_ACCESS_READ;
+		access = crashed ? VMCORE_ACCESS_MMAP : VMCORE_ACCESS_READ;
 	if (load(core, access, err) < 0)
 		return error_prefix(err, "%s", path);
 	*core_ret = TAKE_PTR(core);

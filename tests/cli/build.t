@@ -21,6 +21,8 @@ done
 vmsend=$T/lean/vmsend vmrecv=$T/lean/vmrecv
 run "$vmsend" --version
 like "--version: tells" "$(<"$T/out")" "no-lzo.*no-zstd.*zlib by: zlib.*json: no.*ssh: no"
+run "$vmrecv" --version
+like "vmrecv --version: tells, too" "$(<"$T/out")" "no-lzo.*no-zstd.*json: no"
 for option in -l -z --compress=lzo --compress=zstd:3; do
     run "$vmsend" $option "$T/core"
     told "$option: says that it isn't built in" 2 "(lzo|zstd) is not part of this build"

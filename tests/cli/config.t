@@ -13,7 +13,7 @@ write() { printf '%s\n' "$@" >"$conf"; }
 
 write "dump-level = 1" "nonsense = 3"
 run "$vmsend" --config "$conf" "$core" "$T/dump"
-told "vmsend: a bad line, by file and number" 2 "^vmsend: $conf:2: unknown option \"nonsense\"; try --help$"
+told "vmsend: a bad line, by file and number" 2 "^vmsend: $conf:2: unknown option \"nonsense\": a line is NAME or NAME = VALUE, as in --help$"
 run "$vmsend" --config "$T/missing" "$core" "$T/dump"
 told "vmsend: a file that isn't there" 2 "^vmsend: $T/missing: No such file or directory$"
 ok "vmsend: and there is no dump" test ! -e "$T/dump"

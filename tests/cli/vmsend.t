@@ -49,6 +49,8 @@ is "--help to a full device: fails" "$rc" 1
 # --- the vmcore
 
 : >"$T/empty"
+cp LICENSE "$T/text"
+cp tests/fuzz/corpus/fuzz_dump/good "$T/finished"
 head -c 4096 /dev/zero >"$T/zeros"
 head -c 40 "$core" >"$T/cut-header"
 head -c 100 "$core" >"$T/cut-phdrs"
@@ -63,7 +65,9 @@ while read -r file regex; do
 done <<'LIST'
 missing No such file
 empty
-zeros no ELF
+zeros no ELF file$
+text no ELF file: it looks like text
+finished no ELF file: it looks like a kdump-compressed file, a dump already
 cut-header cut short
 cut-phdrs cut short
 elf32 64-bit
@@ -73,10 +77,11 @@ no-phdrs program headers
 far-phdrs
 huge-load
 LIST
+[[ -e /proc/vmcore ]] || bad "nothing named, and no crash: says so" 1 "/proc/vmcore: .*: this is no crash kernel"
 mkfifo "$T/fifo"
 run timeout 20 "$vmsend" "$T/fifo" # nobody opens its other end
-told "a fifo: says so, and doesn't wait" 2 "$T/fifo: not a file"
-bad "a folder: says so" 2 "$T: not a file" "$T"
+told "a fifo: says so, and doesn't wait" 2 "$T/fifo: a VMCORE has to be a file"
+bad "a folder: says so" 2 "$T: a VMCORE has to be a file" "$T"
 run "$vmsend" "$T/missing" "$T/dump"
 told "a missing vmcore with a DUMPFILE" 1 "No such file"
 ok "a missing vmcore with a DUMPFILE: leaves nothing" test ! -e "$T/dump.part"

@@ -387,7 +387,7 @@ static const struct input_row inputs[] = {
 	{"assemble: says that it got a regular kdump file", AT("KDUMP   \6\0\0\0Linux\0\0\0\0"), -EBADMSG, "a kdump-compressed file"},
 	{"assemble: says that it got gzip", AT("\037\213\10\0\0\0\0\0\0\3\0\0\0\0\0\0\0"), -EBADMSG, "gzip"},
 	{"assemble: says that it got two bytes of gzip", AT("\037\213"), -EBADMSG, "gzip"},
-	{"assemble: says that it got something else", AT("bash: vmsend: command not found\n"), -EBADMSG, "something else"},
+	{"assemble: says that it got something else", AT("bash: vmsend: command not found\n"), -EBADMSG, "looks like text"},
 };
 /* clang-format on */
 

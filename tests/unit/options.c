@@ -286,6 +286,7 @@ static const struct bad bads[] = {
 	{"options: refuses an unknown progress", "--progress=loud", "--progress: \"loud\" is none of auto, tty, lines, json, none"},
 	{"options: refuses a DUMPFILE for the stream", "-F core dump", "--flattened writes to standard output: leave out \"dump\""},
 	{"options: refuses two commands", "--dump-dmesg --mem-usage", "two commands"},
+	{"options: refuses JSON of a dump", "--json", "goes with --mem-usage"},
 };
 /* clang-format on */
 

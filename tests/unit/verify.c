@@ -252,8 +252,8 @@ static void test_short_file(void **state UNUSED)
 		int opens;
 		const char *says;
 	} rows[] = {
-		{0, -ENOTSUP, "an empty file"},
-		{7, -ENOTSUP, "something else"},
+		{0, -ENOTSUP, "it is empty"},
+		{7, -ENOTSUP, "text"},
 		{463, -ENODATA, "main header"},
 		{TINY_BLOCK + 103, -ENODATA, "sub header"},
 		{TINY_BLOCK + 104, 0, "bitmaps"},
