@@ -45,6 +45,8 @@ struct delivery {
 	char *path;		     /* of that */
 	uint64_t progress_ms;	     /* when something was last acknowledged, or it all began */
 	uint64_t acked;		     /* of the current link, when that was */
+	bool moved;		     /* over the current link, or the last: something was */
+	bool started;		     /* there is a dump to be sent: trying is in vain or not */
 	unsigned rounds;	     /* of trying all servers, since then */
 	struct error last;	     /* why the last attempt failed; code 0: none has */
 	uint32_t random;	     /* for jitter */
@@ -119,6 +121,7 @@ static int open_link(struct delivery *d, struct destination *to, struct error *e
 {
 	const int r = destination_connect(to, &d->setup, false, &d->link, err);
 
+	d->moved = false;
 	if (d->link) {
 		d->current = to;
 		d->acked = 0;
@@ -131,6 +134,7 @@ static int open_link(struct delivery *d, struct destination *to, struct error *e
 static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
 {
 	destination_failed(to, d->link, err);
+	to->in_vain = d->started && !d->moved;
 	d->last = *err;
 	disconnect(d);
 }
@@ -227,27 +231,42 @@ static bool all_refused(const struct delivery *d, size_t begin, size_t end)
 	return true;
 }
 
-static void say_waiting(const struct delivery *d, uint64_t passed_ms)
+static uint64_t passed_ms(const struct delivery *d)
 {
+	return clock_ms() - d->progress_ms;
+}
+
+/* Whether there was no progress for too long, with each of these servers that could be tried: also
+ * where one welcomes us each time. */
+static bool is_over(const struct delivery *d, size_t begin, size_t end)
+{
+	if (passed_ms(d) < d->setup.retry_ms)
+		return false;
+	for (size_t i = begin; i < end; i++)
+		if (!d->to[i].in_vain && !is_skipped(d, &d->to[i]))
+			return false;
+	return true;
+}
+
+static void say_waiting(const struct delivery *d)
+{
+	const uint64_t passed = MIN(passed_ms(d), d->setup.retry_ms);
 	char left[24];
 
 	log_note("no server so far: trying for %s more",
-		 format_duration(left, sizeof(left),
-				 (double)(d->setup.retry_ms - passed_ms) / 1000));
+		 format_duration(left, sizeof(left), (double)(d->setup.retry_ms - passed) / 1000));
 }
 
 /*
- * A run of servers, round after round, until there was no progress for too long. A link that broke
- * is made again at once, but one that breaks before anything was acknowledged is no better than
- * none.
+ * A run of servers, round after round. A link that broke is made again at once, but one that breaks
+ * before anything was acknowledged is no better than none.
  */
 static int try_servers(struct delivery *d, size_t begin, size_t end, struct error *err)
 {
 	bool said = false;
 
-	while (!all_refused(d, begin, end)) {
+	while (!is_over(d, begin, end) && !all_refused(d, begin, end)) {
 		int r = d->rounds ? nap(d, backoff_ms(d, d->rounds - 1), err) : 0;
-		uint64_t passed_ms;
 
 		if (r < 0)
 			return r;
@@ -257,11 +276,8 @@ static int try_servers(struct delivery *d, size_t begin, size_t end, struct erro
 		r = try_round(d, begin, end, err);
 		if (r)
 			return r;
-		passed_ms = clock_ms() - d->progress_ms;
-		if (passed_ms >= d->setup.retry_ms)
-			break;
-		if (!said && !all_refused(d, begin, end))
-			say_waiting(d, passed_ms);
+		if (!said && !is_over(d, begin, end) && !all_refused(d, begin, end))
+			say_waiting(d);
 		said = true;
 	}
 	return 0;
@@ -404,6 +420,7 @@ static int digest_start(struct delivery *d, const struct delivery_start *start, 
 int delivery_start(struct delivery *d, const struct totals *totals,
 		   struct delivery_start *start_ret, struct error *err)
 {
+	d->started = true;
 	for (;;) {
 		const bool fresh = !d->current;
 		int r = fresh ? find_destination(d, err) : 0;
@@ -475,8 +492,11 @@ static void note_progress(struct delivery *d)
 	if (!d->link || acked == d->acked)
 		return;
 	d->acked = acked;
+	d->moved = true;
 	d->progress_ms = clock_ms();
 	d->rounds = 0;
+	for (size_t i = 0; i < d->setup.to_count; i++)
+		d->to[i].in_vain = false;
 	note_part(d);
 	d->current->mismatches = 0;
 	d->current->put_off = 0;

@@ -23,6 +23,7 @@ struct destination {
 	bool oneway;		      /* standard output: nothing comes back */
 	bool refused;		      /* for good */
 	bool welcomed;		      /* once: names, keys and addresses are right */
+	bool in_vain;		      /* the last try, of a dump that waited for it */
 	bool has_part;		      /* it acknowledged a checkpoint */
 	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
 	unsigned denials;	      /* how often one side didn't trust the other */
