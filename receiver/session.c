@@ -456,16 +456,17 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 	int r = 0;
 
 	/* The pieces of a large frame on a slow link are signs of life. But who hasn't said HELLO
-	   shall not hold a place for ever by saying it slowly. */
+	   shall not stay for ever by saying it slowly, or something else before it. */
 	if (s->state != SESSION_HELLO && size_bytes)
 		s->heard_ms = now_ms;
 	while (s->state != SESSION_DONE &&
 	       (r = frame_reader_feed(&s->in, &bytes, &size_bytes, &frame, err)) > 0) {
-		s->heard_ms = now_ms;
 		aborted = frame.type == FRAME_ABORT;
 		r = take_frame(s, &frame, now_ms, err);
 		if (r < 0)
 			break;
+		if (s->state != SESSION_HELLO)
+			s->heard_ms = now_ms;
 	}
 	if (!aborted)
 		r = judge_stale(r, err);
