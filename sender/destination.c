@@ -157,6 +157,11 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 	return r < 0 ? r : wait_in_queue(to, setup, *link_ret, err);
 }
 
+static bool is_directory(const struct url *url)
+{
+	return url->path[strlen(url->path) - 1] == '/';
+}
+
 /* A directory gets a file of its own for each crash. */
 char *destination_file_path(const struct destination *to, const struct delivery_setup *setup)
 {
@@ -166,7 +171,7 @@ char *destination_file_path(const struct destination *to, const struct delivery_
 	struct tm tm;
 	char time[32], *result, host[sizeof(hello->host)];
 
-	if (path[strlen(path) - 1] != '/')
+	if (!is_directory(&to->url))
 		return strdup(path);
 	/* The name comes from the crashed kernel's memory. */
 	snprintf(host, sizeof(host), "%s", *hello->host ? hello->host : "unknown");
@@ -177,6 +182,20 @@ char *destination_file_path(const struct destination *to, const struct delivery_
 		gmtime_r(&(time_t){0}, &tm);
 	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", &tm);
 	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
+}
+
+/*
+ * Whether the name is this crash's alone: then a part there is what a vmsend has left that was
+ * killed, and is no reason to do without the dump. A dump that is whole stays.
+ */
+static bool is_ours(const struct destination *to, const struct delivery_setup *setup,
+		    const char *path)
+{
+	const time_t crash_time = (time_t)setup->hello.crash_time_s;
+	struct tm unused;
+
+	return is_directory(&to->url) && crash_time && gmtime_r(&crash_time, &unused) &&
+	       access(path, F_OK) < 0;
 }
 
 /* The log, beside the dump. */
@@ -204,7 +223,7 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(path, setup->force, &df, err);
+	r = dumpfile_create(path, setup->force || is_ours(to, setup, path), &df, err);
 	if (r < 0)
 		return r;
 	/* The dump has it, too. */

@@ -160,6 +160,26 @@ rm "$T/probed.part"
 run "$vmsend" --probe -f --to "file:$T/probed"
 is "--probe: leaves no file" "$rc $(echo "$T"/probed*)" "0 $T/probed*"
 
+# --- what a vmsend that was killed has left
+
+mkdir "$T/disk"
+"$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
+whole=$(echo "$T"/disk/unknown-2023-*)
+run "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
+like "a directory: a dump that is whole stays" "$rc $(<"$T/err")" "^1 .*$whole exists; --force replaces it"
+mv "$whole" "$T/dump"
+echo left >"$whole.part"
+run "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
+is "a directory: a part of the same crash gives way" "$rc $(echo "$T"/disk/*)" "0 $whole"
+ok "a directory: the dump is right" cmp "$T/dump" "$whole"
+mv "$whole" "$whole.part"
+run flock "$whole.part" "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
+like "a directory: not one that is being written" "$rc $(<"$T/err")" "^1 .*$whole.part is being written by another process"
+sed -z 's/CRASHTIME=[0-9]*/CRASHTIME=0000000000/' "$core" >"$T/core.time"
+echo left >"$T/disk/unknown-1970-01-01T00-00-00Z.vmcore.part"
+run "$vmsend" -q -d 1 --to "file:$T/disk/" "$T/core.time"
+like "a directory: not where the time isn't known" "$rc $(<"$T/err")" "^1 .*unknown-1970-.*part exists; --force replaces it"
+
 # --- unusual cores
 
 tests/tools/mkcore --no-vmcoreinfo "$T/odd" 16M
