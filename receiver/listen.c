@@ -51,10 +51,12 @@ struct collector {
 static int open_all(struct collector *c, struct error *err)
 {
 	const struct options *o = c->o;
-	int r = place_judge(o->dir, err);
+	int r = 0;
 
-	if (r == 0 && (o->tls_cert || o->tls_psk))
+	if (o->tls_cert || o->tls_psk)
 		r = tls_server_new(o->tls_cert, o->tls_key, o->tls_ca, o->tls_psk, &c->tls, err);
+	if (r == 0)
+		r = place_judge(o->dir, err);
 	while (r == 0 && c->count < o->listen_count) {
 		char address[64];
 
