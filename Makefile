@@ -264,14 +264,14 @@ fuzz-search: $(fuzz_targets)
 c_sources = $(wildcard common/*.c include/*.h sender/*.[ch] receiver/*.[ch] tests/*/*.[ch])
 
 # cppcheck knows neither the cleanup attribute nor mmap() without a file: leaks and the
-# like are for the sanitizers and the compilers to find.
+# like are for the sanitizers and the compilers to find. readdir() of a stream of one's own is safe.
 cppcheck_blind := $(addprefix --suppress=,memleak resourceLeak uninitvar \
-	invalidFunctionArg missingIncludeSystem)
+	invalidFunctionArg missingIncludeSystem readdirCalled)
 
 .PHONY: lint fmt cover
 lint:
 	$(Q)clang-format --dry-run --Werror $(c_sources)
-	scripts/check-scripts scripts .ci tests
+	scripts/check-scripts
 	scripts/check-includes
 	mandoc -Tlint -Wwarning docs/*.8
 	cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix --inline-suppr \

@@ -155,8 +155,9 @@ static enum exit_status attend_stream(const struct attendance *a, struct place *
 
 /* Over plain TCP a host is its address. */
 static enum exit_status attend_plain(const struct attendance *a, struct place *place,
-				     struct serve_setup *setup)
+				     const struct serve_setup *usual)
 {
+	struct serve_setup setup = *usual;
 	struct transport *transport;
 	struct error err;
 	char first;
@@ -165,8 +166,8 @@ static enum exit_status attend_plain(const struct attendance *a, struct place *p
 		return turn_away(a, is_stopped() ? "stopped by a signal" : "said nothing");
 	if (!a->is_trusted) {
 		error_set(&err, -EACCES, "%s is in no network of --plain-from", a->name);
-		setup->admit = refuse;
-		setup->admit_ctx = &err;
+		setup.admit = refuse;
+		setup.admit_ctx = &err;
 	}
 	if (first == TLS_FIRST_BYTE)
 		return turn_away(a, "speaks TLS, and this listens without (--tls-cert, --tls-psk)");
@@ -178,9 +179,9 @@ static enum exit_status attend_plain(const struct attendance *a, struct place *p
 		log_error("%s: %s", a->name, err.msg);
 		return EXIT_FAILED;
 	}
-	setup->store.host = a->name;
-	setup->store.proof = "address";
-	return serve(transport, setup);
+	setup.store.host = a->name;
+	setup.store.proof = "address";
+	return serve(transport, &setup);
 }
 
 enum exit_status attend(const struct attendance *a)

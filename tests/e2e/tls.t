@@ -143,7 +143,9 @@ read -r -u "${spoil[0]}" spoil_port
 send "tls://localhost:$spoil_port" --tls-psk "$T/web1.psk" --retry 30
 said "a proof spoiled by the link: tried again" 0 'another key for "web1" in its --tls-psk$'
 said "a proof spoiled by the link: the dump arrives" 0 "complete and verified"
-exec {spoil[1]}>&-
+spoil_end=${spoil[1]}
+exec {spoil_end}>&-
+# shellcheck disable=SC2154 # coproc sets it
 wait "$spoil_PID"
 rm -rf "$T/dumps"
 # shellcheck disable=SC2046

@@ -123,6 +123,7 @@ sleep 60 # an operator's minute
 collect away --plain-from 127.0.0.1
 await_guest "held: the guest begins" 'LAB: crash held begins'
 kill -STOP "$guest_pid" # it reads the console
+# shellcheck disable=SC2317 # within calls it
 there() { compgen -G "$T/held/*/*/vmcore" >"$T/found"; }
 ok "held: the dump arrives while nobody reads the console" within 300 there
 kill -CONT "$guest_pid"
