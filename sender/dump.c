@@ -319,8 +319,7 @@ static int write_rest(struct dump *d, struct sink *sink, const struct cursor *cu
 	if (r < 0)
 		return r;
 	d->cursor = *cursor;
-	for (uint64_t k = 0; k < chunk; k++)
-		d->pages_before += plan_chunk(d->plan, k).pages;
+	d->pages_before = plan_pages_before(d->plan, chunk);
 	d->pages_before -= MIN(cursor->unreadable, d->pages_before); /* the writer counts them */
 	d->counts_before = find_snapshot(d, cursor->segment);
 	writer_resume(d->writer, cursor);

@@ -59,11 +59,10 @@ uint64_t plan_chunk_count(const struct plan *plan)
 	return plan->chunk_count;
 }
 
-struct plan_chunk plan_chunk(const struct plan *plan, uint64_t k)
+/* The extent that chunk k < plan_chunk_count() is of. */
+static const struct plan_extent *extent_of(const struct plan *plan, uint64_t k)
 {
 	size_t low = 0, high = plan->extent_count;
-	const struct plan_extent *e;
-	uint64_t done;
 
 	while (high - low > 1) {
 		const size_t middle = low + (high - low) / 2;
@@ -73,11 +72,27 @@ struct plan_chunk plan_chunk(const struct plan *plan, uint64_t k)
 		else
 			high = middle;
 	}
-	e = &plan->extents[low];
-	done = (k - e->first_chunk) * plan->chunk_pages;
+	return &plan->extents[low];
+}
+
+struct plan_chunk plan_chunk(const struct plan *plan, uint64_t k)
+{
+	const struct plan_extent *e = extent_of(plan, k);
+	const uint64_t done = (k - e->first_chunk) * plan->chunk_pages;
+
 	return (struct plan_chunk){
 		.first_pfn = pageset_select(plan->set, e->first_rank + done),
 		.first_rank = e->first_rank + done,
 		.pages = (uint32_t)MIN((uint64_t)plan->chunk_pages, e->pages - done),
 	};
+}
+
+uint64_t plan_pages_before(const struct plan *plan, uint64_t k)
+{
+	uint64_t pages = 0;
+
+	for (size_t i = 0; i < plan->extent_count && plan->extents[i].first_chunk < k; i++)
+		pages += MIN(plan->extents[i].pages,
+			     (k - plan->extents[i].first_chunk) * plan->chunk_pages);
+	return pages;
 }

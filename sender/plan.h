@@ -51,4 +51,8 @@ uint64_t plan_chunk_count(const struct plan *plan);
 /* Chunk k < plan_chunk_count(). O(log n). Any thread. */
 struct plan_chunk plan_chunk(const struct plan *plan, uint64_t k);
 
+/* The pages of the chunks before chunk k <= plan_chunk_count(). Looks at extents, not at chunks: of
+ * these a large machine's dump has millions. */
+uint64_t plan_pages_before(const struct plan *plan, uint64_t k);
+
 #endif

@@ -15,7 +15,7 @@ static void check(const struct pageset *set, const struct pfn_range *extents, si
 {
 	struct plan *plan;
 	struct error err;
-	uint64_t k = 0, left = 0, rank = 0;
+	uint64_t k = 0, left = 0, rank = 0, before = 0;
 
 	assert_int_equal(plan_new(set, extents, count, pages, &plan, &err), 0);
 	for (size_t e = 0; e < count; e++) {
@@ -27,6 +27,8 @@ static void check(const struct pageset *set, const struct pfn_range *extents, si
 				const struct plan_chunk c = plan_chunk(plan, k);
 
 				assert_true(k < plan_chunk_count(plan));
+				assert_int_equal(plan_pages_before(plan, k), before);
+				before += c.pages;
 				k++;
 				assert_int_equal(c.first_pfn, pfn);
 				assert_int_equal(c.first_rank, pageset_rank(set, pfn));
@@ -41,6 +43,7 @@ static void check(const struct pageset *set, const struct pfn_range *extents, si
 	}
 	assert_int_equal(left, 0);
 	assert_int_equal(plan_chunk_count(plan), k);
+	assert_int_equal(plan_pages_before(plan, k), before);
 	plan_free(plan);
 }
 
