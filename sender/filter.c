@@ -22,6 +22,7 @@ struct filter_chunk {
 	uint64_t first, end; /* pfns */
 	uint64_t classes[CLASS_COUNT];
 	uint64_t odd;
+	uint64_t unknown;      /* pages whose struct pages can't be had */
 	uint64_t overhang_end; /* a block that begins here ends there; 0, or beyond `end` */
 	enum page_class overhang_class;
 	uint64_t drop[]; /* a bit for each pfn from `first` on: the pages to leave out */
@@ -38,6 +39,7 @@ struct filter {
 	struct pageset *pages;
 	struct filter_result *result;
 	struct pagewalk *walk;
+	uint64_t unknown;     /* pages, as in struct filter_chunk */
 	uint64_t covered_end; /* an overhang lies over all pfns before that */
 	enum page_class covered_class;
 };
@@ -200,6 +202,8 @@ static int filter_fill(void *worker, uint64_t k, void *item, struct error *err U
 					run.class = CLASS_HWPOISON;
 			}
 			until = MIN(run_end, end);
+			if (!run.known)
+				c->unknown += until - pfn;
 			apply_run(f, w->walk, c, run.class, pfn, until, run.block);
 		}
 		if (end == c->end)
@@ -254,10 +258,24 @@ static int filter_write(void *writer, const void *item, struct error *err)
 	for (size_t i = 0; i < CLASS_COUNT; i++)
 		f->result->classes[i] += c->classes[i];
 	f->result->odd += c->odd;
+	f->unknown += c->unknown;
 	return f->setup->chunk_end ? f->setup->chunk_end(f->setup->ctx, err) : 0;
 }
 
 /* --- running --- */
+
+/* Pages of which nobody can say whether they are free: who made the core left them out, or their
+ * struct pages are lost. */
+static uint64_t unseen_pages(const struct filter *f)
+{
+	uint64_t pages = f->unknown;
+
+	for (size_t i = 0; i < f->map->ram_count; i++)
+		pages += f->map->ram[i].end - f->map->ram[i].first;
+	for (size_t i = 0; i < f->map->data_count; i++)
+		pages -= f->map->data[i].end - f->map->data[i].first;
+	return pages;
+}
 
 /* The free pages that were found against what the kernel's own counters say: a wrong filter shows
  * here. */
@@ -268,7 +286,8 @@ static void check_free_pages(const struct filter *f, struct remarks *remarks)
 
 	if (!(f->exclude & 1U << CLASS_FREE) || !kmodel_free_pages(f->km, &counted))
 		return;
-	difference = found > counted ? found - counted : counted - found;
+	difference = found > counted ? found - counted
+				     : counted - found - MIN(counted - found, unseen_pages(f));
 	/* CPUs hold back some pages of their counts; unaccepted memory and the crash kernel's own
 	 * aren't in a vmcore. */
 	if (difference > counted / 20 + 1024)

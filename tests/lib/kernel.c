@@ -380,7 +380,7 @@ int kernel_file(const struct kernel *k, char path[static 32])
 	core = core_make(plan);
 	memcpy(core.bytes + plan->loads[above ? 1 : 0].off, k->memory, k->used);
 	/* Memory above has content as far as its load says, but the file is cut before it. */
-	if (above) {
+	if (above && !k->setup.no_data_above) {
 		uint8_t *phdr = core.bytes + CORE_EHDR_BYTES + CORE_PHDR_BYTES;
 
 		le64_put(phdr + 8, core.size_bytes);

@@ -69,6 +69,7 @@ struct kernel_setup {
 	const char *without;	/* the key whose line is left out, such as "SYMBOL(mem_section)" */
 	const char *more;	/* lines put in front: of a repeated key the first counts */
 	bool no_info, no_image_load;
+	bool no_data_above; /* of what lies above KERNEL_BYTES the core has no data */
 };
 
 struct kernel;

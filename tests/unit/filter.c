@@ -431,23 +431,35 @@ struct counter {
 	unsigned found_blocks; /* of 1024 pages */
 	unsigned exclude;
 	bool warns;
+	enum { ALL_SEEN, NO_DATA, NO_STRUCT_PAGES } unseen; /* what is above KERNEL_BYTES */
 };
 
 static const struct counter counters[] = {
-	{"filter_run: is content where the kernel counts as many free pages", 4096, 4, ALL, false},
-	{"filter_run: is content with what CPUs hold back", 4096 + 1024, 4, ALL, false},
-	{"filter_run: warns where far more free pages are found", 1024, 4, ALL, true},
-	{"filter_run: warns where far fewer are found", 100000, 4, ALL, true},
-	{"filter_run: warns where none is found", 4096, 0, ALL, true},
-	{"filter_run: doesn't ask where free pages stay", 100000, 4, 1 << CLASS_USER, false},
+	{"filter_run: is content where the kernel counts as many free pages", 4096, 4, ALL, false,
+	 ALL_SEEN},
+	{"filter_run: is content with what CPUs hold back", 4096 + 1024, 4, ALL, false, ALL_SEEN},
+	{"filter_run: warns where far more free pages are found", 1024, 4, ALL, true, ALL_SEEN},
+	{"filter_run: warns where far fewer are found", 100000, 4, ALL, true, ALL_SEEN},
+	{"filter_run: warns where none is found", 4096, 0, ALL, true, ALL_SEEN},
+	{"filter_run: doesn't ask where free pages stay", 100000, 4, 1 << CLASS_USER, false,
+	 ALL_SEEN},
+	{"filter_run: counts no page that the core has left out", 6656, 4, ALL, false, NO_DATA},
+	{"filter_run: warns where those left out are too few", 8192, 4, ALL, true, NO_DATA},
+	{"filter_run: counts no page without a struct page", 6656, 0, ALL, false, NO_STRUCT_PAGES},
+	{"filter_run: warns where those are too few", 8192, 0, ALL, true, NO_STRUCT_PAGES},
 };
 
 static void test_counter(void **state)
 {
 	const struct counter *row = *state;
-	struct kernel *k = kernel_new(&(struct kernel_setup){.pages = 8192});
+	struct kernel *k = kernel_new(
+		&(struct kernel_setup){.pages = 8192, .no_data_above = row->unseen == NO_DATA});
 	struct run r;
 
+	for (uint64_t pfn = FIRST; row->unseen == NO_STRUCT_PAGES && pfn < 8192; pfn += 64)
+		le64_put(kernel_at(k,
+				   kernel_map(k, KERNEL_VMEMMAP + pfn * KERNEL_PAGE_STRUCT, 0, 1)),
+			 0);
 	kernel_add_node(k, row->counted);
 	for (unsigned i = 0; i < row->found_blocks; i++)
 		kernel_set_free(k, 4096 + i * 1024, 10);
