@@ -66,7 +66,7 @@ int parse_duration(const char *text, uint64_t *ms_ret, struct error *err)
 	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
 		if (*end != units[i].unit)
 			continue;
-		if (ckd_mul(&n, n, units[i].ms))
+		if (ckd_mul(&n, n, units[i].ms) || n > INT64_MAX)
 			goto bad;
 		*ms_ret = n;
 		return 0;

@@ -14,8 +14,8 @@ NODISCARD int parse_number(const char *text, long long min, long long max, long 
 /* A size in bytes: a decimal number and, if any, K, M, G or T (powers of 1024). Fails -EINVAL. */
 NODISCARD int parse_size(const char *text, uint64_t *bytes_ret, struct error *err);
 
-/* A duration in milliseconds: a decimal number and s, m or h; without one, seconds. Fails -EINVAL.
- */
+/* A duration in milliseconds: a decimal number and s, m or h; without one, seconds. It may be added
+ * to clock_ms(), however long it is. Fails -EINVAL. */
 NODISCARD int parse_duration(const char *text, uint64_t *ms_ret, struct error *err);
 
 /* "1.5 GiB", "640 B": for people, at most 12 characters. Returns `out`. */
