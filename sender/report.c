@@ -213,18 +213,15 @@ int report_dmesg(const struct vmcore *core, FILE *out, struct error *err)
 struct text {
 	struct dumpfile *df;
 	uint64_t bytes;
+	struct error err; /* what a write failed with: more than errno says */
 };
 
 static ssize_t write_text(void *cookie, const char *bytes, size_t size_bytes)
 {
 	struct text *text = cookie;
-	struct error err;
-	const int r = dumpfile_write(text->df, text->bytes, bytes, size_bytes, &err);
 
-	if (r < 0) {
-		errno = -r;
+	if (dumpfile_write(text->df, text->bytes, bytes, size_bytes, &text->err) < 0)
 		return 0; /* what fopencookie() takes for a failure */
-	}
 	text->bytes += size_bytes;
 	return (ssize_t)size_bytes;
 }
@@ -233,6 +230,7 @@ int report_dmesg_to_file(const struct vmcore *core, const char *path, bool force
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	struct text text = {0};
+	struct error keep_err;
 	FILE *out;
 	int r = dumpfile_create(path, force, &df, err);
 
@@ -245,5 +243,12 @@ int report_dmesg_to_file(const struct vmcore *core, const char *path, bool force
 	r = report_dmesg(core, out, err);
 	if (fclose(out) != 0 && r == 0)
 		r = error_sys(err, "%s", path);
-	return r < 0 ? r : dumpfile_publish(df, err);
+	if (r == 0)
+		return dumpfile_publish(df, err);
+	/* A part of a log is better than none: it stays, and the error has its name. */
+	if (text.err.code)
+		*err = text.err;
+	if (text.bytes && dumpfile_keep_part(df, text.bytes, &keep_err) < 0)
+		error_prefix(err, "%s", keep_err.msg);
+	return err->code;
 }

@@ -44,6 +44,16 @@ told "to a file: refuses one that exists" 1 "exists"
 ok "to a file: --force replaces it" "$vmsend" --dump-dmesg -f "$core" "$T/file"
 run bash -c '"$0" --dump-dmesg "$1" >/dev/full' "$vmsend" "$core"
 told "a full disk is told" 5 "No space"
+mkdir "$T/tiny"
+if mount -t tmpfs -o size=16k,mode=700 none "$T/tiny" 2>/dev/null; then
+    run "$vmsend" --dump-dmesg "$core" "$T/tiny/file"
+    told "to a file on a full disk: the file is named" 5 "^vmsend: $T/tiny/file\.part: .*No space"
+    ok "to a file on a full disk: what has come stays" cmp -n 12288 "$T/log" "$T/tiny/file.part"
+    umount "$T/tiny"
+else
+    skip "to a file on a full disk: the file is named" "mounting isn't allowed"
+    skip "to a file on a full disk: what has come stays" "mounting isn't allowed"
+fi
 
 tests/tools/mkcore "$T/small" 4M
 run "$vmsend" --dump-dmesg "$T/small"
