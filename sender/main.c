@@ -2,6 +2,7 @@
  * Doesn't know formats, pages or threads. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -412,6 +413,38 @@ static int dump_dmesg(const struct job *job, struct error *err)
 	return report_dmesg_to_file(job->core, o->dumpfile, o->force, err);
 }
 
+static bool is_input(const struct job *job, const char *path)
+{
+	struct stat in, st;
+
+	return stat(path, &st) == 0 && fstat(job->core->fd, &in) == 0 && in.st_dev == st.st_dev &&
+	       in.st_ino == st.st_ino;
+}
+
+/* A file that is made here takes the place of PATH, and of PATH.part: not where one of them is what
+ * is read, whatever --force says. */
+static int judge_file(const struct job *job, const char *path, struct error *err)
+{
+	char part[PATH_MAX];
+
+	snprintf(part, sizeof(part), "%s.part", path); /* one that is longer can't be opened */
+	if (!is_input(job, path) && !is_input(job, part))
+		return 0;
+	return error_set(err, -EINVAL, "%s would take the place of the vmcore: name another file",
+			 path);
+}
+
+static int judge_files(const struct job *job, struct error *err)
+{
+	const struct options *o = job->o;
+	int r = o->dumpfile ? judge_file(job, o->dumpfile, err) : 0;
+
+	for (size_t i = 0; i < o->to_count && r == 0; i++)
+		if (o->to[i].scheme == URL_FILE)
+			r = judge_file(job, o->to[i].path, err);
+	return r;
+}
+
 static int dump(struct job *job, struct error *err)
 {
 	choose_level(job);
@@ -438,6 +471,9 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
 		job->core->cancelled = lifetime_is_over;
 	warn_of_input(job);
+	r = judge_files(job, err);
+	if (r < 0)
+		return r;
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);
 	if (job->o->mem_usage) {

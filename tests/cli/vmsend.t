@@ -99,6 +99,14 @@ is "--force replaces it" "$rc $([[ $(sha256sum <"$T/dump") == "$sum" ]] && echo 
 echo precious >"$T/other.part"
 bad "an existing .part is refused" 1 "$T/other.part exists" -d 1 "$core" "$T/other"
 is "an existing .part: stays" "$(<"$T/other.part")" precious
+cp "$core" "$T/in.part"
+sum=$(sha256sum <"$T/in.part")
+for args in "-d 1 -f $T/in.part $T/in.part" "-d 1 -f $T/in.part $T/in" "--dump-dmesg -f $T/in.part $T/in.part" \
+    "-d 1 -f --to file:$T/in.part $T/in.part"; do
+    # shellcheck disable=SC2086 # several words
+    bad "the vmcore itself isn't replaced, by force: $args" 2 "$T/in[.part]* would take the place of the vmcore" $args
+done
+is "the vmcore itself isn't replaced: it is as it was" "$(sha256sum <"$T/in.part")" "$sum"
 ln -s "$T/dump" "$T/link"
 bad "a symbolic link is refused, even by force" 1 "isn't a regular file" -d 1 -f "$core" "$T/link"
 bad "a folder is refused, even by force" 1 "isn't a regular file" -d 1 -f "$core" "$T"
