@@ -17,10 +17,9 @@ enum {
 	FLAT_HEADER_BYTES = 4096,
 	FLAT_RECORD_BYTES = 16, /* of a record's own header, and of the end marker */
 
-	/* makedumpfile -R counts a record's bytes in an int: ours stay far below, and readers pay
-	   per record. */
-	FLAT_DATA_RUN_BYTES = 1 << 20,
-	FLAT_DESC_RUN_BYTES = 256 << 10,
+	/* What is written piece by piece, bitmaps and descriptors, goes into records of that.
+	   makedumpfile -R counts a record's bytes in an int, and readers pay per record. */
+	FLAT_RUN_BYTES = 256 << 10,
 };
 
 struct flat_record {

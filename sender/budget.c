@@ -26,8 +26,8 @@ static uint64_t page_pass_bytes(const struct budget_setup *s, unsigned threads)
 	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_ITEMS_PER_WORKER : 1;
 	const uint64_t worker = PAGE_RUN_BYTES + s->codec_bytes;
 
-	return BASE_BYTES + FLAT_DATA_RUN_BYTES + FLAT_DESC_RUN_BYTES + s->core->elf.notes_bytes +
-	       slots * slot + MAX(threads, 1U) * worker + s->session_bytes;
+	return BASE_BYTES + FLAT_RUN_BYTES + s->core->elf.notes_bytes + slots * slot +
+	       MAX(threads, 1U) * worker + s->session_bytes;
 }
 
 static uint64_t filter_pass_bytes(const struct budget_setup *s, unsigned threads)

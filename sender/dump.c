@@ -153,19 +153,18 @@ static struct progress_state state_of(const struct dump *d)
 }
 
 /* What the chunk has become, and what waits for the link now. */
-static void tell_pace(struct dump *d, const struct writer *w, uint64_t stream_bytes)
+static void tell_pace(struct dump *d, uint64_t stream_bytes)
 {
 	if (d->pace.rungs == 1)
 		return;
 	pace_written(&d->pace, &(struct pace_sample){
-				       .held_bytes = writer_held_bytes(w),
 				       .waiting_bytes = delivery_waiting_bytes(d->setup->delivery),
 				       .chunk_bytes = stream_bytes - d->stream_bytes,
 			       });
 	d->stream_bytes = stream_bytes;
 }
 
-static int chunk_end(void *ctx, const struct writer *w, struct error *err)
+static int chunk_end(void *ctx, struct error *err)
 {
 	struct dump *d = ctx;
 	const struct progress_state state = state_of(d);
@@ -179,7 +178,7 @@ static int chunk_end(void *ctx, const struct writer *w, struct error *err)
 	progress_update(d->setup->progress, &state);
 	if (d->setup->delivery) {
 		r = delivery_pump(d->setup->delivery, err);
-		tell_pace(d, w, state.bytes_out);
+		tell_pace(d, state.bytes_out);
 		return r;
 	}
 	if (d->setup->cancelled && d->setup->cancelled())

@@ -12,8 +12,10 @@ enum {
 	/* A receiver says little: acknowledgements and heartbeats. */
 	INPUT_BYTES = 16 << 10,
 
-	/* Output is added when no more than this waits, so that it is moved once per MiB. */
-	LOW_WATER_BYTES = 1 << 20,
+	/* Where there is no room, output is added when no more than this waits: so that it is moved
+	   once per MiB, the largest frame has room, and enough is left for the link to be known as
+	   the limit (pace.c). */
+	LOW_WATER_BYTES = 1216 << 10,
 
 	/* How long a signal or the deadline may go unseen while nothing moves. */
 	WAIT_MS = 250,
@@ -326,7 +328,7 @@ int link_data(struct link *l, const uint8_t *bytes, size_t size_bytes, struct er
 		if (r < 0)
 			return r;
 	}
-	return link_pump(l, err);
+	return 0;
 }
 
 int link_checkpoint(struct link *l, const struct checkpoint *checkpoint, struct error *err)

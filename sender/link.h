@@ -44,7 +44,8 @@ NODISCARD int link_await(struct link *l, enum upload_state state, struct error *
 /* The same for a moment, or until something has come or gone. */
 NODISCARD int link_turn(struct link *l, struct error *err);
 
-/* Hand over all of it, waiting where there is no room. Fails as link_await(). */
+/* Hand over all of it, waiting where there is no room; data goes out with what moves the link next.
+ * Fail as link_await(). */
 NODISCARD int link_attach(struct link *l, const char *name, const uint8_t *bytes,
 			  uint64_t size_bytes, struct error *err);
 NODISCARD int link_totals(struct link *l, const struct totals *totals, struct error *err);

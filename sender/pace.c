@@ -3,13 +3,12 @@
 #include "pace.h"
 
 #include "compiler.h"
-#include "flat.h"
 
 enum {
 	/* What may wait though the link isn't the limit: what was handed over this very moment. */
 	SLACK_BYTES = 192 << 10,
-	/* From there to where the strongest is chosen. The session waits for the link only where
-	   more than their sum is in front of a run. */
+	/* From there to where the strongest is chosen. Wherever the session has to wait for the
+	   link, more than their sum is left (link.c). */
 	RANGE_BYTES = 1 << 20,
 
 	/* Until something was sent, nothing can be said: the step that is best on most links. */
@@ -22,24 +21,10 @@ enum {
 	IDLE_CHUNKS = 3,
 };
 
-/*
- * The link idles when a run is full and nothing waits in front of it. So what counts is how much
- * would wait then: what the link has now, less what the run has room for. After the writer had to
- * wait for the link little is left, and nothing of the kind is known: until the next run is full,
- * it counts what waited when the last one was.
- */
 void pace_step(struct pace_queue *q, const struct pace_sample *s)
 {
-	const uint64_t all = s->held_bytes + s->waiting_bytes;
-	const uint64_t bytes = all > FLAT_DATA_RUN_BYTES ? all - FLAT_DATA_RUN_BYTES : 0;
-
-	if (s->held_bytes < q->last_held_bytes) {
-		q->peak_bytes = q->last_bytes;
-		q->sent = true;
-	}
-	q->bytes = MAX(bytes, q->peak_bytes);
-	q->last_bytes = bytes;
-	q->last_held_bytes = s->held_bytes;
+	q->sent |= s->chunk_bytes > 0;
+	q->bytes = s->waiting_bytes;
 	q->chunk_bytes = q->chunk_bytes
 				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
 				 : s->chunk_bytes;

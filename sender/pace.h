@@ -20,18 +20,15 @@ enum {
 
 /* What waits for the link, as the writer sees it when it has taken a chunk. */
 struct pace_sample {
-	uint64_t held_bytes;	/* in the run that becomes one record: not the link's so far */
 	uint64_t waiting_bytes; /* in the session's output and the socket */
 	uint64_t chunk_bytes;	/* what the chunk has become */
 };
 
 /* What is known of the queue: from samples, and only from them. */
 struct pace_queue {
-	uint64_t bytes;	     /* that keep the link busy: the most since the last run was full */
-	uint64_t peak_bytes; /* when it was */
-	uint64_t last_bytes, last_held_bytes;
+	uint64_t bytes;	      /* that keep the link busy */
 	uint64_t chunk_bytes; /* of late */
-	bool sent;	      /* a run was full: before, there was nothing to send */
+	bool sent;	      /* anything: before, nothing is known of the link */
 };
 
 /* The next sample. */

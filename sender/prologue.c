@@ -91,8 +91,8 @@ static int write_ram_bitmap(struct sink *sink, uint64_t off, uint64_t bytes,
 	size_t next = 0;
 	int r = 0;
 
-	for (uint64_t at = 0; at < bytes && r == 0; at += FLAT_DATA_RUN_BYTES) {
-		const size_t n = (size_t)MIN(bytes - at, (uint64_t)FLAT_DATA_RUN_BYTES);
+	for (uint64_t at = 0; at < bytes && r == 0; at += FLAT_RUN_BYTES) {
+		const size_t n = (size_t)MIN(bytes - at, (uint64_t)FLAT_RUN_BYTES);
 		const uint64_t base = at * 8, bits = (uint64_t)n * 8;
 
 		memset(part, 0, n);
@@ -111,8 +111,8 @@ static int write_dump_bitmap(struct sink *sink, uint64_t off, uint64_t bytes,
 {
 	int r = 0;
 
-	for (uint64_t at = 0; at < bytes && r == 0; at += FLAT_DATA_RUN_BYTES) {
-		const size_t n = (size_t)MIN(bytes - at, (uint64_t)FLAT_DATA_RUN_BYTES);
+	for (uint64_t at = 0; at < bytes && r == 0; at += FLAT_RUN_BYTES) {
+		const size_t n = (size_t)MIN(bytes - at, (uint64_t)FLAT_RUN_BYTES);
 
 		pageset_read(pages, at, part, n);
 		r = sink_write(sink, off + at, part, n, err);
@@ -124,7 +124,7 @@ int prologue_write(struct sink *sink, const struct kdump_header *header, const s
 		   const struct pageset *pages, struct error *err)
 {
 	const struct kdump_layout layout = kdump_layout(header);
-	AUTO_FREE uint8_t *part = malloc(FLAT_DATA_RUN_BYTES);
+	AUTO_FREE uint8_t *part = malloc(FLAT_RUN_BYTES);
 	int r;
 
 	if (!part)

@@ -14,7 +14,7 @@
 #include "segment.h"
 
 enum {
-	/* A pipe's own 64 KiB make a record of 1 MiB 16 sleeps of both sides; an ordinary user may
+	/* With a pipe's own 64 KiB both sides sleep once or more per record; an ordinary user may
 	   have 1 MiB. */
 	PIPE_BYTES = 1 << 20,
 };
@@ -147,7 +147,7 @@ static int tell_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_
 	int r = 0;
 
 	while (r == 0 && size_bytes) {
-		const size_t n = MIN(size_bytes, (size_t)FLAT_DATA_RUN_BYTES);
+		const size_t n = MIN(size_bytes, (size_t)FLAT_RUN_BYTES);
 		uint8_t sha256[DIGEST_BYTES];
 
 		digester_begin(sink->digester);

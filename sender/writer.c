@@ -17,7 +17,7 @@ enum {
 	DATA_AHEAD_BYTES = 4 << 20,
 };
 
-/* Bytes on their way to one record. */
+/* Descriptors on their way to one record. */
 struct run {
 	uint8_t *bytes;
 	size_t used, room;
@@ -27,7 +27,8 @@ struct run {
 struct writer {
 	struct writer_setup setup;
 	struct kdump_layout layout;
-	struct run data, descs;
+	struct run descs;
+	uint64_t data_off;	/* of the next payload */
 	struct cursor cursor;	/* chunk, segment, unreadable are kept up to date; the rest at
 					  a segment's end */
 	uint64_t described_off; /* payloads before that have their descriptors written */
@@ -45,15 +46,13 @@ int writer_new(const struct writer_setup *setup, struct writer **w_ret, struct e
 		return error_set(err, -ENOMEM, "out of memory for the output");
 	w->setup = *setup;
 	w->layout = kdump_layout(&setup->header);
-	w->data.room = FLAT_DATA_RUN_BYTES;
-	w->descs.room = FLAT_DESC_RUN_BYTES - FLAT_DESC_RUN_BYTES % KDUMP_DESC_BYTES;
-	w->data.bytes = malloc(w->data.room);
+	w->descs.room = FLAT_RUN_BYTES - FLAT_RUN_BYTES % KDUMP_DESC_BYTES;
 	w->descs.bytes = malloc(w->descs.room);
-	if (!w->data.bytes || !w->descs.bytes)
+	if (!w->descs.bytes)
 		return error_set(err, -ENOMEM, "out of memory for the output");
 	w->zero_off = writer_table_end(w);
-	w->data.off = w->zero_off + (setup->exclude_zero ? setup->header.block_size : 0);
-	w->described_off = w->data.off;
+	w->data_off = w->zero_off + (setup->exclude_zero ? setup->header.block_size : 0);
+	w->described_off = w->data_off;
 	*w_ret = TAKE_PTR(w);
 	return 0;
 }
@@ -62,44 +61,34 @@ void writer_free(struct writer *w)
 {
 	if (!w)
 		return;
-	free(w->data.bytes);
 	free(w->descs.bytes);
 	free(w);
 }
 
-/* Write a run as one record; what comes next follows it in the file. The extents of the data run
- * are its chunks. */
-static int flush(struct writer *w, struct run *run, struct error *err)
+/* Write the descriptors that wait as one record; what comes next follows it in the file. Their data
+ * was written before: a cut stream never has a descriptor without it. */
+static int flush_descs(struct writer *w, struct error *err)
 {
-	int r;
+	struct run *run = &w->descs;
+	int r = 0;
 
-	if (run->used == 0)
-		return 0;
-	r = (run == &w->data ? sink_write_told : sink_write)(w->setup.sink, run->off, run->bytes,
-							     run->used, err);
+	if (run->used)
+		r = sink_write(w->setup.sink, run->off, run->bytes, run->used, err);
 	run->off += run->used;
 	run->used = 0;
+	w->described_off = w->data_off;
 	return r;
-}
-
-/* Both runs, data first: a cut stream never has a descriptor without its data. */
-static int flush_both(struct writer *w, struct error *err)
-{
-	const int r = flush(w, &w->data, err);
-
-	w->described_off = w->data.off;
-	return r < 0 ? r : flush(w, &w->descs, err);
 }
 
 static int end_segment(struct writer *w, struct error *err)
 {
-	int r = flush_both(w, err);
+	int r = flush_descs(w, err);
 
 	if (r < 0)
 		return r;
 	w->segment_start = writer_stream_bytes(w);
 	w->cursor.segment++;
-	w->cursor.data_off = w->data.off;
+	w->cursor.data_off = w->data_off;
 	w->cursor.stream_bytes = w->segment_start;
 	r = w->setup.segment_end ? w->setup.segment_end(w->setup.ctx, &w->cursor, err) : 0;
 	sink_next_segment(w->setup.sink);
@@ -124,13 +113,13 @@ int writer_prologue(struct writer *w, const struct vmcore *core, const struct pa
 void writer_resume(struct writer *w, const struct cursor *cursor)
 {
 	w->cursor = *cursor;
-	w->data.off = w->described_off = cursor->data_off;
+	w->data_off = w->described_off = cursor->data_off;
 	w->earlier_bytes = cursor->stream_bytes - sink_stream_bytes(w->setup.sink);
 	w->segment_start = cursor->stream_bytes;
 	w->counts.unreadable = cursor->unreadable;
 }
 
-/* The descriptor of a page whose payload, if it has one, comes next in the data run. */
+/* The descriptor of a page whose payload, if it has one, is at `off`. */
 static struct kdump_desc describe(struct writer *w, const struct page_flag *flag, uint64_t off)
 {
 	switch ((enum page_kind)flag->kind) {
@@ -150,8 +139,7 @@ static struct kdump_desc describe(struct writer *w, const struct page_flag *flag
 		.off = off, .size_bytes = flag->size_bytes, .flags = codec_kdump_flag(flag->codec)};
 }
 
-/* Make room for the chunk in both runs, and let the descriptors go on where its first one belongs.
- */
+/* Make room for the chunk's descriptors, and let them go on where its first one belongs. */
 static int make_room(struct writer *w, const struct chunk *chunk, struct error *err)
 {
 	const uint64_t desc_off = w->layout.desc_off + chunk->first_rank * KDUMP_DESC_BYTES;
@@ -160,12 +148,25 @@ static int make_room(struct writer *w, const struct chunk *chunk, struct error *
 
 	if (w->descs.off + w->descs.used != desc_off ||
 	    w->descs.used + desc_bytes > w->descs.room ||
-	    w->data.off + w->data.used - w->described_off + chunk->data_bytes > DATA_AHEAD_BYTES)
-		r = flush_both(w, err);
-	else if (w->data.used + chunk->data_bytes > w->data.room)
-		r = flush(w, &w->data, err);
+	    w->data_off - w->described_off + chunk->data_bytes > DATA_AHEAD_BYTES)
+		r = flush_descs(w, err);
 	if (w->descs.used == 0)
 		w->descs.off = desc_off;
+	return r;
+}
+
+/* One record, one extent: payloads go from the chunk to where the dump goes, and are copied nowhere
+ * in between. */
+static int write_data(struct writer *w, const struct chunk *chunk, struct error *err)
+{
+	int r;
+
+	if (chunk->data_bytes == 0)
+		return 0;
+	r = sink_tell(w->setup.sink, w->data_off, chunk->data_bytes, chunk->sha256, err);
+	if (r == 0)
+		r = sink_write_told(w->setup.sink, w->data_off, chunk->page_data, chunk->data_bytes,
+				    err);
 	return r;
 }
 
@@ -174,30 +175,23 @@ int writer_chunk(void *writer, const void *item, struct error *err)
 	struct writer *w = writer;
 	const struct chunk *chunk = item;
 	int r = make_room(w, chunk, err);
-	uint64_t off;
 
+	if (r == 0)
+		r = write_data(w, chunk, err);
 	if (r < 0)
 		return r;
-	off = w->data.off + w->data.used;
-	if (chunk->data_bytes) {
-		r = sink_tell(w->setup.sink, off, chunk->data_bytes, chunk->sha256, err);
-		if (r < 0)
-			return r;
-	}
-	memcpy(w->data.bytes + w->data.used, chunk->page_data, chunk->data_bytes);
-	w->data.used += chunk->data_bytes;
 	for (uint32_t i = 0; i < chunk->pages; i++) {
-		const struct kdump_desc desc = describe(w, &chunk->page_flag[i], off);
+		const struct kdump_desc desc = describe(w, &chunk->page_flag[i], w->data_off);
 
 		kdump_put_desc(w->descs.bytes + w->descs.used, &desc);
 		w->descs.used += KDUMP_DESC_BYTES;
-		off += chunk->page_flag[i].size_bytes;
+		w->data_off += chunk->page_flag[i].size_bytes;
 	}
 	w->cursor.chunk++;
 	if (writer_stream_bytes(w) - w->segment_start >= SEGMENT_BYTES)
 		r = end_segment(w, err);
 	if (r == 0 && w->setup.chunk_end)
-		r = w->setup.chunk_end(w->setup.ctx, w, err);
+		r = w->setup.chunk_end(w->setup.ctx, err);
 	return r;
 }
 
@@ -209,7 +203,7 @@ int writer_finish(struct writer *w, struct error *err)
 	if (w->cursor.chunk == CURSOR_AT_END)
 		return sink_finish(w->setup.sink, err);
 	w->cursor.chunk = CURSOR_AT_END;
-	r = flush_both(w, err);
+	r = flush_descs(w, err);
 	if (r < 0)
 		return r;
 	if (w->cursor.unreadable && !(w->setup.header.status & KDUMP_INCOMPLETE)) {
@@ -245,12 +239,7 @@ const struct writer_counts *writer_counts(const struct writer *w)
 
 uint64_t writer_stream_bytes(const struct writer *w)
 {
-	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->data.used + w->descs.used;
-}
-
-size_t writer_held_bytes(const struct writer *w)
-{
-	return w->data.used;
+	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->descs.used;
 }
 
 uint64_t writer_table_end(const struct writer *w)

@@ -2,8 +2,8 @@
  * Pages to a kdump-compressed file: the prologue (headers, notes, bitmaps), then descriptors and
  * data of chunk after chunk, as records of the stream.
  *
- * Data goes out in runs of up to 1 MiB, descriptors in runs of up to 256 KiB, never a descriptor
- * before its data. Both runs end at each segment's end, a chunk boundary at least SEGMENT_BYTES of
+ * The data of a chunk is one record; descriptors gather into records of up to 256 KiB, never one
+ * before its data. None is left at a segment's end, a chunk boundary at least SEGMENT_BYTES of
  * stream behind the last: the page pass can be stopped there and begun again from the cursor, and
  * the bytes are the same.
  */
@@ -50,7 +50,7 @@ struct writer_setup {
 	 */
 	int (*segment_end)(void *ctx, const struct cursor *cursor, struct error *err);
 	/* Called after each chunk; the same returns. May be NULL. */
-	int (*chunk_end)(void *ctx, const struct writer *w, struct error *err);
+	int (*chunk_end)(void *ctx, struct error *err);
 	void *ctx;
 };
 
@@ -70,18 +70,15 @@ void writer_resume(struct writer *w, const struct cursor *cursor);
 /* The next chunk. `writer` is a struct writer, `chunk` a struct chunk. For struct pipeline. */
 int writer_chunk(void *writer, const void *chunk, struct error *err);
 
-/* All chunks are written: the last runs, a second main header if pages were unreadable, the last
- * segment's end, the end marker. Returns as segment_end does. */
+/* All chunks are written: the last descriptors, a second main header if pages were unreadable, the
+ * last segment's end, the end marker. Returns as segment_end does. */
 NODISCARD int writer_finish(struct writer *w, struct error *err);
 
 const struct writer_counts *writer_counts(const struct writer *w);
 
-/* Bytes of the stream so far, with those that wait in the runs and those before the cursor that it
+/* Bytes of the stream so far, with descriptors that wait and what is before the cursor that it
  * began at. */
 uint64_t writer_stream_bytes(const struct writer *w);
-
-/* Bytes of pages that wait for their record to be full. */
-size_t writer_held_bytes(const struct writer *w);
 
 /* The least length of a file that holds this dump: to the end of the descriptor table. */
 uint64_t writer_table_end(const struct writer *w);

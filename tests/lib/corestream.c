@@ -74,7 +74,7 @@ static void judge_descs(const struct core_stream *s, const struct sent *sent, ui
 {
 	assert_int_equal((off - s->layout.desc_off) % KDUMP_DESC_BYTES, 0);
 	assert_int_equal(size % KDUMP_DESC_BYTES, 0);
-	assert_true(size <= FLAT_DESC_RUN_BYTES);
+	assert_true(size <= FLAT_RUN_BYTES);
 	assert_true(off + size <= table_end(s));
 	for (uint64_t at = off; at < off + size; at += KDUMP_DESC_BYTES) {
 		const struct kdump_desc d = kdump_get_desc(s->file + at);
@@ -113,7 +113,7 @@ static void judge_record(struct core_stream *s, struct sent *sent, const struct 
 		return;
 	}
 	assert_false(s->header_again); /* the last record */
-	assert_true(rec->size_bytes <= FLAT_DATA_RUN_BYTES);
+	assert_true(rec->size_bytes <= FLAT_RUN_BYTES);
 	grow(s, sent, (size_t)(rec->off + rec->size_bytes));
 	memcpy(s->file + rec->off, bytes, rec->size_bytes);
 	assert_null(memchr(sent->map + rec->off, 1, rec->size_bytes)); /* no overlap */

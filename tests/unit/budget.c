@@ -62,7 +62,7 @@ static void test_large(void **state UNUSED)
 	assert_true(b.most_bytes <= 128 * MIB);
 	assert_true(b.least_bytes < 16 * MIB);
 	assert_int_equal(budget_threads(&b, 60 * MIB), 2);
-	assert_int_equal(budget_threads(&b, 114 * MIB), 1);
+	assert_int_equal(budget_threads(&b, 115 * MIB), 1);
 	assert_int_equal(budget_threads(&b, b.pages_bytes), 0);
 }
 

@@ -1,5 +1,5 @@
 /* sender/pace.h: how strongly chunks are compressed, on links of all speeds, in a model of the page
- * pass: workers, the role, the writer's run, the session's output, a socket, a link. Times are
+ * pass: workers, the role, the session's output, a socket, a link. Times are
  * those of the model, so the results are the same on any machine. */
 #include "../lib/unit.h"
 
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "../../sender/pace.h"
-#include "flat.h"
 
 enum {
 	RUNGS = 3,
@@ -18,7 +17,7 @@ enum {
 
 	/* Of a session: sender/upload.h, sender/link.c. */
 	OUTPUT_BYTES = 2304 << 10,
-	LOW_WATER_BYTES = 1 << 20,
+	LOW_WATER_BYTES = 1216 << 10,
 };
 
 /* --- the model --- */
@@ -51,7 +50,7 @@ struct run {
 
 	struct pace pace;
 	double now_us; /* of the link: it has moved all until then */
-	double run_bytes, output_bytes, socket_used;
+	double output_bytes, socket_used;
 	double total_us;
 	uint8_t rung[CHUNKS_MAX];
 	double written_us[CHUNKS_MAX];
@@ -104,38 +103,27 @@ static void pump(struct run *r)
 	r->socket_used += n;
 }
 
-/* The writer's run goes to the session, which waits where it has no room. Until when. */
-static double flush(struct run *r, double at_us)
+/* A chunk is written at that time: the session takes it, and waits where it has no room. Until
+ * when.
+ */
+static double write_chunk(struct run *r, uint64_t k, double at_us)
 {
-	at_us += r->run_bytes * writer_us_per_byte;
+	const double bytes = vary(k, costs[r->rung[k]].bytes);
+
+	at_us += bytes * writer_us_per_byte;
 	link_advance(r, at_us);
-	pump(r);
-	if (r->output_bytes + r->run_bytes > OUTPUT_BYTES) {
+	if (r->output_bytes + bytes > OUTPUT_BYTES) {
+		pump(r);
 		while (r->output_bytes > LOW_WATER_BYTES) {
 			at_us += 200;
 			link_advance(r, at_us);
 			pump(r);
 		}
 	}
-	r->output_bytes += r->run_bytes;
-	r->run_bytes = 0;
+	r->output_bytes += bytes;
 	pump(r);
-	return at_us;
-}
-
-/* A chunk is written at that time; until when. */
-static double write_chunk(struct run *r, uint64_t k, double at_us)
-{
-	const double bytes = vary(k, costs[r->rung[k]].bytes);
-
-	link_advance(r, at_us);
-	pump(r);
-	if (r->run_bytes + bytes > FLAT_DATA_RUN_BYTES)
-		at_us = flush(r, at_us);
-	r->run_bytes += bytes;
 	pace_written(&r->pace,
 		     &(struct pace_sample){
-			     .held_bytes = (uint64_t)r->run_bytes,
 			     .waiting_bytes = (uint64_t)(r->output_bytes + r->socket_used),
 			     .chunk_bytes = (uint64_t)bytes,
 		     });
@@ -215,7 +203,6 @@ static void run(struct run *r)
 		}
 	}
 	r->total_us = r->written_us[r->chunks - 1];
-	r->total_us = flush(r, r->total_us);
 	while (r->output_bytes + r->socket_used > 0) {
 		r->total_us += 200;
 		link_advance(r, r->total_us);
@@ -278,7 +265,9 @@ static void test_steady(void **state)
 			best = MIN(best, r.total_us);
 		}
 		run_over(&r, &part, 1, workers, limited, -1);
-		if (r.total_us > best * 1.03)
+		/* Of a limited rate the first tenth of a second is none: it is sent as over a fast
+		 * link, and what a stronger codec would have saved of it is lost. */
+		if (r.total_us > best * 1.03 + (limited ? 5000 : 0))
 			fail_msg("%u workers%s: %.0f ms, and the best codec takes %.0f ms", workers,
 				 limited ? ", limited" : "", r.total_us / 1000, best / 1000);
 	}
@@ -363,23 +352,18 @@ static void test_slow_writer(void **state UNUSED)
 static void test_bounds(void **state UNUSED)
 {
 	struct pace_queue q = {0};
-	const struct pace_sample full = {1 << 20, UINT32_MAX, 70000}, empty = {0, 0, 70000};
+	const struct pace_sample full = {UINT32_MAX, 70000}, empty = {0, 70000};
 
 	/* Nothing was sent: the second rung, where there is one. */
 	assert_int_equal(pace_strength(&q, 0, 3, 2), PACE_STEP);
 	assert_int_equal(pace_strength(&q, 0, 1, 2), 0);
 	pace_step(&q, &full);
-	assert_int_equal(pace_strength(&q, 0, 3, 2), PACE_STEP);
-	pace_step(&q, &empty);
 	assert_int_equal(pace_strength(&q, 0, 3, 2), 2 * PACE_STEP);
 	assert_int_equal(pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
 	assert_int_equal(pace_strength(&q, 0, 1, 2), 0);
-	/* What waited when the run was full counts until the next one is. */
 	pace_step(&q, &empty);
-	assert_int_equal(pace_strength(&q, 0, 3, 0), 2 * PACE_STEP);
-	pace_step(&q, &(struct pace_sample){1 << 20, 0, 70000});
-	pace_step(&q, &empty);
-	assert_int_equal(pace_strength(&q, 0, 3, 0), 0);
+	assert_int_equal(pace_strength(&q, 0, 3, 2), 0);
+	assert_int_equal(pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
 }
 
 static void test_mix(void **state UNUSED)

@@ -505,7 +505,7 @@ static void test_unreadable(void **state UNUSED)
 static void test_many_zero_pages(void **state UNUSED)
 {
 	/* No data at all, so only the run of descriptors fills, and more than once. */
-	enum { PAGES = 2 * FLAT_DESC_RUN_BYTES / KDUMP_DESC_BYTES + 100 };
+	enum { PAGES = 2 * FLAT_RUN_BYTES / KDUMP_DESC_BYTES + 100 };
 	struct source src = {0};
 	struct job job = {.src = &src, .codec = CODEC_LZO, .exclude_zero = true, .threads = 2};
 	struct core_stream s;
