@@ -51,19 +51,19 @@ done
 
 send=("$vmsend" -q --compress=none -F --num-threads)
 at_most "level 1, in line: instructions of a page" \
-    "$(instructions "${send[@]}" 0 -d 1 "$T/small")" "$(instructions "${send[@]}" 0 -d 1 "$T/large")" 1700000
+    "$(instructions "${send[@]}" 0 -d 1 "$T/small")" "$(instructions "${send[@]}" 0 -d 1 "$T/large")" 1300000
 at_most "level 0, in line: instructions of a page" \
-    "$(instructions "${send[@]}" 0 -d 0 "$T/small")" "$(instructions "${send[@]}" 0 -d 0 "$T/large")" 2500000
+    "$(instructions "${send[@]}" 0 -d 0 "$T/small")" "$(instructions "${send[@]}" 0 -d 0 "$T/large")" 1650000
 at_most "level 0, 2 threads: instructions of a page" \
-    "$(instructions "${send[@]}" 2 -d 0 "$T/small")" "$(instructions "${send[@]}" 2 -d 0 "$T/large")" 2500000
+    "$(instructions "${send[@]}" 2 -d 0 "$T/small")" "$(instructions "${send[@]}" 2 -d 0 "$T/large")" 1650000
 at_most "level 0, in line: system calls of a page" \
-    "$(calls "${send[@]}" 0 -d 0 "$T/small")" "$(calls "${send[@]}" 0 -d 0 "$T/large")" 30
+    "$(calls "${send[@]}" 0 -d 0 "$T/small")" "$(calls "${send[@]}" 0 -d 0 "$T/large")" 48
 at_most "level 0, 2 threads: system calls of a page" \
     "$(calls "${send[@]}" 2 -d 0 "$T/small")" "$(calls "${send[@]}" 2 -d 0 "$T/large")" 60
 at_most "vmrecv: instructions of a page" \
     "$(into "$T/small.raw" instructions)" "$(into "$T/large.raw" instructions)" 210000
 at_most "vmrecv: system calls of a page" \
-    "$(into "$T/small.raw" calls)" "$(into "$T/large.raw" calls)" 26
+    "$(into "$T/small.raw" calls)" "$(into "$T/large.raw" calls)" 50
 
 # The filter, on struct pages of a real kernel.
 use_core k61-512m
