@@ -12,11 +12,6 @@ enum {
 	/* A receiver says little: acknowledgements and heartbeats. */
 	INPUT_BYTES = 16 << 10,
 
-	/* Where there is no room, output is added when no more than this waits: so that it is moved
-	   once per MiB, the largest frame has room, and enough is left for the link to be known as
-	   the limit (pace.c). */
-	LOW_WATER_BYTES = 1216 << 10,
-
 	/* How long a signal or the deadline may go unseen while nothing moves. */
 	WAIT_MS = 250,
 
@@ -277,7 +272,7 @@ static int drain(struct link *l, struct error *err)
 	do {
 		r = link_turn(l, err);
 		upload_output(l->session, &pending);
-	} while (r == 0 && pending > LOW_WATER_BYTES);
+	} while (r == 0 && pending > UPLOAD_LOW_WATER_BYTES);
 	return note(l, r);
 }
 

@@ -7,8 +7,10 @@
 enum {
 	/* What may wait though the link isn't the limit: what was handed over this very moment. */
 	SLACK_BYTES = 192 << 10,
-	/* From there to where the strongest is chosen. Wherever the session has to wait for the
-	   link, more than their sum is left (link.c). */
+	/* That much in front of the link is a queue, however many workers there are, whose chunks
+	   would be none by themselves. */
+	QUEUE_BYTES = 640 << 10,
+	/* From there to where the strongest is chosen. */
 	RANGE_BYTES = 1 << 20,
 
 	/* Until something was sent, nothing can be said: the step that is best on most links. */
@@ -23,25 +25,28 @@ enum {
 
 void pace_step(struct pace_queue *q, const struct pace_sample *s)
 {
-	q->sent |= s->chunk_bytes > 0;
 	q->bytes = s->waiting_bytes;
 	q->chunk_bytes = q->chunk_bytes
 				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
 				 : s->chunk_bytes;
 }
 
+static uint64_t beyond(uint64_t bytes, uint64_t limit)
+{
+	return bytes > limit ? bytes - limit : 0;
+}
+
 uint32_t pace_strength(const struct pace_queue *q, uint64_t chunks, unsigned rungs,
 		       unsigned workers)
 {
 	const uint64_t most = (rungs - 1) * (uint64_t)PACE_STEP;
-	const uint64_t bytes = q->bytes + chunks * q->chunk_bytes;
+	const uint64_t begun = q->bytes + chunks * q->chunk_bytes;
 	const uint64_t idle = SLACK_BYTES + IDLE_CHUNKS * (uint64_t)workers * q->chunk_bytes;
+	const uint64_t bytes = MAX(beyond(begun, idle), beyond(q->bytes, QUEUE_BYTES));
 
-	if (!q->sent)
+	if (!q->chunk_bytes)
 		return (uint32_t)MIN(most, (uint64_t)START_STRENGTH);
-	if (bytes <= idle)
-		return 0;
-	return (uint32_t)MIN(most, (bytes - idle) * most / RANGE_BYTES);
+	return (uint32_t)MIN(most, bytes * most / RANGE_BYTES);
 }
 
 unsigned pace_rung(uint32_t strength, uint64_t k)
@@ -62,7 +67,6 @@ void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first
 	atomic_init(&p->written, first_chunk);
 	atomic_init(&p->bytes, 0);
 	atomic_init(&p->chunk_bytes, 0);
-	atomic_init(&p->sent, false);
 }
 
 /* Relaxed, here and below: nothing is read on the strength of these figures. */
@@ -72,7 +76,6 @@ void pace_written(struct pace *p, const struct pace_sample *sample)
 	atomic_fetch_add_explicit(&p->written, 1, memory_order_relaxed);
 	atomic_store_explicit(&p->bytes, p->queue.bytes, memory_order_relaxed);
 	atomic_store_explicit(&p->chunk_bytes, p->queue.chunk_bytes, memory_order_relaxed);
-	atomic_store_explicit(&p->sent, p->queue.sent, memory_order_relaxed);
 }
 
 unsigned pace_choose(struct pace *p, uint64_t k)
@@ -81,7 +84,6 @@ unsigned pace_choose(struct pace *p, uint64_t k)
 	const struct pace_queue queue = {
 		.bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
 		.chunk_bytes = atomic_load_explicit(&p->chunk_bytes, memory_order_relaxed),
-		.sent = atomic_load_explicit(&p->sent, memory_order_relaxed),
 	};
 
 	return pace_rung(pace_strength(&queue, k - MIN(k, written), p->rungs, p->workers), k);

@@ -11,7 +11,6 @@
 #define PACE_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 enum {
@@ -21,14 +20,13 @@ enum {
 /* What waits for the link, as the writer sees it when it has taken a chunk. */
 struct pace_sample {
 	uint64_t waiting_bytes; /* in the session's output and the socket */
-	uint64_t chunk_bytes;	/* what the chunk has become */
+	uint64_t chunk_bytes;	/* what the chunk has become; > 0, with its descriptors */
 };
 
 /* What is known of the queue: from samples, and only from them. */
 struct pace_queue {
 	uint64_t bytes;	      /* that keep the link busy */
-	uint64_t chunk_bytes; /* of late */
-	bool sent;	      /* anything: before, nothing is known of the link */
+	uint64_t chunk_bytes; /* of late; 0: none was written, and nothing is known of the link */
 };
 
 /* The next sample. */
@@ -36,7 +34,8 @@ void pace_step(struct pace_queue *queue, const struct pace_sample *sample);
 
 /*
  * From the fastest (0) to the strongest: (rungs - 1) * PACE_STEP. Of the chunks that were begun and
- * not written so far, those count that are more than `workers` have in work.
+ * not written so far, those count that are more than `workers` have in work; what was handed over
+ * counts in any case.
  */
 uint32_t pace_strength(const struct pace_queue *queue, uint64_t chunks, unsigned rungs,
 		       unsigned workers);
@@ -53,7 +52,6 @@ struct pace {
 	struct pace_queue queue;
 	atomic_uint_fast64_t written; /* chunks */
 	atomic_uint_fast64_t bytes, chunk_bytes;
-	atomic_bool sent;
 };
 
 /* Where the writer's first chunk is `first_chunk`. No other thread is at it meanwhile. */

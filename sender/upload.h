@@ -44,6 +44,11 @@ struct upload_setup {
 enum {
 	UPLOAD_DATA_BYTES = 256 << 10,	  /* of the stream in a DATA frame */
 	UPLOAD_OUTPUT_BYTES = 2304 << 10, /* two of the largest frames, and some small ones */
+
+	/* Where there is no room, output is added when no more than this waits: so that it is moved
+	   once per MiB, the largest frame has room, and enough is left for the link to be known as
+	   the limit (pace.c). */
+	UPLOAD_LOW_WATER_BYTES = 1216 << 10,
 };
 
 /* HELLO is among its output from the beginning. Fails -ENOMEM. */
