@@ -15,19 +15,16 @@ enum {
 	 * yet. Less would make records small, and readers pay for each.
 	 */
 	DATA_AHEAD_BYTES = 4 << 20,
-};
 
-/* Descriptors on their way to one record. */
-struct run {
-	uint8_t *bytes;
-	size_t used, room;
-	uint64_t off; /* of bytes[0] in the file */
+	DESCS_BYTES = FLAT_RUN_BYTES - FLAT_RUN_BYTES % KDUMP_DESC_BYTES,
 };
 
 struct writer {
 	struct writer_setup setup;
 	struct kdump_layout layout;
-	struct run descs;
+	uint8_t *descs; /* on their way to one record: room for DESCS_BYTES */
+	size_t descs_used;
+	uint64_t descs_off;	/* of the first in the file */
 	uint64_t data_off;	/* of the next payload */
 	struct cursor cursor;	/* chunk, segment, unreadable are kept up to date; the rest at
 					  a segment's end */
@@ -46,9 +43,8 @@ int writer_new(const struct writer_setup *setup, struct writer **w_ret, struct e
 		return error_set(err, -ENOMEM, "out of memory for the output");
 	w->setup = *setup;
 	w->layout = kdump_layout(&setup->header);
-	w->descs.room = FLAT_RUN_BYTES - FLAT_RUN_BYTES % KDUMP_DESC_BYTES;
-	w->descs.bytes = malloc(w->descs.room);
-	if (!w->descs.bytes)
+	w->descs = malloc(DESCS_BYTES);
+	if (!w->descs)
 		return error_set(err, -ENOMEM, "out of memory for the output");
 	w->zero_off = writer_table_end(w);
 	w->data_off = w->zero_off + (setup->exclude_zero ? setup->header.block_size : 0);
@@ -61,7 +57,7 @@ void writer_free(struct writer *w)
 {
 	if (!w)
 		return;
-	free(w->descs.bytes);
+	free(w->descs);
 	free(w);
 }
 
@@ -69,13 +65,12 @@ void writer_free(struct writer *w)
  * was written before: a cut stream never has a descriptor without it. */
 static int flush_descs(struct writer *w, struct error *err)
 {
-	struct run *run = &w->descs;
 	int r = 0;
 
-	if (run->used)
-		r = sink_write(w->setup.sink, run->off, run->bytes, run->used, err);
-	run->off += run->used;
-	run->used = 0;
+	if (w->descs_used)
+		r = sink_write(w->setup.sink, w->descs_off, w->descs, w->descs_used, err);
+	w->descs_off += w->descs_used;
+	w->descs_used = 0;
 	w->described_off = w->data_off;
 	return r;
 }
@@ -146,12 +141,11 @@ static int make_room(struct writer *w, const struct chunk *chunk, struct error *
 	const size_t desc_bytes = (size_t)chunk->pages * KDUMP_DESC_BYTES;
 	int r = 0;
 
-	if (w->descs.off + w->descs.used != desc_off ||
-	    w->descs.used + desc_bytes > w->descs.room ||
+	if (w->descs_off + w->descs_used != desc_off || w->descs_used + desc_bytes > DESCS_BYTES ||
 	    w->data_off - w->described_off + chunk->data_bytes > DATA_AHEAD_BYTES)
 		r = flush_descs(w, err);
-	if (w->descs.used == 0)
-		w->descs.off = desc_off;
+	if (w->descs_used == 0)
+		w->descs_off = desc_off;
 	return r;
 }
 
@@ -183,8 +177,8 @@ int writer_chunk(void *writer, const void *item, struct error *err)
 	for (uint32_t i = 0; i < chunk->pages; i++) {
 		const struct kdump_desc desc = describe(w, &chunk->page_flag[i], w->data_off);
 
-		kdump_put_desc(w->descs.bytes + w->descs.used, &desc);
-		w->descs.used += KDUMP_DESC_BYTES;
+		kdump_put_desc(w->descs + w->descs_used, &desc);
+		w->descs_used += KDUMP_DESC_BYTES;
 		w->data_off += chunk->page_flag[i].size_bytes;
 	}
 	w->cursor.chunk++;
@@ -239,7 +233,7 @@ const struct writer_counts *writer_counts(const struct writer *w)
 
 uint64_t writer_stream_bytes(const struct writer *w)
 {
-	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->descs.used;
+	return sink_stream_bytes(w->setup.sink) + w->earlier_bytes + w->descs_used;
 }
 
 uint64_t writer_table_end(const struct writer *w)
