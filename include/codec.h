@@ -26,8 +26,7 @@ enum codec_id {
 /* "none", "zlib", "lzo", "snappy", "zstd". */
 const char *codec_name(enum codec_id id);
 
-/* The codec of that name: true and *id_ret set. The name may be a part of a text, of `len` bytes.
- */
+/* The codec of that name, which may be the first `len` bytes of a text: true and *id_ret set. */
 bool codec_by_name(const char *name, enum codec_id *id_ret);
 bool codec_by_text(const char *text, size_t len, enum codec_id *id_ret);
 
