@@ -43,7 +43,7 @@ bounded() {
     ok "$1: no more than $2 MiB of memory ($((peak / 1024)))" test "$peak" -le $(($2 * 1024))
 }
 "$tools/bigcore" -n 4 cache 256G "$T/core"
-run "$vmsend" -q -d 18 --num-threads 2 --memory=13M "$T/core" "$T/dump"
+run "$vmsend" -q -d 18 --num-threads 2 --memory=12M "$T/core" "$T/dump"
 told "a bitmap that is too much for --memory: says what would do" 1 \
     '^vmsend: --memory: 1[4-9] MiB would do: the page bitmap takes 2\.[0-9] MiB, and 1\.[0-9] MiB are left for it$'
 is "and nothing is written" "$(compgen -G "$T/dump*")" ""
