@@ -74,6 +74,9 @@ scenarios() {
     setting ON_FAILURE=continue TRIES=2
     crash 1 3
     is "$1: ON_FAILURE=continue comes back" "$rc $did" "1 vmsend;vmsend;"
+    setting ON_SUCCESS=nonsense
+    crash 0
+    is "$1: reboots where ON_SUCCESS is nonsense" "$did" "vmsend;reboot -f;"
     setting ON_FAILURE=nonsense TRIES=1
     crash 1
     is "$1: reboots where the setting is nonsense" "$did" "vmsend;reboot -f;"
