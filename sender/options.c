@@ -517,6 +517,8 @@ static int judge(struct options *o, struct error *err)
 		return r;
 	if (o->json && !o->mem_usage)
 		return error_set(err, -EINVAL, "--json goes with --mem-usage");
+	if (o->json && !WITH_JANSSON)
+		return error_set(err, -ENOTSUP, "--json is not part of this build (jansson)");
 	if (o->dump_dmesg && o->mem_usage)
 		return error_set(err, -EINVAL, "--dump-dmesg and --mem-usage are two commands");
 	if (o->mem_usage && o->dumpfile)

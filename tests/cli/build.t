@@ -33,6 +33,8 @@ told "ssh://: says that it isn't built in" 2 "ssh:// is not part of this build"
 is "without a codec named: takes one that is there" "$?" 0
 run "$vmrecv" --check -q "$T/dump"
 is "without a codec named: makes a whole dump" "$rc $(<"$T/err")" "0 "
+run "$vmsend" --mem-usage --json "$T/core"
+told "vmsend --json: says that it isn't built in" 2 "not part of this build"
 run "$vmrecv" --info --json "$T/dump"
 told "vmrecv --json: says that it isn't built in" 2 "not part of this build"
 run "$vmrecv" --info "$T/dump"
