@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -138,4 +139,14 @@ int io_fsync_parent(const char *path)
 	    errno != EINVAL) /* EINVAL: a file system that can't sync a directory */
 		return -errno;
 	return 0;
+}
+
+uint64_t io_free_bytes(const char *path)
+{
+	struct statvfs fs;
+
+	/* Without blocks there is nothing to count: ramfs, an unlimited tmpfs, many a FUSE. */
+	if (statvfs(path, &fs) < 0 || fs.f_blocks == 0)
+		return INT64_MAX;
+	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
 }

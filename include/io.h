@@ -38,4 +38,7 @@ void io_fill_standard_streams(void);
 /* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
 NODISCARD int io_fsync_parent(const char *path);
 
+/* How much the file system of `path` has room for; INT64_MAX where that can't be told. */
+uint64_t io_free_bytes(const char *path);
+
 #endif

@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "assemble.h"
 #include "dumpfile.h"
 #include "flat.h"
 #include "frame.h"
+#include "io.h"
 #include "journal.h"
 #include "options.h"
 #include "parse.h"
@@ -110,15 +110,6 @@ static int feed_all(const struct input *in, struct assemble *a, struct dumpfile 
 	return r;
 }
 
-static uint64_t free_bytes(const struct dumpfile *df)
-{
-	struct statvfs fs;
-
-	if (statvfs(dumpfile_part_path(df), &fs) < 0)
-		return INT64_MAX;
-	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
-}
-
 static enum exit_status status_of(int code, const struct assemble_result *res)
 {
 	enum exit_status status;
@@ -185,7 +176,7 @@ static enum exit_status receive(const struct options *o, const struct input *in,
 				struct dumpfile *df, const char *path)
 {
 	const struct assemble_limits limits = {.max_size_bytes = o->max_size_bytes,
-					       .free_bytes = free_bytes(df)};
+					       .free_bytes = io_free_bytes(dumpfile_part_path(df))};
 	AUTO(assemble_free) struct assemble *a = NULL;
 	AUTO(progress_free) struct progress *progress = NULL;
 	struct assemble_result res = {0};

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -138,13 +137,12 @@ static bool is_there(const char *path)
 
 /* --- beginning ------------------------------------------------------------------------------ */
 
-static uint64_t free_bytes(const char *path)
+/* For WELCOME: 0 if it can't be told. */
+static uint64_t free_bytes_to_tell(const char *path)
 {
-	struct statvfs fs;
+	const uint64_t bytes = io_free_bytes(path);
 
-	if (statvfs(path, &fs) < 0)
-		return INT64_MAX;
-	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
+	return bytes < INT64_MAX ? bytes : 0;
 }
 
 static char *beside(const struct store *s, const char *suffix)
@@ -220,7 +218,7 @@ static int probe(struct store *s, struct welcome *welcome_ret, struct error *err
 	const int r = dir ? place_judge(dir, err) : 0;
 
 	if (r == 0)
-		welcome_ret->free_bytes = free_bytes(dir ? dir : ".");
+		welcome_ret->free_bytes = free_bytes_to_tell(dir ? dir : ".");
 	return r;
 }
 
@@ -287,7 +285,7 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 		.begun_s = time(NULL),
 		.status = "receiving",
 	};
-	welcome_ret->free_bytes = free_bytes(setup->dir ? "." : setup->file);
+	welcome_ret->free_bytes = free_bytes_to_tell(setup->dir ? "." : setup->file);
 	snprintf(welcome_ret->part, sizeof(welcome_ret->part), "%.190s.part", s->result.path);
 	return meta_write(s->meta_path, &s->meta, err);
 }
@@ -368,7 +366,7 @@ static int new_assembler(struct store *s, struct error *err)
 {
 	const struct assemble_limits limits = {
 		.max_size_bytes = s->setup.max_size_bytes,
-		.free_bytes = free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
+		.free_bytes = io_free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
 		.once = true,
 	};
 

@@ -195,8 +195,15 @@ if unshare -rm true 2>/dev/null; then
         [[ $? == 0 && ! -e $1/small/vmcore ]] || exit 99
         exit $rc' - "$T" "$vmrecv"
     told "a full disk: 5, and the .part is mended" 5 "vmcore.part: write: No space left on device; .* has [1-7] of 8"
+    tests/tools/mkcore "$T/core" 1M
+    "$vmsend" -q -d 1 --stream=session "$T/core" >"$T/session" 2>/dev/null
+    # shellcheck disable=SC2016
+    run unshare -rm bash -c 'mount -t tmpfs -o size=0 tmpfs "$1/small" || exit 77
+        "$2" -q "$1/small/a" <"$1/stream" && "$2" -q "$1/small/b" <"$1/session" && ls "$1/small"' - "$T" "$vmrecv"
+    is "a file system that doesn't say what is free: takes it" "$rc $(xargs <"$T/out")" "0 a b b.json b.segments"
 else
     skip "a full disk: 5, and the .part is mended" "no mount namespaces"
+    skip "a file system that doesn't say what is free: takes it" "no mount namespaces"
 fi
 
 # --- stopped
