@@ -549,6 +549,7 @@ int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 
 	if (d->df) {
 		r = dumpfile_publish(d->df, err);
+		d->result.in_file = true;
 		snprintf(d->result.where, sizeof(d->result.where), "%s", d->path);
 		return r;
 	}

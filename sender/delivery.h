@@ -116,6 +116,7 @@ struct delivery_result {
 	bool refused;	     /* by all */
 	unsigned links;	     /* that were made */
 	uint64_t sent_bytes; /* over all links, with what was sent twice */
+	bool in_file;	     /* it is here, and no server has it */
 	char where[768];     /* the destination, and the name that the dump has there */
 };
 void delivery_result(const struct delivery *d, struct delivery_result *result_ret);

@@ -292,7 +292,7 @@ static void say_delivered(const struct job *job)
 		log_note("%s: has the dump already", d->where);
 	else if (res->log_only)
 		log_warning("%s: wants the kernel log only, and has it", d->where);
-	else if (job->o->oneway || d->links == 0)
+	else if (job->o->oneway || d->in_file)
 		log_note("%s: complete", d->where);
 	else
 		log_note("%s: complete and verified; %s sent over %u link%s", d->where,

@@ -24,6 +24,7 @@ for steps in "" "until:TOTALS" "until:TOTALS go:0:0"; do
     hangs_up 40 $steps
     send --to "tcp://127.0.0.1:$port" --to "file:$T/dump"
     is "after \"${steps:-welcome}\": file: has it" "$rc" 0
+    like "after \"${steps:-welcome}\": is told as one that no server has verified" "$(<"$T/err")" "vmsend: $T/dump: complete"$'\n'
     ok "after \"${steps:-welcome}\": the dump is right" cmp "$T/wanted" "$T/dump"
     rm -f "$T"/dump*
     send --to "tcp://127.0.0.1:$port"
