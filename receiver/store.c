@@ -595,6 +595,20 @@ static void forget(struct store *s)
 		unlink(segments);
 }
 
+/* Whatever it has come to, and however late it failed. */
+static void note_incomplete(struct store *s)
+{
+	const char *part = s->df ? dumpfile_part_path(s->df) : NULL;
+	struct error unused;
+
+	if (part && is_there(part))
+		snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path, part);
+	s->meta.status = "incomplete";
+	s->meta.file_bytes = s->result.file_bytes;
+	s->meta.done_s = time(NULL);
+	(void)!meta_write(s->meta_path, &s->meta, &unused);
+}
+
 void store_close(struct store *s, const struct error *why, struct store_result *result_ret)
 {
 	struct assemble_result res;
@@ -607,13 +621,9 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 		if (assemble_end(s->assemble, &res, &err) < 0)
 			(void)!op_sync(s, &unused);
 		take_result(s, &res);
-		snprintf(s->result.path, sizeof(s->result.path), "%s%s.part", s->place.path,
-			 s->base);
-		s->meta.status = "incomplete";
-		s->meta.file_bytes = res.file_bytes;
-		s->meta.done_s = time(NULL);
-		(void)!meta_write(s->meta_path, &s->meta, &unused);
 	}
+	if (s->meta.status && !s->result.complete)
+		note_incomplete(s);
 	if (s->began && why && why->code == -ESTALE)
 		forget(s);
 	*result_ret = s->result;

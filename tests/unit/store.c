@@ -2,6 +2,7 @@
 #include "../lib/unit.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../../receiver/store.h"
@@ -11,27 +12,41 @@
 
 static struct tinysession tiny;
 
-/* A dump as far as its first checkpoint. */
-static struct store *begin(void)
+/* A dump that is offered. */
+static struct store *offer(void)
 {
 	const struct store_setup setup = {
 		.dir = scratch_path("dir"), .host = "tiny", .proof = "test", .peer = "test"};
-	const uint64_t end = tinysession_begin(&tiny, 1);
 	static uint8_t payload[TINY_FRAME_MAX];
-	struct frame f = tinysession_kept(&tiny, 0, payload);
+	const struct frame f = tinysession_kept(&tiny, 0, payload);
 	struct welcome welcome;
 	struct store *s;
 	struct done done;
 	struct error err;
-	struct go go;
 
 	dialogue_clear();
 	assert_int_equal(store_new(&setup, &s, &err), 0);
 	assert_int_equal(store_ops.hello(s, &tiny.hello, &f, &welcome, &done, &err), 0);
+	return s;
+}
+
+/* And as far as a checkpoint. */
+static struct store *begin(size_t segments)
+{
+	static uint8_t payload[TINY_FRAME_MAX];
+	struct store *s = offer();
+	struct error err;
+	struct go go;
+
 	assert_int_equal(store_ops.totals(s, &tiny.totals, &go, &err), 0);
-	assert_int_equal(store_ops.data(s, tiny.stream.bytes, end, &err), 0);
-	f = tinysession_kept(&tiny, 1, payload);
-	assert_int_equal(store_ops.checkpoint(s, &tiny.checkpoints[0], &f, &err), 0);
+	for (size_t i = 0; i < segments; i++) {
+		const uint64_t from = i ? tinysession_begin(&tiny, i) : 0;
+		const uint64_t to = tinysession_begin(&tiny, i + 1);
+		const struct frame f = tinysession_kept(&tiny, i + 1, payload);
+
+		assert_int_equal(store_ops.data(s, tiny.stream.bytes + from, to - from, &err), 0);
+		assert_int_equal(store_ops.checkpoint(s, &tiny.checkpoints[i], &f, &err), 0);
+	}
 	return s;
 }
 
@@ -40,7 +55,7 @@ static void test_empty_segments(void **state UNUSED)
 {
 	struct checkpoint c = {.cursor = tiny.checkpoints[0].cursor};
 	struct store_result res;
-	struct store *s = begin();
+	struct store *s = begin(1);
 	struct digester *d;
 	struct error err;
 	int r = 0;
@@ -65,6 +80,53 @@ static void test_empty_segments(void **state UNUSED)
 	dialogue_clear();
 }
 
+/* What is said of it: where it is, and its meta.json. */
+static void tells_incomplete(struct store *s, const struct error *why, const char *name)
+{
+	struct store_result res;
+	const char *slash;
+	size_t size_bytes;
+	char *text;
+
+	store_close(s, why, &res);
+	assert_false(res.complete);
+	slash = strrchr(res.path, '/');
+	assert_string_equal(slash ? slash + 1 : res.path, name);
+	text = (char *)file_read("meta.json", &size_bytes); /* the process is there */
+	assert_non_null(memmem(text, size_bytes, "\"incomplete\"", strlen("\"incomplete\"")));
+	free(text);
+	store_free(s);
+	dialogue_clear();
+}
+
+/* The sender has gone before it was told to go. */
+static void test_left_early(void **state UNUSED)
+{
+	struct error why;
+
+	error_set(&why, -ECONNRESET, "the test's reason");
+	tells_incomplete(offer(), &why, "vmcore.part");
+}
+
+/* All has come, but it can't get its name. */
+static void test_failed_late(void **state UNUSED)
+{
+	static uint8_t payload[TINY_FRAME_MAX];
+	struct store *s = begin(tiny.segments);
+	const uint64_t from = tinysession_begin(&tiny, tiny.segments);
+	const struct frame f = tinysession_kept(&tiny, tiny.segments + 1, payload);
+	struct done done;
+	struct error err;
+
+	assert_int_equal(
+		store_ops.data(s, tiny.stream.bytes + from, tiny.stream.size_bytes - from, &err),
+		0);
+	assert_int_equal(store_ops.sync(s, &err), 0);
+	file_write("vmcore", "in the way", 10);
+	assert_int_equal(store_ops.end(s, &tiny.end, &f, &done, &err), -EEXIST);
+	tells_incomplete(s, &err, "vmcore.part");
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -72,6 +134,10 @@ int main(int argc, char **argv)
 
 	tiny = tinysession_make(&(struct tinysession_shape){.small = true});
 	unit_add(&u, "store: takes no segments without end", test_empty_segments, NULL);
+	unit_add(&u, "store: meta.json doesn't say \"receiving\" of what ended early",
+		 test_left_early, NULL);
+	unit_add(&u, "store: tells where a dump is that couldn't be published", test_failed_late,
+		 NULL);
 	r = unit_run(&u, "store", argc, argv);
 	tinysession_free(&tiny);
 	return r;
