@@ -30,6 +30,10 @@ enum {
 	   keys), and doesn't read the answers: then it isn't listened to, either. */
 	WAITING_MAX = 2 * BUFFER_BYTES,
 
+	/* New keys after so much. A key of AES-GCM is good for 2^24.5 records, some 390 GB of full
+	   ones (RFC 8446, 5.5), and the library doesn't count them. */
+	KEY_BYTES = 256 << 20,
+
 	STEP_MS = 200, /* how long a signal may go unseen */
 
 	/* What a peer that was refused gets to hear the reason. */
@@ -47,6 +51,7 @@ struct tls {
 	SSL *ssl;
 	BIO *out;		      /* records that wait to be sent; owned by ssl */
 	size_t out_off;		      /* of them, what was sent */
+	uint64_t keyed_bytes;	      /* that were sent with the present key */
 	struct shared_keys keys;      /* of a client */
 	const struct shared_key *key; /* offered, or found by the server; NULL: none */
 	char unknown[64];	      /* an identity that the client offers, and we don't know */
@@ -113,6 +118,18 @@ static bool is_choked(const struct tls *tls)
 	return (size_t)BIO_get_mem_data(tls->out, &unused) - tls->out_off > WAITING_MAX;
 }
 
+/* The peer is told with what is sent next. Where that can't be now, it is tried again. */
+static void count_keyed(struct tls *tls, size_t size_bytes)
+{
+	tls->keyed_bytes += size_bytes;
+	if (tls->keyed_bytes < KEY_BYTES)
+		return;
+	if (SSL_key_update(tls->ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1)
+		tls->keyed_bytes = 0;
+	else
+		ERR_clear_error();
+}
+
 static ssize_t tls_send(struct transport *t, const void *bytes, size_t size_bytes,
 			struct error *err)
 {
@@ -135,6 +152,7 @@ static ssize_t tls_send(struct transport *t, const void *bytes, size_t size_byte
 			break;
 		}
 		done += taken;
+		count_keyed(tls, taken);
 		left = flush(tls, err);
 	}
 	return left < 0 ? left : (ssize_t)done;
