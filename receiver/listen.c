@@ -101,8 +101,7 @@ static _Noreturn void be_child(struct collector *c, int fd, int queue_fd,
 		.queue_fd = queue_fd,
 		.is_trusted = networks_have(o->plain_from, o->plain_from_count, from),
 	};
-	/* A core of it would hold a dump's bytes, and keys. */
-	const struct rlimit no_core = {0, 0}, files = {CHILD_FILES, CHILD_FILES};
+	const struct rlimit files = {CHILD_FILES, CHILD_FILES};
 
 	address_name(from, a.name);
 	for (size_t i = 0; i < c->count; i++)
@@ -110,7 +109,6 @@ static _Noreturn void be_child(struct collector *c, int fd, int queue_fd,
 	for (unsigned i = 0; i < c->queue.count; i++)
 		if (c->queue.guests[i].fd >= 0)
 			close(c->queue.guests[i].fd);
-	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	sigprocmask(SIG_SETMASK, &c->while_waiting, NULL);
@@ -284,12 +282,25 @@ static void end_children(struct collector *c)
 		log_warning("%u sessions are left to end by themselves", q->count);
 }
 
+/*
+ * A core would hold keys, and a child's a dump's bytes. 1 is the one limit that the kernel keeps to
+ * also where cores go to a program, such as a distribution's collector of them. Source: Linux
+ * fs/coredump.c, "limit == 1".
+ */
+static void leave_no_core(void)
+{
+	const struct rlimit none = {1, 1};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
 enum exit_status listen_for_senders(const struct options *o)
 {
 	struct collector c = {.o = o};
 	struct error err;
 	int r;
 
+	leave_no_core();
 	stop_catch(&c.while_waiting);
 	r = make_room(&c, &err);
 	if (r == 0)
