@@ -90,8 +90,8 @@ static int judge_head(const struct arrived *a, struct ranges *received, struct e
 }
 
 /* The set bits of bitmap 2 that have a descriptor in this file. The bitmap has arrived. */
-static int count_pages(struct dumpfile *df, const struct kdump_header *h, uint64_t *pages_ret,
-		       struct error *err)
+static int count_pages(struct dumpfile *df, const struct kdump_header *h,
+		       const struct keepalive *alive, uint64_t *pages_ret, struct error *err)
 {
 	const uint64_t bitmap2_off = kdump_layout(h).bitmap2_off;
 	const uint64_t begin = h->split ? MIN(h->start_pfn, h->max_mapnr) : 0;
@@ -104,9 +104,11 @@ static int count_pages(struct dumpfile *df, const struct kdump_header *h, uint64
 	for (uint64_t pfn = begin; pfn < end;) {
 		const uint64_t first = pfn - pfn % 8;
 		const uint64_t bits = MIN(end - first, BITMAP_WINDOW_BYTES * UINT64_C(8));
-		const int r = dumpfile_read(df, bitmap2_off + first / 8, window,
-					    (size_t)div_round_up(bits, 8), err);
+		int r = keepalive(alive, err);
 
+		if (r == 0)
+			r = dumpfile_read(df, bitmap2_off + first / 8, window,
+					  (size_t)div_round_up(bits, 8), err);
 		if (r < 0)
 			return r;
 		pages += bits_count(window, pfn - first, bits);
@@ -120,6 +122,7 @@ static int count_pages(struct dumpfile *df, const struct kdump_header *h, uint64
 struct table_walk {
 	struct dumpfile *df;
 	struct ranges *received;
+	const struct keepalive *alive;
 	uint8_t *window; /* TABLE_WINDOW_DESCS descriptors */
 	uint64_t table_end;
 	uint32_t block_size;
@@ -193,8 +196,10 @@ static int walk_table(struct table_walk *w, uint64_t begin, uint64_t end, struct
 
 		for (uint64_t left = descs; left > 0;) {
 			const size_t count = (size_t)MIN(left, TABLE_WINDOW_DESCS);
-			const int r = walk_window(w, off, count, &part, err);
+			int r = keepalive(w->alive, err);
 
+			if (r == 0)
+				r = walk_window(w, off, count, &part, err);
 			if (r < 0)
 				return r;
 			off += count * KDUMP_DESC_BYTES;
@@ -205,17 +210,17 @@ static int walk_table(struct table_walk *w, uint64_t begin, uint64_t end, struct
 	return 0;
 }
 
-static int judge_pages(struct dumpfile *df, struct ranges *received, struct arrived *a,
-		       struct error *err)
+static int judge_pages(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
+		       struct arrived *a, struct error *err)
 {
 	const uint64_t desc_off = kdump_layout(&a->header).desc_off;
 	AUTO_FREE uint8_t *window = malloc(TABLE_WINDOW_DESCS * KDUMP_DESC_BYTES);
-	struct table_walk w = {.df = df, .received = received, .window = window};
+	struct table_walk w = {.df = df, .received = received, .alive = alive, .window = window};
 	int r;
 
 	if (!window)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = count_pages(df, &a->header, &a->pages, err);
+	r = count_pages(df, &a->header, alive, &a->pages, err);
 	if (r < 0)
 		return r;
 	w.table_end = a->table_end = desc_off + a->pages * KDUMP_DESC_BYTES;
@@ -229,8 +234,8 @@ static int judge_pages(struct dumpfile *df, struct ranges *received, struct arri
 	return 0;
 }
 
-int arrived_judge(struct dumpfile *df, struct ranges *received, struct arrived *arrived_ret,
-		  struct error *err)
+int arrived_judge(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
+		  struct arrived *arrived_ret, struct error *err)
 {
 	struct arrived *a = arrived_ret;
 	uint64_t allowed;
@@ -244,7 +249,7 @@ int arrived_judge(struct dumpfile *df, struct ranges *received, struct arrived *
 		return 0;
 	r = judge_head(a, received, err);
 	if (r == 0)
-		r = judge_pages(df, received, a, err);
+		r = judge_pages(df, received, alive, a, err);
 	if (r < 0)
 		return r;
 	allowed = a->header.status & KDUMP_INCOMPLETE ? a->pages_lost : 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "error.h"
+#include "keepalive.h"
 #include "kdump.h"
 
 struct dumpfile;
@@ -50,9 +51,11 @@ uint64_t arrived_plausible_bytes(const struct kdump_header *h);
  * in each case.
  *
  * A descriptor whose payload isn't there is zeroed in the file, as readers expect it of a missing
- * page. Time and memory are bounded by what was received, not by what the header says.
+ * page. Time and memory are bounded by what was received, not by what the header says. Of a large
+ * dump it takes long: it also fails with what `alive` (NULL: nobody) says.
  */
 NODISCARD int arrived_judge(struct dumpfile *df, struct ranges *received,
-			    struct arrived *arrived_ret, struct error *err);
+			    const struct keepalive *alive, struct arrived *arrived_ret,
+			    struct error *err);
 
 #endif

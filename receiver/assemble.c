@@ -484,6 +484,7 @@ int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct 
 {
 	struct assemble_result *res = result_ret;
 	struct error flushed = {0}, judged = {0};
+	const struct keepalive *alive;
 	int r;
 
 	*res = (struct assemble_result){0};
@@ -491,7 +492,9 @@ int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct 
 		assemble_stop(a, &flushed);
 	if (a->failure.code == 0 && a->state != DONE)
 		cut_short(a, &a->failure);
-	r = arrived_judge(a->df, &a->map, &res->arrived, &judged);
+	/* What has failed is mended, whoever waits. */
+	alive = a->failure.code == 0 ? a->limits.alive : NULL;
+	r = arrived_judge(a->df, &a->map, alive, &res->arrived, &judged);
 	/* After a failure it is no news that something is missing, but that the disk fails is. */
 	if (a->failure.code == 0)
 		a->failure = judged;

@@ -20,12 +20,17 @@
 
 struct assemble;
 struct dumpfile;
+struct keepalive;
 struct segment;
 
 struct assemble_limits {
 	uint64_t max_size_bytes; /* of the file; 0: what the dump's own header makes plausible */
 	uint64_t free_bytes;	 /* there is no room for more than this; counts only without
 				    max_size_bytes */
+
+	/* Called while all that has come is judged in the end; what it says against that ends it,
+	   as assemble_stop() does. NULL: nobody waits. Borrowed. */
+	const struct keepalive *alive;
 
 	/* No byte is written twice, but for a second main header: so what was judged stays as it
 	   is, whatever comes later. For assemble_segment(). */

@@ -367,6 +367,7 @@ static int new_assembler(struct store *s, struct error *err)
 	const struct assemble_limits limits = {
 		.max_size_bytes = s->setup.max_size_bytes,
 		.free_bytes = io_free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
+		.alive = &s->setup.alive,
 		.once = true,
 	};
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../../receiver/assemble.h"
+#include "../../receiver/keepalive.h"
 #include "../../receiver/ranges.h"
 #include "../../receiver/verify.h"
 #include "../lib/scratch.h"
@@ -590,6 +591,47 @@ static void test_stop(void **state UNUSED)
 	tinydump_free(&t);
 }
 
+struct waiting {
+	unsigned asked, patience; /* how often it is */
+};
+
+static int ask_whether_to_go_on(void *ctx, struct error *err)
+{
+	struct waiting *w = ctx;
+
+	return ++w->asked > w->patience ? error_set(err, -ECONNRESET, "gone") : 0;
+}
+
+/* The judgement of a large dump takes long. Who waits for it hears of us, and may go; a part is
+ * mended whoever waits. */
+static void test_alive(void **state UNUSED)
+{
+	struct waiting w = {.patience = 100};
+	const struct keepalive alive = {ask_whether_to_go_on, &w};
+	const struct assemble_limits limits = {.free_bytes = INT64_MAX, .alive = &alive};
+	struct tinydump t = tinydump_make();
+	struct stream s = stream_of(&t, 1000);
+	struct outcome out = run(&s, 0, &limits);
+
+	assert_published(&out, &t);
+	assert_int_equal(w.asked, 2); /* with the bitmap, and with the table */
+	for (unsigned patience = 0; patience < 2; patience++) {
+		w = (struct waiting){.patience = patience};
+		out = run(&s, 0, &limits);
+		assert_int_equal(out.code, -ECONNRESET);
+		assert_string_equal(out.err.msg, "gone");
+		assert_false(file_exists(scratch_path("dump")));
+		assert_true(file_exists(scratch_path("dump.part")));
+	}
+	w = (struct waiting){0};
+	s.size_bytes -= 10;
+	out = run(&s, 0, &limits);
+	assert_mended(&out, &t);
+	assert_int_equal(w.asked, 0);
+	stream_free(&s);
+	tinydump_free(&t);
+}
+
 /* The file can't grow beyond each of many lengths: what is there is mended. In a child, for the
  * limit. */
 static void test_write_error(void **state UNUSED)
@@ -654,6 +696,7 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "assemble: counts what follows the end marker", test_trailing, NULL);
 	unit_add(&u, "assemble: mends what was stopped", test_stop, NULL);
+	unit_add(&u, "assemble: asks while it judges whether somebody waits", test_alive, NULL);
 	unit_add(&u, "assemble: mends what a full disk cut short", test_write_error, NULL);
 	UNIT_ADD_ROWS(&u, descs, test_desc);
 	return unit_run(&u, "assemble", argc, argv);
