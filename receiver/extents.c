@@ -16,7 +16,12 @@
 #include "kdump.h"
 #include "ranges.h"
 
-enum { READ_BYTES = 256 << 10 };
+enum {
+	READ_BYTES = 256 << 10,
+
+	/* Cleared at once: where a file system makes no holes, zeros are written. */
+	CLEAR_BYTES = 64 << 20,
+};
 
 /* Where bytes are read back from. */
 struct source {
@@ -230,11 +235,15 @@ static int clear_rest(struct walk *w, uint64_t end, struct error *err)
 	while (at < end && r == 0) {
 		if (!ranges_first_in(&w->covered, at, end, &part))
 			part = (struct range){end, end};
-		if (part.begin > at)
-			r = dumpfile_clear(w->source.df, at, part.begin - at, err);
+		if (part.begin == at) {
+			at = part.end;
+			continue;
+		}
+		part.begin = MIN(part.begin, at + CLEAR_BYTES);
+		r = dumpfile_clear(w->source.df, at, part.begin - at, err);
 		if (r == 0)
 			r = keepalive(w->alive, err);
-		at = part.end;
+		at = part.begin;
 	}
 	return r;
 }

@@ -302,6 +302,37 @@ static void test_restore_other(void **state UNUSED)
 	assert_int_equal(restore(&plain, 2, &err), -EBADMSG);
 }
 
+static int count_beats(void *ctx, struct error *err UNUSED)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* A gap of any length: zeros may have to be written there, while the sender waits. */
+static void test_restore_gap(void **state UNUSED)
+{
+	const uint64_t data_off = UINT64_C(1) << 30, garbage_off = 700 << 20;
+	unsigned beats = 0;
+	const struct keepalive alive = {count_beats, &beats};
+	struct journal *j;
+	struct dumpfile *df;
+	struct error err;
+	uint8_t byte = 1;
+
+	write_part(&plain);
+	write_journal(&plain, 2);
+	j = open_journal();
+	df = resume();
+	assert_int_equal(dumpfile_write(df, garbage_off, &byte, 1, &err), 0);
+	assert_int_equal(extents_restore(j, df, data_off, &alive, &err), 0);
+	assert_int_equal(dumpfile_size(df), data_off);
+	assert_int_equal(dumpfile_read(df, garbage_off, &byte, 1, &err), 0);
+	assert_int_equal(byte, 0);
+	assert_in_range(beats, data_off >> 26, 2 * (data_off >> 26)); /* one for 64 MiB, and some */
+	dumpfile_free(df);
+	journal_free(j);
+}
+
 /* Whether the bit is the sender's, too, only the journal knows: by its last main header. */
 static void test_whose_bit(void **state UNUSED)
 {
@@ -413,6 +444,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "extents: bring back the length of a part that lost its end",
 		 test_restore_short, NULL);
 	unit_add(&u, "extents: refuse the part of another dump", test_restore_other, NULL);
+	unit_add(&u, "extents: clear a long gap in pieces", test_restore_gap, NULL);
 	unit_add(&u, "extents: know whether the incomplete bit is the sender's", test_whose_bit,
 		 NULL);
 	unit_add(&u, "extents: prove a file, to the byte", test_check_file, &plain);
