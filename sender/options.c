@@ -216,6 +216,8 @@ static int parse_message_level(struct options *o, const char *arg, struct error 
 		return r;
 	if (!(bits & MESSAGE_PROGRESS))
 		o->progress = PROGRESS_NONE;
+	else if (o->progress == PROGRESS_NONE) /* an earlier option's */
+		o->progress = PROGRESS_AUTO;
 	if (bits & MESSAGE_DEBUG)
 		o->log_level = LOG_DETAIL;
 	else if (bits & (MESSAGE_COMMON | MESSAGE_REPORT))
@@ -276,8 +278,17 @@ static int parse_host_key(struct options *o, const char *arg, struct error *err)
 	return 0;
 }
 
+/* What the file says of standard output is for nothing where the command line says it. */
+static void drop_usual_stream(struct options *o)
+{
+	if (o->stream_is_usual)
+		o->oneway = o->flattened = false;
+	o->stream_is_usual = false;
+}
+
 static int parse_stream(struct options *o, const char *arg, struct error *err)
 {
+	drop_usual_stream(o);
 	if (strcmp(arg, "flattened") != 0 && strcmp(arg, "session") != 0)
 		return error_set(err, -EINVAL, "\"%s\" is none of flattened, session", arg);
 	o->oneway = *arg == 's';
@@ -381,6 +392,7 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_ZSTD:
 		return set_codec(o, CODEC_ZSTD, err);
 	case OPT_FLATTENED:
+		drop_usual_stream(o);
 		o->flattened = true;
 		return 0;
 	case OPT_DUMP_DMESG:
@@ -429,6 +441,8 @@ static int judge_destinations(struct options *o, struct error *err)
 {
 	const char *to;
 
+	if (o->dumpfile || (o->to_count && !o->to_is_usual) || o->dump_dmesg || o->mem_usage)
+		drop_usual_stream(o);
 	if (o->to_is_usual &&
 	    (o->oneway || o->dumpfile || o->flattened || o->dump_dmesg || o->mem_usage))
 		o->to_count = 0;
@@ -489,6 +503,7 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 		r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
 	o->reading_file = false;
 	o->to_is_usual = o->to_count > 0;
+	o->stream_is_usual = o->oneway || o->flattened;
 	o->host_keys_are_usual = o->connect.host_key_count > 0;
 	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
 }

@@ -40,8 +40,9 @@ struct options {
 	/* Destinations of a session; none: DUMPFILE or standard output. */
 	struct url to[TO_MAX];
 	size_t to_count;
-	bool to_is_usual; /* they are the file's, which the command line may replace */
-	bool oneway;	  /* a session into standard output */
+	bool to_is_usual;     /* they are the file's, which the command line may replace */
+	bool oneway;	      /* a session into standard output */
+	bool stream_is_usual; /* this, or `flattened`, is the file's */
 	struct connect_setup connect;
 	bool host_keys_are_usual; /* the file's, too */
 	uint32_t timeout_ms;

@@ -26,6 +26,22 @@ ok "vmsend: and the rest of the file still counts" cmp "$T/by-line" "$T/by-confi
 run "$vmsend" --config "$conf" "$core" --to "file:$T/by-to"
 is "vmsend: and so does --to" "$rc $(cd "$T" && echo by-*)" "0 by-config by-line by-to"
 
+for line in flattened "stream = session"; do
+    write quiet "$line"
+    rm -f "$T"/by-*
+    run "$vmsend" --config "$conf" "$core" "$T/by-line"
+    is "vmsend: a DUMPFILE takes the place of the file's $line" "$rc $(cd "$T" && echo by-*)" "0 by-line"
+    run "$vmsend" --config "$conf" "$core" --to "file:$T/by-to"
+    is "vmsend: --to takes the place of the file's $line" "$rc $(cd "$T" && echo by-*)" "0 by-line by-to"
+    run "$vmsend" --config "$conf" --mem-usage "$core"
+    is "vmsend: a report takes the place of the file's $line" "$rc $(grep -c '^all' "$T/out")" "0 1"
+done
+run "$vmsend" --config "$conf" -F "$core"
+is "vmsend: --flattened takes the place of the file's stream" "$rc $(head -c 12 "$T/out")" "0 makedumpfile"
+write "to = file:$T/by-config" "stream = session"
+run "$vmsend" --config "$conf" --stream=flattened "$core"
+is "vmsend: --stream takes the place of the file's stream alone" "$rc $(cd "$T" && echo by-c*)" "0 by-config"
+
 # --- vmrecv
 
 corpus=tests/fuzz/corpus
