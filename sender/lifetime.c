@@ -34,13 +34,23 @@ static void on_alarm(int signal_number UNUSED)
 	_exit(EXIT_TRANSPORT);
 }
 
-static void set_deadline(uint64_t ms)
+/* A report asks nobody whether it is time to stop. */
+static void on_report_alarm(int signal_number UNUSED)
 {
-	const struct sigaction late = {.sa_handler = on_alarm};
+	static const char line[] = "vmsend: the deadline is over\n";
+
+	log_in_handler(line, sizeof(line) - 1);
+	_exit(EXIT_FAILED);
+}
+
+static void set_deadline(uint64_t ms, bool keeps_something)
+{
+	const struct sigaction late = {.sa_handler = keeps_something ? on_alarm : on_report_alarm};
+	const uint64_t s = ms / 1000 + (keeps_something ? GRACE_S : 0);
 
 	deadline_ms = clock_ms() + ms;
 	sigaction(SIGALRM, &late, NULL);
-	alarm((unsigned)MIN(ms / 1000 + GRACE_S, (uint64_t)INT_MAX));
+	alarm((unsigned)MIN(s, (uint64_t)INT_MAX));
 }
 
 /* A signal ends the dump at the next chunk, so that what there is stays usable; a broken pipe and a
@@ -93,9 +103,11 @@ static void use_watchdog(const struct options *o)
 
 void lifetime_begin(const struct options *o)
 {
-	set_signals(!o->mem_usage && !o->dump_dmesg);
+	const bool keeps_something = !o->mem_usage && !o->dump_dmesg;
+
+	set_signals(keeps_something);
 	if (o->deadline_ms)
-		set_deadline(o->deadline_ms);
+		set_deadline(o->deadline_ms, keeps_something);
 	if (o->in_crash_kernel)
 		survive_oom();
 	if (o->watchdog)

@@ -129,6 +129,7 @@ bad "a log into a device, by force" 1 "isn't a regular file" --dump-dmesg -f "$c
 tests/tools/mkcore --repeat 64M "$T/large" 64G
 run bash -c '"$@" & sleep 0.5; kill -TERM $!; wait $!' - "$vmsend" --mem-usage "$T/large"
 is "SIGTERM ends a report at once" "$rc" 143
+bad "--deadline ends a report" 1 "the deadline is over" --mem-usage --deadline=1s "$T/large"
 rm "$T/large"
 
 # --- what it says
