@@ -33,7 +33,7 @@ enum {
 struct dumpfile {
 	int fd;
 	char *path, *part_path;
-	bool replace;
+	enum dumpfile_replace replace;
 	bool wrote;	 /* anything, ever */
 	bool published;	 /* the .part has become `path` */
 	bool final;	 /* the header in the file is the true one, without our incomplete bit */
@@ -70,8 +70,17 @@ static int sync_all(struct dumpfile *df, bool data_only, struct error *err)
 	return error_sys(err, "%s: %s", df->part_path, data_only ? "fdatasync" : "fsync");
 }
 
+/* Whether the name still leads to what was opened, and not to what somebody else put there. */
+static bool leads_to(const char *path, int fd)
+{
+	struct stat opened, there;
+
+	return fstat(fd, &opened) == 0 && lstat(path, &there) == 0 &&
+	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
 /* Refuse what must not become, or isn't, a dump file of ours. */
-static int judge_existing(const char *path, bool replace, struct error *err)
+static int judge_existing(const char *path, bool may_go, struct error *err)
 {
 	struct stat st;
 
@@ -79,36 +88,41 @@ static int judge_existing(const char *path, bool replace, struct error *err)
 		return errno == ENOENT ? 0 : error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, -EEXIST, "%s exists and isn't a regular file", path);
-	if (!replace)
+	if (!may_go)
 		return error_set(err, -EEXIST, "%s exists; --force replaces it", path);
 	return 0;
 }
 
 /*
- * Remove an old .part, unless another process is writing it: that one would rename ours when it is
- * done. The writer's lock goes with the process, so a .part left by a crash isn't locked.
+ * Make room for ours. An old .part that another process is writing stays: that process would rename
+ * ours when it is done. The writer's lock goes with the process, so a .part left by a crash isn't
+ * locked. With the lock nobody gives it its final name any more: only now it is clear whether
+ * there is one.
  */
-static int remove_old_part(const char *part_path, struct error *err)
+static int make_room(const struct dumpfile *df, struct error *err)
 {
-	AUTO_CLOSE int fd = open(part_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	AUTO_CLOSE int fd = open(df->part_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int r;
 
-	if (fd < 0)
-		return errno == ENOENT ? 0 : error_sys(err, "%s", part_path);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-		return error_set(err, -EBUSY, "%s is being written by another process", part_path);
-	if (unlink(part_path) < 0 && errno != ENOENT)
-		return error_sys(err, "%s: can't remove it", part_path);
-	return 0;
+	if (fd < 0 && errno != ENOENT)
+		return error_sys(err, "%s", df->part_path);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_set(err, -EBUSY, "%s is being written by another process",
+				 df->part_path);
+	r = judge_existing(df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
+	if (r < 0 || fd < 0)
+		return r;
+	if (!leads_to(df->part_path, fd))
+		return error_set(err, -EBUSY, "%s was replaced by another process", df->part_path);
+	return unlink(df->part_path) < 0 ? error_sys(err, "%s: can't remove it", df->part_path) : 0;
 }
 
 static int open_part(struct dumpfile *df, struct error *err)
 {
-	int r = judge_existing(df->path, df->replace, err);
+	int r = judge_existing(df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
 
 	if (r == 0)
-		r = judge_existing(df->part_path, df->replace, err);
-	if (r == 0 && df->replace)
-		r = remove_old_part(df->part_path, err);
+		r = make_room(df, err);
 	if (r < 0)
 		return r;
 	df->fd = open(df->part_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
@@ -119,7 +133,8 @@ static int open_part(struct dumpfile *df, struct error *err)
 	return 0;
 }
 
-static int make(const char *path, bool replace, struct dumpfile **df_ret, struct error *err)
+static int make(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
+		struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = calloc(1, sizeof(*df));
 
@@ -136,7 +151,8 @@ static int make(const char *path, bool replace, struct dumpfile **df_ret, struct
 	return 0;
 }
 
-int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret, struct error *err)
+int dumpfile_create(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
+		    struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	int r = make(path, replace, &df, err);
@@ -254,7 +270,7 @@ static int open_again(struct dumpfile *df, struct error *err)
 int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	int r = make(path, false, &df, err);
+	int r = make(path, DUMPFILE_REPLACE_NOTHING, &df, err);
 
 	if (r == 0)
 		r = open_again(df, err);
@@ -392,15 +408,6 @@ static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	return sync_all(df, false, err);
 }
 
-/* Whether the name still leads to what we wrote, and not to what somebody else put there. */
-static bool part_is_ours(const struct dumpfile *df)
-{
-	struct stat ours, there;
-
-	return fstat(df->fd, &ours) == 0 && lstat(df->part_path, &there) == 0 &&
-	       ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
-}
-
 /* rename() that doesn't replace. Returns 0 or -errno. */
 static int rename_noreplace(const char *from, const char *to)
 {
@@ -428,9 +435,9 @@ static int rename_final(struct dumpfile *df, struct error *err)
 {
 	int r;
 
-	if (!part_is_ours(df))
+	if (!leads_to(df->part_path, df->fd))
 		return error_set(err, -EEXIST, "%s was replaced by somebody else", df->part_path);
-	if (df->replace)
+	if (df->replace == DUMPFILE_REPLACE_ALL)
 		r = rename(df->part_path, df->path) == 0 ? 0 : -errno;
 	else
 		r = rename_noreplace(df->part_path, df->path);

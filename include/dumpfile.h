@@ -18,14 +18,27 @@
 
 struct dumpfile;
 
+/* What of an earlier dump may go: a .part at once, what has its final name by the final rename. */
+enum dumpfile_replace {
+	DUMPFILE_REPLACE_NOTHING,
+	DUMPFILE_REPLACE_PART, /* the name is one dump's alone: what was cut short gives way to it,
+				  what is complete stays */
+	DUMPFILE_REPLACE_ALL,
+};
+
+/* What --force asks for. */
+static inline enum dumpfile_replace dumpfile_replace_if(bool force)
+{
+	return force ? DUMPFILE_REPLACE_ALL : DUMPFILE_REPLACE_NOTHING;
+}
+
 /*
- * Create `path`.part, mode 0600. Refused (-EEXIST) if `path` or `path`.part exists, unless
- * `replace`: then a .part is replaced now, and `path` itself by the final rename. What isn't a
- * regular file is refused either way, and so is a .part that another process is writing (-EBUSY).
- * *df_ret is the caller's to free.
+ * Create `path`.part, mode 0600. Refused (-EEXIST) if `path` or `path`.part exists and may not go.
+ * What isn't a regular file is refused in any case, and so is a .part that another process is
+ * writing (-EBUSY). What was refused is as it was. *df_ret is the caller's to free.
  */
-NODISCARD int dumpfile_create(const char *path, bool replace, struct dumpfile **df_ret,
-			      struct error *err);
+NODISCARD int dumpfile_create(const char *path, enum dumpfile_replace replace,
+			      struct dumpfile **df_ret, struct error *err);
 
 /*
  * Open PATH.part, which an earlier dumpfile left, to go on with it. Fails -ENOENT if there is none,

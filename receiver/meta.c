@@ -62,7 +62,7 @@ static int write_json(const char *path, json_t *json, struct error *err)
 	json_decref(json);
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory for %s", path);
-	r = dumpfile_create(path, true, &df, err);
+	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
 	if (r == 0)
 		r = dumpfile_write(df, 0, text, strlen(text), err);
 	if (r == 0)

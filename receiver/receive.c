@@ -261,7 +261,7 @@ static enum exit_status receive_in_place(const struct options *o, const struct i
 	if (r == 0)
 		r = place_make(&place, o->dir, host, &err);
 	if (r == 0)
-		r = dumpfile_create("vmcore", false, &df, &err);
+		r = dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
 	if (r == 0)
 		r = place_settle(&place, &err);
 	snprintf(path, sizeof(path), "%svmcore", place.path);
@@ -294,7 +294,7 @@ static enum exit_status receive_stream(const struct options *o, const struct inp
 
 	if (o->file_count == 0)
 		return receive_in_place(o, in, o->host ? o->host : "unknown");
-	r = dumpfile_create(o->files[0], o->force, &df, &err);
+	r = dumpfile_create(o->files[0], dumpfile_replace_if(o->force), &df, &err);
 	if (r < 0) {
 		log_error("%s", err.msg);
 		return error_exit_status(r);

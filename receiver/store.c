@@ -168,7 +168,7 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
 	/* The part first: a FILE that isn't to be replaced keeps its journal, too. */
-	r = dumpfile_create(s->base, s->setup.force, &s->df, err);
+	r = dumpfile_create(s->base, dumpfile_replace_if(s->setup.force), &s->df, err);
 	if (r == 0)
 		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
@@ -329,7 +329,7 @@ static int begin_attachment(struct store *s, const struct attach *a, struct erro
 	s->attachment = NULL;
 	s->attachment_bytes = 0;
 	snprintf(s->attachment_name, sizeof(s->attachment_name), "%s", a->name);
-	r = dumpfile_create(path, replace, &s->attachment, err);
+	r = dumpfile_create(path, dumpfile_replace_if(replace), &s->attachment, err);
 	if (r == 0)
 		memcpy(s->attached[s->attachments++], a->name, ATTACH_NAME_ROOM);
 	return r;
@@ -419,7 +419,7 @@ static int begin_over(struct store *s, struct error *err)
 	s->facts.whole = false;
 	r = journal_cut(s->journal, 0, err);
 	if (r == 0)
-		r = dumpfile_create(s->base, true, &s->df, err);
+		r = dumpfile_create(s->base, DUMPFILE_REPLACE_ALL, &s->df, err);
 	return r < 0 ? r : sync_names(s, err);
 }
 

@@ -184,18 +184,17 @@ char *destination_file_path(const struct destination *to, const struct delivery_
 	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
 }
 
-/*
- * Whether the name is this crash's alone: then a part there is what a vmsend has left that was
- * killed, and is no reason to do without the dump. A dump that is whole stays.
- */
-static bool is_ours(const struct destination *to, const struct delivery_setup *setup,
-		    const char *path)
+/* Where the name is this crash's alone, a part there is what a vmsend has left that was killed, and
+ * is no reason to do without the dump. */
+static enum dumpfile_replace what_may_go(const struct destination *to,
+					 const struct delivery_setup *setup)
 {
 	const time_t crash_time = (time_t)setup->hello.crash_time_s;
 	struct tm unused;
 
-	return is_directory(&to->url) && crash_time && gmtime_r(&crash_time, &unused) &&
-	       access(path, F_OK) < 0;
+	if (!setup->force && is_directory(&to->url) && crash_time && gmtime_r(&crash_time, &unused))
+		return DUMPFILE_REPLACE_PART;
+	return dumpfile_replace_if(setup->force);
 }
 
 /* The log, beside the dump. */
@@ -207,7 +206,7 @@ static int write_dmesg(const struct delivery_setup *setup, const char *dump_path
 
 	if (!setup->dmesg || asprintf(&path, "%s-dmesg.txt", dump_path) < 0)
 		return 0;
-	r = dumpfile_create(path, true, &df, err);
+	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
 	if (r == 0)
 		r = dumpfile_write(df, 0, setup->dmesg, setup->dmesg_bytes, err);
 	return r < 0 ? r : dumpfile_publish(df, err);
@@ -223,7 +222,7 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(path, setup->force || is_ours(to, setup, path), &df, err);
+	r = dumpfile_create(path, what_may_go(to, setup), &df, err);
 	if (r < 0)
 		return r;
 	/* The dump has it, too. */

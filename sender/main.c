@@ -265,7 +265,7 @@ static int dump_to_file(struct job *job, struct error *err)
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(sink_free) struct sink *sink = NULL;
 	struct error unused;
-	int r = dumpfile_create(job->o->dumpfile, job->o->force, &df, err);
+	int r = dumpfile_create(job->o->dumpfile, dumpfile_replace_if(job->o->force), &df, err);
 
 	if (r == 0)
 		r = sink_new_file(df, &sink, err);

@@ -113,7 +113,7 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 		return error_set(err, -ENOMEM, "out of memory");
 	r = setup->force ? probe_part(path, err) : 0;
 	if (r == 0)
-		r = dumpfile_create(path, setup->force, &df, err);
+		r = dumpfile_create(path, dumpfile_replace_if(setup->force), &df, err);
 	r = MIN(r, 0);
 	if (r == 0)
 		log_note("%s: %s can be written", to->url.text, path);

@@ -232,7 +232,7 @@ int report_dmesg_to_file(const struct vmcore *core, const char *path, bool force
 	struct text text = {0};
 	struct error keep_err;
 	FILE *out;
-	int r = dumpfile_create(path, force, &df, err);
+	int r = dumpfile_create(path, dumpfile_replace_if(force), &df, err);
 
 	if (r < 0)
 		return r;

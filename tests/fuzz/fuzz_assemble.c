@@ -75,7 +75,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 1)
 		return 0;
-	REQUIRE(dumpfile_create(path, true, &df, &err) == 0);
+	REQUIRE(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err) == 0);
 	REQUIRE(assemble_new(df, &limits, &a, &err) == 0);
 	fed = feed(a, data + 1, size - 1, (size_t)data[0] * data[0] + 1);
 	ended = assemble_end(a, &res, &err);

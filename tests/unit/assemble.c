@@ -38,7 +38,8 @@ static struct outcome run(const struct stream *s, size_t step, const struct asse
 	int r = 0;
 
 	scratch_clear();
-	assert_int_equal(dumpfile_create(scratch_path("dump"), false, &df, &out.err), 0);
+	assert_int_equal(
+		dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_NOTHING, &df, &out.err), 0);
 	assert_int_equal(assemble_new(df, limits, &a, &out.err), 0);
 	for (size_t at = 0; at < s->size_bytes && r >= 0;) {
 		const size_t want = step ? step : 1 + unit_random(&random) % 3000;
@@ -578,7 +579,8 @@ static void test_stop(void **state UNUSED)
 	struct outcome out = {0};
 
 	scratch_clear();
-	assert_int_equal(dumpfile_create(scratch_path("dump"), false, &df, &out.err), 0);
+	assert_int_equal(
+		dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_NOTHING, &df, &out.err), 0);
 	assert_int_equal(assemble_new(df, &no_limits, &a, &out.err), 0);
 	assert_int_equal(assemble_feed(a, s.bytes, s.size_bytes, &out.err), 1);
 	assemble_stop(a, &why);

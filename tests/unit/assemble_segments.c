@@ -28,7 +28,9 @@ static void incoming_init(struct incoming *in)
 	*in = (struct incoming){.t = tinysession_make(&(struct tinysession_shape){
 					.unreadable = true, .pages_per_segment = 30})};
 	scratch_clear();
-	assert_int_equal(dumpfile_create(scratch_path("dump"), false, &in->df, &in->err), 0);
+	assert_int_equal(
+		dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_NOTHING, &in->df, &in->err),
+		0);
 	assert_int_equal(assemble_new(in->df, &limits, &in->a, &in->err), 0);
 }
 

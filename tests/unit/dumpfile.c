@@ -59,7 +59,7 @@ static void assert_file(const char *path, const void *bytes, size_t size_bytes)
 	free(there);
 }
 
-static struct dumpfile *create(const char *path, bool replace)
+static struct dumpfile *create(const char *path, enum dumpfile_replace replace)
 {
 	struct dumpfile *df = NULL;
 	struct error err = {0};
@@ -93,7 +93,7 @@ static void test_publish(void **state UNUSED)
 	struct stat st;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, t.bytes, t.size_bytes);
 	assert_int_equal(dumpfile_size(df), t.size_bytes);
 	assert_string_equal(dumpfile_part_path(df), part);
@@ -125,7 +125,7 @@ static void test_bit_in_pieces(void **state UNUSED)
 		bool first = false, second = false;
 
 		setup(&path);
-		df = create(path, false);
+		df = create(path, DUMPFILE_REPLACE_NOTHING);
 		for (size_t i = 0; i < ARRAY_LEN(cuts); i++) {
 			const size_t *cut = cuts[orders[o][i]];
 
@@ -152,7 +152,7 @@ static void test_not_kdump(void **state UNUSED)
 
 	setup(&path);
 	memset(bytes, 0x41, sizeof(bytes));
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, bytes, sizeof(bytes));
 	assert_file(scratch_path("dump.part"), bytes, sizeof(bytes));
 	assert_int_equal(dumpfile_publish(df, &err), 0);
@@ -170,7 +170,7 @@ static void test_true_bit(void **state UNUSED)
 
 	setup(&path);
 	t.bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, t.bytes, t.size_bytes);
 	assert_int_equal(dumpfile_publish(df, &err), 0);
 	dumpfile_free(df);
@@ -186,29 +186,30 @@ static void test_refuse(void **state UNUSED)
 
 	setup(&path);
 	file_write(path, "old", 3);
-	assert_int_equal(dumpfile_create(path, false, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_NOTHING, &df, &err), -EEXIST);
 	assert_null(df);
 	assert_false(file_exists(part));
 
 	scratch_clear();
 	file_write(part, "old", 3);
-	assert_int_equal(dumpfile_create(path, false, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_NOTHING, &df, &err), -EEXIST);
 	assert_file(part, "old", 3);
 
 	scratch_clear();
 	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(dumpfile_create(path, true, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err), -EEXIST);
 	scratch_clear();
 	assert_int_equal(symlink("elsewhere", path), 0);
-	assert_int_equal(dumpfile_create(path, true, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err), -EEXIST);
 	scratch_clear();
 	assert_int_equal(symlink("elsewhere", part), 0);
-	assert_int_equal(dumpfile_create(path, true, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err), -EEXIST);
 	assert_false(file_exists(scratch_path("elsewhere")));
 	scratch_clear();
 	assert_int_equal(mkfifo(part, 0600), 0);
-	assert_int_equal(dumpfile_create(path, true, &df, &err), -EEXIST);
-	assert_int_equal(dumpfile_create(scratch_path("no/such"), true, &df, &err), -ENOENT);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err), -EEXIST);
+	assert_int_equal(dumpfile_create(scratch_path("no/such"), DUMPFILE_REPLACE_ALL, &df, &err),
+			 -ENOENT);
 	assert_null(df);
 }
 
@@ -221,13 +222,45 @@ static void test_force(void **state UNUSED)
 	setup(&path);
 	file_write(path, "old", 3);
 	file_write(part, "older", 5);
-	df = create(path, true);
+	df = create(path, DUMPFILE_REPLACE_ALL);
 	assert_file(path, "old", 3); /* until the new one is whole */
 	put(df, 0, "new!", 4);
 	assert_file(part, "new!", 4);
 	assert_int_equal(dumpfile_publish(df, &err), 0);
 	dumpfile_free(df);
 	assert_file(path, "new!", 4);
+	assert_false(file_exists(part));
+}
+
+/* A name that is one dump's alone: a part gives way, a whole dump doesn't, however late it comes.
+ */
+static void test_replace_part(void **state UNUSED)
+{
+	const char *path, *part = scratch_path("dump.part");
+	struct dumpfile *df, *other = NULL;
+	struct error err;
+
+	setup(&path);
+	file_write(part, "old", 3);
+	df = create(path, DUMPFILE_REPLACE_PART);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_PART, &other, &err), -EBUSY);
+	put(df, 0, "new!", 4);
+	file_write(path, "whole", 5);
+	assert_int_equal(dumpfile_publish(df, &err), -EEXIST);
+	dumpfile_free(df);
+	assert_file(path, "whole", 5);
+
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_PART, &df, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "dump exists"));
+	assert_file(path, "whole", 5);
+	assert_file(part, "new!", 4);
+
+	assert_int_equal(unlink(path), 0);
+	df = create(path, DUMPFILE_REPLACE_PART);
+	put(df, 0, "newer", 5);
+	assert_int_equal(dumpfile_publish(df, &err), 0);
+	dumpfile_free(df);
+	assert_file(path, "newer", 5);
 	assert_false(file_exists(part));
 }
 
@@ -239,9 +272,9 @@ static void test_busy(void **state UNUSED)
 	struct error err;
 
 	setup(&path);
-	one = create(path, false);
+	one = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(one, 0, "one", 3);
-	assert_int_equal(dumpfile_create(path, true, &two, &err), -EBUSY);
+	assert_int_equal(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &two, &err), -EBUSY);
 	assert_int_equal(dumpfile_publish(one, &err), 0);
 	dumpfile_free(one);
 	assert_file(path, "one", 3);
@@ -255,7 +288,7 @@ static void test_name_taken(void **state UNUSED)
 	struct error err;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, t.bytes, t.size_bytes);
 	file_write(path, "somebody", 8);
 	assert_int_equal(dumpfile_publish(df, &err), -EEXIST);
@@ -265,7 +298,7 @@ static void test_name_taken(void **state UNUSED)
 
 	/* The .part isn't ours any more. */
 	scratch_clear();
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, t.bytes, t.size_bytes);
 	assert_int_equal(unlink(part), 0);
 	file_write(part, "somebody", 8);
@@ -285,7 +318,7 @@ static void test_keep_part(void **state UNUSED)
 	struct stat st;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, t.bytes, 600);
 	assert_int_equal(dumpfile_keep_part(df, 100000, &err), 0);
 	assert_int_equal(dumpfile_keep_part(df, 5, &err), 0); /* never shorter */
@@ -296,7 +329,7 @@ static void test_keep_part(void **state UNUSED)
 	assert_true(status_in(part) & KDUMP_INCOMPLETE);
 
 	scratch_clear();
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	dumpfile_free(df);
 	assert_false(file_exists(part)); /* nothing was written, nothing is left */
 	tinydump_free(&t);
@@ -312,7 +345,7 @@ static void test_holes(void **state UNUSED)
 	struct error err;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(df, 0, bytes, SIZE);
 	assert_int_equal(dumpfile_size(df), SIZE);
 	assert_true(file_disk_bytes(part) <= 128 << 10);
@@ -341,7 +374,7 @@ static void test_model(void **state UNUSED)
 
 		setup(&path);
 		memset(model, 0, SIZE);
-		df = create(path, false);
+		df = create(path, DUMPFILE_REPLACE_NOTHING);
 		for (int step = 0; step < 20; step++) {
 			const size_t off = step % 4 ? unit_random(&random) % SIZE : 0;
 			const size_t n = 1 + unit_random(&random) % (SIZE - off);
@@ -377,7 +410,7 @@ static void test_write_error(void **state UNUSED)
 	pid = fork();
 	if (pid == 0) {
 		const struct rlimit limit = {8192, 8192};
-		struct dumpfile *df = create(path, false);
+		struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
 		struct error err = {0};
 		int bad = 0;
 
@@ -406,7 +439,7 @@ static void test_half_write(void **state UNUSED)
 
 	if (pid == 0) {
 		struct rlimit limit = {12288 + 100, RLIM_INFINITY};
-		struct dumpfile *df = create(path, false);
+		struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
 		uint8_t bytes[8192], got[sizeof(bytes)], zeros[sizeof(bytes)] = {0};
 		struct error err = {0};
 		int bad = 0;
@@ -450,7 +483,7 @@ static void test_resume(void **state UNUSED)
 		struct error err;
 
 		setup(&path);
-		df = create(path, false);
+		df = create(path, DUMPFILE_REPLACE_NOTHING);
 		put(df, 0, t.bytes, t.size_bytes / 2);
 		dumpfile_free(df);
 		assert_true(status_in(scratch_path("dump.part")) & KDUMP_INCOMPLETE);
@@ -485,7 +518,7 @@ static void test_resume_refused(void **state UNUSED)
 	assert_int_equal(mkfifo(part, 0600), 0);
 	assert_int_equal(dumpfile_resume(path, &df, &err), -EEXIST);
 	unlink(part);
-	other = create(path, false);
+	other = create(path, DUMPFILE_REPLACE_NOTHING);
 	put(other, 0, "x", 1);
 	assert_int_equal(dumpfile_resume(path, &df, &err), -EBUSY);
 	dumpfile_free(other);
@@ -506,7 +539,7 @@ static void test_clear(void **state UNUSED)
 	uint64_t size = ROOM;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	for (int i = 0; i < 400; i++) {
 		const uint64_t off = unit_random(&random) % (i & 1 ? 9000 : ROOM - 1);
 		const uint64_t n = 1 + unit_random(&random) % (ROOM - off);
@@ -545,7 +578,7 @@ static void test_failed_fsync(void **state UNUSED)
 		int r;
 
 		setup(&path);
-		df = create(path, false);
+		df = create(path, DUMPFILE_REPLACE_NOTHING);
 		put(df, 0, "bytes", 5);
 		assert_int_equal(dumpfile_sync(df, &err), 0);
 		fsync_error = EIO;
@@ -572,6 +605,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "dumpfile: refuses what exists, and what is no regular file", test_refuse,
 		 NULL);
 	unit_add(&u, "dumpfile: replaces by force, but only in the end", test_force, NULL);
+	unit_add(&u, "dumpfile: replaces a part, and nothing that is whole", test_replace_part,
+		 NULL);
 	unit_add(&u, "dumpfile: refuses a .part that is being written", test_busy, NULL);
 	unit_add(&u, "dumpfile: doesn't publish over or instead of somebody else's",
 		 test_name_taken, NULL);

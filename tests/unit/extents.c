@@ -66,7 +66,7 @@ static void write_part(const struct tinysession *t)
 	struct dumpfile *df;
 	struct error err;
 
-	assert_int_equal(dumpfile_create(scratch_path("dump"), true, &df, &err), 0);
+	assert_int_equal(dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_ALL, &df, &err), 0);
 	assert_int_equal(dumpfile_write(df, 0, t->dump.bytes, t->dump.size_bytes, &err), 0);
 	dumpfile_free(df);
 }
