@@ -112,6 +112,19 @@ static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static
 	return same;
 }
 
+/* The next entry of a directory but "." and "..", NULL behind the last one; errno is not 0 where
+ * that isn't the end but a failure. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	return entry;
+}
+
 /* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
 static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struct place *p,
 		  struct error *err)
@@ -127,13 +140,16 @@ static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struc
 		return error_sys(err, "can't read the host's directory");
 	}
 	rewinddir(dir);
-	while (!found && (entry = readdir(dir))) {
+	while (!found && (entry = next_entry(dir))) {
 		if (*entry->d_name == '.')
 			continue;
 		found = has_dump(host_fd, entry->d_name, dump_id);
 		if (found)
 			snprintf(p->name, sizeof(p->name), "%s", entry->d_name);
 	}
+	/* Where it isn't to be found the dump would begin anew, in another place. */
+	if (!found && errno)
+		found = error_sys(err, "can't read the host's directory");
 	closedir(dir);
 	return found;
 }
@@ -146,9 +162,9 @@ static int remove_new(int host_fd, struct error *err)
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			unlinkat(fd, entry->d_name, 0);
+	/* What can't be read can't be empty, as is found below. */
+	while (dir && (entry = next_entry(dir)))
+		unlinkat(fd, entry->d_name, 0);
 	if (dir)
 		closedir(dir);
 	else if (fd >= 0)
@@ -272,6 +288,7 @@ int place_settle(struct place *p, struct error *err)
 			return error_sys(err, "%s: fsync", p->path);
 		close(p->host_fd);
 		p->host_fd = -1;
+		p->made = true;
 		add_name(p);
 		return 0;
 	}
@@ -281,10 +298,15 @@ int place_settle(struct place *p, struct error *err)
 void place_deinit(struct place *p)
 {
 	struct error unused;
+	char name[4 + sizeof(p->name)];
 
-	if (p->host_fd < 0)
-		return;
-	(void)!remove_new(p->host_fd, &unused);
-	close(p->host_fd);
-	p->host_fd = -1;
+	if (p->host_fd >= 0) {
+		(void)!remove_new(p->host_fd, &unused);
+		close(p->host_fd);
+	} else if (p->made) {
+		/* The process is there. Where something is in it, this does nothing. */
+		snprintf(name, sizeof(name), "../%s", p->name);
+		rmdir(name);
+	}
+	*p = (struct place){.host_fd = -1};
 }

@@ -8,6 +8,7 @@
 #ifndef PLACE_H
 #define PLACE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -16,6 +17,7 @@
 
 struct place {
 	int host_fd;	 /* of a new one, and locked; else -1 */
+	bool made;	 /* it was a new one */
 	char path[3900]; /* "DIR/HOST/TIME/" */
 	char name[256];	 /* TIME */
 };
@@ -40,7 +42,8 @@ NODISCARD int place_settle(struct place *p, struct error *err);
 /* Whether places can be made below `dir`, which is made if need be: 0, or why not. */
 NODISCARD int place_judge(const char *dir, struct error *err);
 
-/* One that was not settled is removed. */
+/* One that was not settled is removed, and so is one that was, if nothing is in it: its files are
+ * closed by now. */
 void place_deinit(struct place *p);
 
 #endif

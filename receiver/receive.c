@@ -251,7 +251,7 @@ static enum exit_status receive_session(const struct options *o, const struct in
 static enum exit_status receive_in_place(const struct options *o, const struct input *in,
 					 const char *host)
 {
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	struct dumpfile *df = NULL;
 	char path[4096];
 	enum exit_status status;
 	struct place place = {.host_fd = -1};
@@ -265,12 +265,14 @@ static enum exit_status receive_in_place(const struct options *o, const struct i
 	if (r == 0)
 		r = place_settle(&place, &err);
 	snprintf(path, sizeof(path), "%svmcore", place.path);
-	place_deinit(&place);
 	if (r < 0) {
 		log_error("%s", err.msg);
-		return error_exit_status(r);
+		status = error_exit_status(r);
+	} else {
+		status = receive(o, in, df, path);
 	}
-	status = receive(o, in, df, path);
+	dumpfile_free(df); /* a place is left empty if nothing has come */
+	place_deinit(&place);
 	if (status == EXIT_COMPLETE && in->fd == STDIN_FILENO)
 		puts(path);
 	return status;

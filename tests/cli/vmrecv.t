@@ -148,6 +148,10 @@ fi
 run "$vmrecv" "$out" </dev/null
 told "nothing at all: 3" 3 "nothing came"
 ok "nothing at all: leaves nothing" test ! -e "$part"
+run "$vmrecv" --dir "$T/dir" --host idle </dev/null
+is "nothing at all: leaves no directory" "$rc $(ls -A "$T/dir/idle")" "3 "
+stream cut-in-header | "$vmrecv" -q --dir "$T/dir" --host idle 2>/dev/null
+ok "what came of a dump that is cut short stays" test -s "$(echo "$T"/dir/idle/*/vmcore.part)"
 
 receive gap
 told "an end marker behind a gap: 3, if no page is there" 3 "8 of 8 pages did not arrive"
