@@ -45,21 +45,6 @@ struct proof {
 	struct extents_proof extents;
 };
 
-/* A FILE that --force has not replaced so far, and its FILE.part, have one name for their journals:
- * what has an END is of FILE. */
-static bool is_of_other(const char *path, bool part, const char *journal)
-{
-	const size_t len = strlen(path);
-	AUTO_FREE char *other = NULL;
-	struct journal_facts facts;
-	struct error unused;
-
-	if (asprintf(&other, part ? "%.*s" : "%.*s.part", (int)(part ? len - 5 : len), path) < 0)
-		other = NULL;
-	return other && access(other, F_OK) == 0 &&
-	       journal_read(journal, &facts, NULL, NULL, &unused) == 0 && facts.whole == part;
-}
-
 /* 0 also if there is none. */
 static int prove_file(const char *path, struct proof *proof, struct error *err)
 {
@@ -70,7 +55,7 @@ static int prove_file(const char *path, struct proof *proof, struct error *err)
 
 	if (!journal)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (access(journal, F_OK) < 0 || is_of_other(path, part, journal))
+	if (access(journal, F_OK) < 0)
 		return 0;
 	r = extents_check_file(path, part, journal, &proof->extents, err);
 	proof->there = r == 0;

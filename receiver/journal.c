@@ -211,11 +211,15 @@ char *journal_path_of(const char *file)
 	static const char part[] = ".part";
 	const size_t len = strlen(file), part_len = sizeof(part) - 1;
 	const bool is_part = len > part_len && strcmp(file + len - part_len, part) == 0;
+	AUTO_FREE char *whole = is_part ? strndup(file, len - part_len) : NULL;
 	char *path;
 
-	if (asprintf(&path, "%.*s.segments", (int)(is_part ? len - part_len : len), file) < 0)
+	if ((is_part && !whole) || asprintf(&path, "%s.segments", file) < 0)
 		return NULL;
-	return path;
+	if (!is_part || access(path, F_OK) == 0 || access(whole, F_OK) == 0)
+		return path;
+	free(path);
+	return asprintf(&path, "%s.segments", whole) < 0 ? NULL : path;
 }
 
 /* --- writing -------------------------------------------------------------------------------- */

@@ -43,7 +43,11 @@ NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 /* No more of it than whose it is: it may be long. Fails as journal_read(). */
 NODISCARD int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err);
 
-/* The path of the journal of FILE, or of FILE.part, which the caller frees; NULL without memory. */
+/*
+ * Where the journal of FILE, or of FILE.part, is if there is one. That of a part is
+ * FILE.part.segments beside a FILE of its own, FILE.segments where FILE is to come. The caller
+ * frees it; NULL without memory.
+ */
 char *journal_path_of(const char *file);
 
 /* Begin one (replacing what is there) with HELLO. The caller frees it. Fails -EBUSY if another

@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "assemble.h"
+#include "beside.h"
 #include "dumpfile.h"
 #include "flat.h"
 #include "frame.h"
 #include "io.h"
-#include "journal.h"
 #include "options.h"
 #include "parse.h"
 #include "place.h"
@@ -278,13 +278,18 @@ static enum exit_status receive_in_place(const struct options *o, const struct i
 	return status;
 }
 
-/* That of a dump which this one has replaced would be held against it by --check. */
-static void remove_stale_journal(const char *path)
+/* The dump that is to come, and nothing beside it that is of another one. */
+static int create_file(const struct options *o, struct dumpfile **df_ret, struct error *err)
 {
-	AUTO_FREE char *journal = journal_path_of(path);
+	const char *path = o->files[0];
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = dumpfile_create(path, dumpfile_replace_if(o->force), &df, err);
 
-	if (journal && unlink(journal) < 0 && errno != ENOENT)
-		log_warning("%s is of the dump that was replaced: %s", journal, strerror(errno));
+	if (r == 0)
+		r = o->force ? beside_drop_part(path, err) : beside_judge(path, false, err);
+	if (r == 0)
+		*df_ret = TAKE_PTR(df);
+	return r;
 }
 
 static enum exit_status receive_stream(const struct options *o, const struct input *in)
@@ -296,14 +301,14 @@ static enum exit_status receive_stream(const struct options *o, const struct inp
 
 	if (o->file_count == 0)
 		return receive_in_place(o, in, o->host ? o->host : "unknown");
-	r = dumpfile_create(o->files[0], dumpfile_replace_if(o->force), &df, &err);
+	r = create_file(o, &df, &err);
 	if (r < 0) {
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
 	status = receive(o, in, df, o->files[0]);
-	if (status == EXIT_COMPLETE)
-		remove_stale_journal(o->files[0]);
+	if (status == EXIT_COMPLETE && beside_settle(o->files[0], &err) < 0)
+		log_warning("%s", err.msg);
 	return status;
 }
 

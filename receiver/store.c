@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "assemble.h"
+#include "beside.h"
 #include "dumpfile.h"
 #include "extents.h"
 #include "io.h"
@@ -33,6 +34,8 @@ struct store {
 	char host[HOST_NAME_ROOM];
 	struct place place; /* the directory of the dump; not of a file */
 	char *base;	    /* path of the dump */
+	const char *beside; /* between that and what is beside it: ".part" of a file, which may be
+			       there already; else "" */
 	struct meta meta;
 	char *meta_path;
 
@@ -149,7 +152,7 @@ static char *beside(const struct store *s, const char *suffix)
 {
 	char *path;
 
-	return asprintf(&path, "%s%s", s->base, suffix) < 0 ? NULL : path;
+	return asprintf(&path, "%s%s%s", s->base, s->beside, suffix) < 0 ? NULL : path;
 }
 
 static int sync_names(const struct store *s, struct error *err)
@@ -169,6 +172,9 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 		return error_set(err, -ENOMEM, "out of memory");
 	/* The part first: a FILE that isn't to be replaced keeps its journal, too. */
 	r = dumpfile_create(s->base, dumpfile_replace_if(s->setup.force), &s->df, err);
+	if (r == 0 && s->setup.file)
+		r = s->setup.force ? beside_drop_part(s->base, err)
+				   : beside_judge(s->base, true, err);
 	if (r == 0)
 		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
@@ -234,6 +240,7 @@ static int go_to_place(struct store *s, const struct hello *hello, struct error 
 		return r;
 	s->going_on = r > 0;
 	s->base = strdup(setup->dir ? "vmcore" : setup->file);
+	s->beside = setup->dir ? "" : ".part";
 	if (s->base)
 		s->meta_path = setup->dir ? strdup("meta.json") : beside(s, ".json");
 	if (!s->base || !s->meta_path)
@@ -292,35 +299,37 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 
 /* --- attachments ---------------------------------------------------------------------------- */
 
-/* vmcore-NAME, whether it is sent with that prefix or without. */
-static char *attachment_path(const struct store *s, const char *name)
+/* NAME of vmcore-NAME, whether it is sent with that prefix or without. */
+static const char *bare_name(const char *name)
 {
 	static const char prefix[] = "vmcore-";
-	const bool has = strncmp(name, prefix, strlen(prefix)) == 0;
+
+	return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name;
+}
+
+static char *attachment_path(const struct store *s, const char *name)
+{
 	char *path;
 
-	return asprintf(&path, "%s-%s", s->base, has ? name + strlen(prefix) : name) < 0 ? NULL
-											 : path;
+	return asprintf(&path, "%s%s-%s", s->base, s->beside, bare_name(name)) < 0 ? NULL : path;
 }
 
 /* A dump's own directory has nothing of others. Beside FILE, what isn't this session's may be
  * anybody's, and the sender chooses the name. */
-static bool may_replace(const struct store *s, const char *name)
+static int judge_attachment(const struct store *s, const char *name, struct error *err)
 {
 	if (s->setup.dir || s->setup.force)
-		return true;
-	for (unsigned i = 0; i < s->attachments; i++)
-		if (strcmp(s->attached[i], name) == 0)
-			return true;
-	return false;
+		return 0;
+	return beside_judge_other(s->base, bare_name(name), err);
 }
 
 static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
 {
 	AUTO_FREE char *path = attachment_path(s, a->name);
-	const bool replace = may_replace(s, a->name);
-	int r;
+	int r = judge_attachment(s, a->name, err);
 
+	if (r < 0)
+		return r;
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
 	if (s->attachments == ATTACH_COUNT_MAX)
@@ -329,7 +338,7 @@ static int begin_attachment(struct store *s, const struct attach *a, struct erro
 	s->attachment = NULL;
 	s->attachment_bytes = 0;
 	snprintf(s->attachment_name, sizeof(s->attachment_name), "%s", a->name);
-	r = dumpfile_create(path, dumpfile_replace_if(replace), &s->attachment, err);
+	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &s->attachment, err);
 	if (r == 0)
 		memcpy(s->attached[s->attachments++], a->name, ATTACH_NAME_ROOM);
 	return r;
@@ -533,6 +542,16 @@ static int verify_earlier(struct store *s, struct error *err)
 	return r;
 }
 
+/* FILE is there: what lies beside FILE.part goes with it. */
+static int settle_beside(const struct store *s, struct error *err)
+{
+	int r = beside_settle(s->base, err);
+
+	for (unsigned i = 0; i < s->attachments && r == 0; i++)
+		r = beside_settle_other(s->base, bare_name(s->attached[i]), s->setup.force, err);
+	return r < 0 ? r : sync_names(s, err);
+}
+
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
@@ -569,6 +588,8 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	s->meta.file_bytes = res.file_bytes;
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
 	r = meta_write(s->meta_path, &s->meta, err);
+	if (r == 0 && s->setup.file)
+		r = settle_beside(s, err);
 	/* The dump is there, which is what counts: the sender may come again, whatever it was, and
 	 * hears of it. */
 	if (r < 0)
@@ -610,6 +631,13 @@ static void note_incomplete(struct store *s)
 	(void)!meta_write(s->meta_path, &s->meta, &unused);
 }
 
+/* Whether FILE.part, which goes if it is empty, or an attachment is worth keeping what tells of it.
+ */
+static bool has_come(const struct store *s)
+{
+	return s->result.complete || s->attachments || (s->df && dumpfile_size(s->df));
+}
+
 void store_close(struct store *s, const struct error *why, struct store_result *result_ret)
 {
 	struct assemble_result res;
@@ -623,7 +651,9 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 			(void)!op_sync(s, &unused);
 		take_result(s, &res);
 	}
-	if (s->meta.status && !s->result.complete)
+	if (s->setup.file && s->journal && !has_come(s))
+		(void)!beside_drop_part(s->base, &unused);
+	else if (s->meta.status && !s->result.complete)
 		note_incomplete(s);
 	if (s->began && why && why->code == -ESTALE)
 		forget(s);

@@ -65,7 +65,7 @@ run "$vmrecv" -q "$dump" <"$T/cut"
 is "a session that broke off is incomplete" "$rc" 4
 run "$vmrecv" --check "$dump.part"
 checked "its part is checked as far as it goes" '^4 .*: incomplete: .*as it was sent: digest'
-rm "$dump.segments"
+rm "$dump.part.segments"
 run "$vmrecv" --check "$dump.part"
 checked "and without its segments, too" '^4 .*: incomplete: .* the rest is right$'
 
@@ -76,26 +76,66 @@ told "a dump that exists is refused" 1 "$dump exists; --force replaces it"
 run "$vmrecv" --check "$dump"
 checked "and its segments prove it as before" "^0 .*; as it was sent: digest $digest\$"
 
-# What is to be replaced stays until then, beside a part of another dump: what is said of one isn't held against the other.
+# What is to be replaced stays until then, with what is beside it, next to a part of another dump: what is said of one isn't
+# held against the other.
+# log: one beside it, as a session leaves it.
+log() { echo log >"$dump-dmesg.txt"; }
 "$vmsend" -q -d 1 --compress=none --stream=session "$T/core" >"$T/other" 2>"$T/err"
 head -c $(($(stat -c %s "$T/other") - 100)) "$T/other" >"$T/cut"
+log
+cat "$dump"* >"$T/before"
 run "$vmrecv" -qf "$dump" <"$T/cut"
 is "a session into its place that broke off is incomplete" "$rc" 4
 run "$vmrecv" --check "$dump"
-checked "the dump that was there is right" '^0 .*: complete: [0-9]+ pages, all right$'
+checked "the dump that was there is right" "^0 .*; as it was sent: digest $digest\$"
 run "$vmrecv" --check "$dump.part"
 checked "and so is the part as far as it goes" '^4 .*: incomplete: .*as it was sent: digest'
+mkdir "$T/aside"
+mv "$dump.part"* "$T/aside"
+ok "and nothing beside it was touched" cmp "$T/before" <(cat "$dump"*)
+cp "$T/aside"/* "$T"
+run "$vmrecv" -qf "$dump" <"$T/other"
+like "when it has come, nothing is left of the other" "$rc $(cd "$T" && echo dump*)" '^0 dump( dump.json)? dump.segments$'
+run "$vmrecv" --check "$dump"
+checked "and what there is proves it" "^0 .*; as it was sent: digest"
+[[ ! -e $dump.json ]] || like "and tells of it" "$(<"$dump.json")" "\"digest\": \"$(sed 's/.* //' "$T/out")\""
+
 fresh
-"$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | head -c 200000 | "$vmrecv" -qf "$dump" 2>"$T/err"
+"$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" >"$T/stream"
+head -c 200000 "$T/stream" | "$vmrecv" -qf "$dump" 2>"$T/err"
 run "$vmrecv" --check "$dump"
 checked "beside the part of a stream, segments are the dump's" "^0 .*; as it was sent: digest $digest\$"
 run "$vmrecv" --check "$dump.part"
 checked "and not the part's" '^4 .*: incomplete: .* the rest is right$'
 
-# A stream takes the place of a session's dump: what was proved of that isn't held against it.
+# A stream takes the place of a session's dump: nothing of that stays to be held against it, or to tell of it.
 fresh
-"$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" | "$vmrecv" -qf "$dump"
+log
+"$vmrecv" -qf "$dump" <"$T/stream"
 run "$vmrecv" --check "$dump"
 checked "a dump that took its place isn't judged by it" '^0 .*: complete: [0-9]+ pages, all right$'
+is "nor told of" "$(cd "$T" && echo dump*)" dump
+log
+run "$vmrecv" -qf "$dump" <"$T/stream"
+is "a log that no session has brought stays" "$rc $(cd "$T" && echo dump*)" "0 dump dump-dmesg.txt"
+
+# Without --force, what tells of a dump is as safe as the dump.
+for name in dump.segments dump.json dump-dmesg.txt dump.part.segments dump.part.json dump.part-dmesg.txt; do
+    rm -f "$dump"*
+    echo mine >"$T/$name"
+    run "$vmrecv" "$dump" <"$T/session"
+    told "$name that exists is refused" 1 "$T/$name exists; --force replaces it"
+    is "$name is as it was, alone" "$(cd "$T" && echo dump*) $(<"$T/$name")" "$name mine"
+done
+rm -f "$dump"*
+touch "$dump.segments"
+run "$vmrecv" "$dump" <"$T/stream"
+told "a stream: segments that exist are refused" 1 "$dump.segments exists; --force replaces it"
+
+# HELLO, and no more: nothing that a next one would be refused for.
+rm -f "$dump"*
+head -c $((24 + $(od -An -tu4 -j8 -N4 "$T/session"))) "$T/session" >"$T/hello"
+run "$vmrecv" -q "$dump" <"$T/hello"
+is "a session that brings nothing leaves nothing" "$rc $(cd "$T" && echo dump*)" "3 dump*"
 
 done_testing
