@@ -166,7 +166,7 @@ told "an attachment with the name of a file beside FILE: refused" 1 "$T/web-2 ex
 is "the file is as it was" "$(<"$T/web-2")" precious
 rm "$T/web-2"
 run "$vmrecv" "$T/web" <"$T/session"
-is "one that is begun anew by the same session: replaced" "$(cat "$T/web-2" "$T/web-3")" evilgood
+is "one that is begun anew by the same session: replaced" "$(cat "$T/web.part-2" "$T/web.part-3")" evilgood
 
 for name in a/b .. '' '*'; do
     run "$vmrecv" --stdio --host "$name" --dir "$T/pipe" </dev/null
