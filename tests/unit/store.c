@@ -13,10 +13,8 @@
 static struct tinysession tiny;
 
 /* A dump that is offered. */
-static struct store *offer(void)
+static struct store *offer_to(const struct store_setup *setup)
 {
-	const struct store_setup setup = {
-		.dir = scratch_path("dir"), .host = "tiny", .proof = "test", .peer = "test"};
 	static uint8_t payload[TINY_FRAME_MAX];
 	const struct frame f = tinysession_kept(&tiny, 0, payload);
 	struct welcome welcome;
@@ -25,16 +23,23 @@ static struct store *offer(void)
 	struct error err;
 
 	dialogue_clear();
-	assert_int_equal(store_new(&setup, &s, &err), 0);
+	assert_int_equal(store_new(setup, &s, &err), 0);
 	assert_int_equal(store_ops.hello(s, &tiny.hello, &f, &welcome, &done, &err), 0);
 	return s;
 }
 
+static struct store *offer(void)
+{
+	const struct store_setup setup = {
+		.dir = scratch_path("dir"), .host = "tiny", .proof = "test", .peer = "test"};
+
+	return offer_to(&setup);
+}
+
 /* And as far as a checkpoint. */
-static struct store *begin(size_t segments)
+static void go_on(struct store *s, size_t segments)
 {
 	static uint8_t payload[TINY_FRAME_MAX];
-	struct store *s = offer();
 	struct error err;
 	struct go go;
 
@@ -47,6 +52,13 @@ static struct store *begin(size_t segments)
 		assert_int_equal(store_ops.data(s, tiny.stream.bytes + from, to - from, &err), 0);
 		assert_int_equal(store_ops.checkpoint(s, &tiny.checkpoints[i], &f, &err), 0);
 	}
+}
+
+static struct store *begin(size_t segments)
+{
+	struct store *s = offer();
+
+	go_on(s, segments);
 	return s;
 }
 
@@ -108,23 +120,85 @@ static void test_left_early(void **state UNUSED)
 	tells_incomplete(offer(), &why, "vmcore.part");
 }
 
-/* All has come, but it can't get its name. */
-static void test_failed_late(void **state UNUSED)
+/* The end, of which all segments have come. */
+static int end(struct store *s, struct error *err)
 {
 	static uint8_t payload[TINY_FRAME_MAX];
-	struct store *s = begin(tiny.segments);
 	const uint64_t from = tinysession_begin(&tiny, tiny.segments);
 	const struct frame f = tinysession_kept(&tiny, tiny.segments + 1, payload);
 	struct done done;
-	struct error err;
 
 	assert_int_equal(
-		store_ops.data(s, tiny.stream.bytes + from, tiny.stream.size_bytes - from, &err),
-		0);
-	assert_int_equal(store_ops.sync(s, &err), 0);
+		store_ops.data(s, tiny.stream.bytes + from, tiny.stream.size_bytes - from, err), 0);
+	assert_int_equal(store_ops.sync(s, err), 0);
+	return store_ops.end(s, &tiny.end, &f, &done, err);
+}
+
+/* All has come, but it can't get its name. */
+static void test_failed_late(void **state UNUSED)
+{
+	struct store *s = begin(tiny.segments);
+	struct error err;
+
 	file_write("vmcore", "in the way", 10);
-	assert_int_equal(store_ops.end(s, &tiny.end, &f, &done, &err), -EEXIST);
+	assert_int_equal(end(s, &err), -EEXIST);
 	tells_incomplete(s, &err, "vmcore.part");
+}
+
+static void assert_text(const char *name, const char *text)
+{
+	size_t size_bytes;
+	uint8_t *bytes = file_read(scratch_path(name), &size_bytes);
+
+	assert_int_equal(size_bytes, strlen(text));
+	assert_memory_equal(bytes, text, size_bytes);
+	free(bytes);
+}
+
+/* FILE gets what came for it when it gets its name; what was there before stays so long, and is
+ * nobody's to take without --force. */
+static void test_beside_file(void **state UNUSED)
+{
+	struct store_setup setup = {.file = scratch_path("FILE"), .force = true};
+	const struct attach log = {.name = "vmcore-dmesg.txt",
+				   .total_bytes = 3,
+				   .bytes = (const uint8_t *)"new",
+				   .size_bytes = 3};
+	const struct attach note = {.name = "note",
+				    .total_bytes = 4,
+				    .bytes = (const uint8_t *)"note",
+				    .size_bytes = 4};
+
+	struct store_result res;
+	struct store *s = offer_to(&setup);
+	struct error err;
+
+	file_write(scratch_path("FILE-dmesg.txt"), "old", 3);
+	assert_int_equal(store_ops.attach(s, &log, &err), 0);
+	assert_int_equal(store_ops.attach(s, &note, &err), 0);
+	go_on(s, tiny.segments);
+	assert_text("FILE-dmesg.txt", "old");
+	assert_false(file_exists(scratch_path("FILE-note")));
+	assert_int_equal(end(s, &err), 0);
+	assert_text("FILE-dmesg.txt", "new");
+	assert_text("FILE-note", "note");
+	store_close(s, NULL, &res);
+	store_free(s);
+
+	/* Another dump, and a note that is somebody's by the time that this one ends. */
+	setup.force = false;
+	setup.file = scratch_path("other");
+	dialogue_clear();
+	s = offer_to(&setup);
+	assert_int_equal(store_ops.attach(s, &note, &err), 0);
+	go_on(s, tiny.segments);
+	file_write(scratch_path("other-note"), "mine", 4);
+	assert_int_equal(end(s, &err), -EIO);
+	assert_text("other-note", "mine");
+	store_close(s, &err, &res);
+	assert_true(res.complete);
+	store_free(s);
+	dialogue_clear();
 }
 
 int main(int argc, char **argv)
@@ -138,6 +212,7 @@ int main(int argc, char **argv)
 		 test_left_early, NULL);
 	unit_add(&u, "store: tells where a dump is that couldn't be published", test_failed_late,
 		 NULL);
+	unit_add(&u, "store: gives FILE what came for it in the end", test_beside_file, NULL);
 	r = unit_run(&u, "store", argc, argv);
 	tinysession_free(&tiny);
 	return r;
