@@ -82,6 +82,7 @@ struct budget budget_make(const struct budget_setup *setup)
 		b.most_bytes = MAX(page_pass_bytes(setup, 0) + MIN(b.pages_bytes, most),
 				   MIN(b.most_bytes, of_pages));
 	b.least_bytes = page_pass_bytes(setup, 0) + MIN(most, (uint64_t)PAGES_BYTES_MIN);
+	b.dump_bytes = page_pass_bytes(setup, 0) - BASE_BYTES - setup->session_bytes;
 	return b;
 }
 

@@ -22,6 +22,8 @@ struct budget {
 	uint64_t pages_bytes; /* that the page bitmap may take; 0: no limit */
 	uint64_t most_bytes;  /* what the dump takes then, with the bitmap's share */
 	uint64_t least_bytes; /* in line, with a bitmap that packs well */
+	uint64_t dump_bytes;  /* of that, what isn't there before the dump begins: no code, no
+				 session, no bitmap */
 };
 
 /* Without --memory the limit of threads is a share of what is available, and the bitmap, for which

@@ -7,6 +7,7 @@
 #include "budget.h"
 #include "delivery.h"
 #include "flat.h"
+#include "meminfo.h"
 #include "pace.h"
 #include "pageset.h"
 #include "pipeline.h"
@@ -22,6 +23,10 @@ enum {
 	/* Segments of which the counts are kept for a resume: more than are sent in the second
 	   between acknowledgements. */
 	SNAPSHOTS = 256,
+
+	/* More than the writer takes, and all that comes behind it, such as another writer to
+	   compare a receiver's part with. */
+	SPARE_BYTES = 2 << 20,
 };
 
 /* What was written when a segment ended. */
@@ -95,7 +100,34 @@ static void dump_deinit(struct dump *d)
 	pageset_free(d->pages);
 }
 
-static int make_workers(struct dump *d, unsigned count, struct error *err)
+/* What has to be left when something is taken that can be done without: of what comes behind it
+ * there can't be less. */
+static size_t spare_bytes(const struct dump *d)
+{
+	const struct dump_setup *s = d->setup;
+	const bool connects = s->delivery && !delivery_has_link(s->delivery);
+
+	return SPARE_BYTES + (connects ? (size_t)s->budget->setup.session_bytes : 0);
+}
+
+/* So many, or as many as there is memory for. */
+static void add_chunks(struct dump *d, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct chunk *chunk = chunk_new(worker_page_data_bytes(d->workers[0]));
+
+		if (d->chunk_count && !meminfo_can_spare(spare_bytes(d))) {
+			chunk_free(chunk);
+			return;
+		}
+		if (!chunk)
+			return;
+		d->chunks[d->chunk_count++] = chunk;
+	}
+}
+
+/* In line one, with one chunk to fill; with threads as many of both as there is memory for. */
+static int make_workers(struct dump *d, unsigned threads, struct error *err)
 {
 	const struct dump_setup *s = d->setup;
 	const struct worker_setup setup = {
@@ -107,36 +139,29 @@ static int make_workers(struct dump *d, unsigned count, struct error *err)
 		.exclude_zero = s->level & LEVEL_ZERO,
 		.digest = s->delivery != NULL,
 	};
-	int r = 0;
+	const unsigned count = MAX(threads, 1U);
+	const size_t each = threads ? PIPELINE_ITEMS_PER_WORKER : 1;
 
 	d->workers = calloc(count, sizeof(*d->workers));
-	if (!d->workers)
+	d->chunks = calloc(count * each, sizeof(*d->chunks));
+	if (!d->workers || !d->chunks)
 		return error_set(err, -ENOMEM, "out of memory for %u workers", count);
 	while (d->worker_count < count) {
 		struct worker *w;
+		const int r = worker_new(&setup, &w, err);
 
-		r = worker_new(&setup, &w, err);
+		/* Memory for fewer of them is a reason to be slower, not to fail. */
 		if (r < 0)
+			return r == -ENOMEM && d->worker_count ? 0 : r;
+		if (d->worker_count && !meminfo_can_spare(spare_bytes(d))) {
+			worker_free(w);
 			break;
+		}
 		d->workers[d->worker_count++] = w;
+		add_chunks(d, each);
+		if (d->chunk_count == 0)
+			return error_set(err, -ENOMEM, "out of memory for page_data");
 	}
-	/* Memory for fewer of them is a reason to be slower, not to fail. */
-	return r == -ENOMEM && d->worker_count ? 0 : r;
-}
-
-/* Memory for fewer chunks than that is a reason to be slower, too. */
-static int make_chunks(struct dump *d, size_t count, struct error *err)
-{
-	d->chunks = calloc(count, sizeof(*d->chunks));
-	while (d->chunks && d->chunk_count < count) {
-		struct chunk *chunk = chunk_new(worker_page_data_bytes(d->workers[0]));
-
-		if (!chunk)
-			break;
-		d->chunks[d->chunk_count++] = chunk;
-	}
-	if (d->chunk_count == 0)
-		return error_set(err, -ENOMEM, "out of memory for page_data");
 	return 0;
 }
 
@@ -218,6 +243,17 @@ static uint64_t count_pages(const struct dump *d, size_t extents)
 	return pages;
 }
 
+/* The filter has threads only where the page pass in line, and the bitmap, find room behind it:
+ * what is given back may lie in the heap's midst, and be of no use to them. */
+static size_t filter_spare_bytes(const struct dump *d)
+{
+	const struct budget *b = d->setup->budget;
+	const uint64_t pages = pageset_memory_max(d->setup->core->map.max_mapnr);
+
+	return spare_bytes(d) +
+	       (size_t)(b->dump_bytes + (b->pages_bytes ? MIN(pages, b->pages_bytes) : pages));
+}
+
 /* All that is needed before the first byte goes out. */
 static int prepare(struct dump *d, struct error *err)
 {
@@ -227,6 +263,7 @@ static int prepare(struct dump *d, struct error *err)
 		.exclude = page_classes_of_level(s->level),
 		.threads = s->budget->threads,
 		.pages_bytes = s->budget->pages_bytes,
+		.spare_bytes = filter_spare_bytes(d),
 		.cancelled = s->cancelled,
 		.chunk_end = s->delivery ? filter_chunk_end : NULL,
 		.ctx = s->delivery,
@@ -286,6 +323,7 @@ static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 		.worker = d->workers,
 		.write = writer_chunk,
 		.writer = d->writer,
+		.spare_bytes = spare_bytes(d),
 	};
 
 	/* A file takes what comes. */
@@ -453,10 +491,7 @@ int dump_run(const struct dump_setup *setup, struct dump_result *result_ret, str
 	*result_ret = (struct dump_result){0};
 	r = prepare(&d, err);
 	if (r == 0)
-		r = make_workers(&d, MAX(d.threads, 1U), err);
-	if (r == 0)
-		r = make_chunks(&d, d.threads ? d.worker_count * PIPELINE_ITEMS_PER_WORKER : 1,
-				err);
+		r = make_workers(&d, d.threads, err);
 	if (r == 0)
 		r = setup->delivery ? deliver(&d, err) : write_all(&d, setup->sink, err);
 	if (d.writer) {

@@ -9,6 +9,7 @@
 #include "bytes.h"
 #include "checked.h"
 #include "kmodel.h"
+#include "meminfo.h"
 #include "pageset.h"
 #include "pagewalk.h"
 #include "pipeline.h"
@@ -332,6 +333,12 @@ static struct filter_worker *worker_new(const struct filter *f)
 	return NULL;
 }
 
+/* Whether there is enough for others behind one that can be done without. */
+static bool can_spare(const struct filter *f)
+{
+	return !f->setup->spare_bytes || meminfo_can_spare(f->setup->spare_bytes);
+}
+
 /* Fewer workers where memory is short, but at least one. */
 static int memory_init(struct filter_memory *m, const struct filter *f, unsigned workers,
 		       size_t chunks, struct error *err)
@@ -339,13 +346,13 @@ static int memory_init(struct filter_memory *m, const struct filter *f, unsigned
 	*m = (struct filter_memory){0};
 	m->workers = calloc(workers, sizeof(*m->workers));
 	m->chunks = calloc(chunks, sizeof(*m->chunks));
-	while (m->workers && m->worker_count < workers) {
+	while (m->workers && m->worker_count < workers && (!m->worker_count || can_spare(f))) {
 		m->workers[m->worker_count] = worker_new(f);
 		if (!m->workers[m->worker_count])
 			break;
 		m->worker_count++;
 	}
-	while (m->chunks && m->chunk_count < chunks) {
+	while (m->chunks && m->chunk_count < chunks && (!m->chunk_count || can_spare(f))) {
 		m->chunks[m->chunk_count] = malloc(chunk_bytes(f));
 		if (!m->chunks[m->chunk_count])
 			break;
@@ -377,6 +384,7 @@ static int run_pass(struct filter *f, struct error *err)
 			.worker = m.workers,
 			.write = filter_write,
 			.writer = f,
+			.spare_bytes = f->setup->spare_bytes,
 		};
 
 		r = pipeline_run(&p, &started, err);

@@ -7,6 +7,7 @@
 #define FILTER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "error.h"
@@ -32,6 +33,7 @@ struct filter_setup {
 	uint64_t pages_bytes;	 /* of memory that the set of pages may take; 0: no limit */
 	bool count_broken;	 /* look for broken memory in blocks that go anyway, too */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
+	size_t spare_bytes;	 /* that threads must leave for what comes behind the filter */
 	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
 
 	/* Called after each chunk, by one thread at a time; what it fails with ends the pass. May

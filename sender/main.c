@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "log.h"
 #include "meminfo.h"
 #include "options.h"
+#include "pageset.h"
 #include "parse.h"
 #include "probe.h"
 #include "remarks.h"
@@ -27,6 +30,21 @@
 /* What a session takes besides: its output, TLS or SSH, their libraries' tables. Measured
  * (tests/guest/transports.t; 5.7 MiB by SSH), and rounded up. */
 enum { SESSION_MEMORY_BYTES = 6 << 20 };
+
+enum {
+	/* What a dump takes beside all that the budget counts, and rounded up. */
+	UNCOUNTED_BYTES = 1 << 20,
+	/* What is enough where not even the budget could be made. */
+	EARLY_BYTES = 10 << 20,
+};
+
+enum {
+	/* A codec and a transport that sends, many times over. What is usual (8 MiB) is much where
+	   the address space is limited. */
+	STACK_BYTES = 512 << 10,
+	/* The C library's own, until it sees such a piece given back. */
+	LARGE_BYTES = 128 << 10,
+};
 
 /* What is to be dumped, and what came of it. */
 struct job {
@@ -38,7 +56,8 @@ struct job {
 	struct remarks remarks;
 	size_t said; /* of the remarks */
 	struct dump_result res;
-	bool kept_part; /* of a dump that failed or was stopped */
+	bool kept_part;	     /* of a dump that failed or was stopped */
+	uint64_t more_bytes; /* that a dump takes in line beside what there is; 0: it was said */
 	struct delivery_result delivered;
 };
 
@@ -174,15 +193,32 @@ static struct budget make_budget(const struct job *job)
 	return b;
 }
 
-/* A bitmap for which there was no room: what would do. */
-static void suggest_memory(const struct job *job, const struct budget *budget, struct error *err)
+/* There was no room for the bitmap, or for other things in a limited address space: what would do.
+ */
+static void suggest_memory(struct job *job, const struct budget *budget, struct error *err)
 {
 	const uint64_t needed = job->res.filter.pages_bytes;
 
-	if (err->code == -ENOMEM && budget->pages_bytes && needed > budget->pages_bytes)
+	if (err->code == -ENOMEM && budget->pages_bytes && needed > budget->pages_bytes) {
 		error_prefix(err, "%s%" PRIu64 " MiB would do",
 			     job->o->memory_bytes ? "--memory: " : "too little memory: ",
 			     budget_mib_for(budget, needed));
+		job->more_bytes = 0;
+	} else {
+		job->more_bytes = budget->dump_bytes + budget->setup.session_bytes +
+				  UNCOUNTED_BYTES +
+				  (needed ? needed : pageset_memory_max(job->core->map.max_mapnr));
+	}
+}
+
+/* The same of the address space, where it is limited. */
+static void suggest_space(const struct job *job, struct error *err)
+{
+	const uint64_t taken = err->code == -ENOMEM ? meminfo_limited_space() : 0;
+
+	if (taken && job->more_bytes)
+		error_prefix(err, "address space (ulimit -v): %" PRIu64 " MiB would do",
+			     ((taken + job->more_bytes) >> 20) + 1);
 }
 
 /* Warnings about what was delivered; the exit status that they make. */
@@ -238,6 +274,9 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		suggest_memory(job, &budget, err);
 	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)
 		return r;
+	if (job->res.threads < budget.threads)
+		log_note("%u of %u threads: there is no memory for more", job->res.threads,
+			 budget.threads);
 	say_essential(&job->res, job->core->page_bytes);
 	say_summary(&job->res, progress_seconds(progress));
 	return 0;
@@ -499,11 +538,27 @@ static enum exit_status status_of_failure(const struct job *job, int r)
 	return EXIT_INCOMPLETE;
 }
 
+/* What each thread takes of it, and what isn't given back. All of this may fail. */
+static void save_address_space(void)
+{
+	pthread_attr_t attr;
+
+	if (pthread_attr_init(&attr) == 0) {
+		(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
+		(void)pthread_setattr_default_np(&attr);
+		pthread_attr_destroy(&attr);
+	}
+	/* One heap for all threads; and large pieces go back to the system, whatever lies above
+	   them, for other large ones to be taken. */
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+}
+
 int main(int argc, char **argv)
 {
 	enum exit_status status = EXIT_FAILED;
 	struct options o;
-	struct job job = {.o = &o};
+	struct job job = {.o = &o, .more_bytes = EARLY_BYTES};
 	struct error err;
 	int r;
 
@@ -525,11 +580,14 @@ int main(int argc, char **argv)
 	if (!o.mem_usage && !o.dump_dmesg)
 		log_never_wait();
 	lifetime_begin(&o);
+	save_address_space();
 	r = run(&job, &status, &err);
 	if (r == -ECANCELED && !lifetime_was_stopped())
 		error_set(&err, -ECANCELED, "the deadline is over");
-	if (r < 0)
+	if (r < 0) {
+		suggest_space(&job, &err);
 		log_error("%s", err.msg);
+	}
 	kmodel_deinit(&job.km);
 	vmcore_free(job.core);
 	options_deinit(&o);

@@ -2,6 +2,7 @@
 #ifndef MEMINFO_H
 #define MEMINFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -17,5 +18,17 @@ uint64_t meminfo_available(const char *path);
  * known.
  */
 uint64_t meminfo_share(uint64_t available_bytes);
+
+/*
+ * Whether this process could take so much more now: asked before something is taken that can be
+ * done without, so that it leaves what can't. Takes nothing. Any thread.
+ */
+bool meminfo_can_spare(uint64_t bytes);
+
+/*
+ * What this process has taken of its address space, where that is limited (RLIMIT_AS, which is
+ * `ulimit -v`); 0 where it isn't. Needs /proc.
+ */
+uint64_t meminfo_limited_space(void);
 
 #endif

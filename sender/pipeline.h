@@ -44,6 +44,9 @@ struct pipeline {
 	 */
 	int (*write)(void *writer, const void *item, struct error *err);
 	void *writer;
+
+	/* No thread is started unless so much memory could still be had; 0: whatever there is. */
+	size_t spare_bytes;
 };
 
 /*

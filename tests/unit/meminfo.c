@@ -2,6 +2,9 @@
 #include "../lib/unit.h"
 
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../sender/meminfo.h"
 #include "../lib/scratch.h"
@@ -49,6 +52,32 @@ static void test_share(void **state UNUSED)
 	assert_true(meminfo_share(UINT64_MAX) > UINT64_MAX / 2);
 }
 
+/* In a process of its own, which a limit is put on. */
+static void test_spare(void **state UNUSED)
+{
+	const pid_t child = fork();
+	int status;
+
+	assert_true(meminfo_can_spare(1 << 20));
+	assert_false(meminfo_can_spare(UINT64_C(1) << 60));
+	assert_int_equal(meminfo_limited_space(), 0);
+	if (child == 0) {
+		const struct rlimit much = {UINT64_C(1) << 46, UINT64_C(1) << 46};
+		uint64_t taken;
+
+		if (setrlimit(RLIMIT_AS, &much) < 0)
+			_exit(1);
+		taken = meminfo_limited_space();
+		if (taken < 1 << 20 || taken > much.rlim_max)
+			_exit(2);
+		if (!meminfo_can_spare(1 << 20) || meminfo_can_spare(much.rlim_max - taken / 2))
+			_exit(3);
+		_exit(meminfo_limited_space() == taken ? 0 : 4);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -56,6 +85,7 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, rows, test_row);
 	unit_add(&u, "meminfo_available: knows this system's, and none of no file",
 		 test_this_system, NULL);
+	unit_add(&u, "meminfo_can_spare: knows the limit of the address space", test_spare, NULL);
 	unit_add(&u, "meminfo_share: is less than all, and nothing of nothing", test_share, NULL);
 	return unit_run(&u, "meminfo", argc, argv);
 }

@@ -409,6 +409,26 @@ static void test_no_threads(void **state UNUSED)
 	free(pass);
 }
 
+static void test_nothing_to_spare(void **state UNUSED)
+{
+	static const struct {
+		size_t spare_bytes;
+		unsigned started;
+	} rows[] = {{(size_t)1 << 60, 1}, {1 << 20, 7}, {0, 7}};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct pass *pass = pass_new(7, 28, 0, 500);
+		unsigned started = 99;
+		struct error err;
+
+		pass->p.spare_bytes = rows[i].spare_bytes;
+		assert_int_equal(run(pass, &started, &err), 0);
+		assert_int_equal(started, rows[i].started);
+		assert_int_equal(pass->write_count, 500);
+		free(pass);
+	}
+}
+
 static void test_fewer_threads(void **state UNUSED)
 {
 	const size_t stack = default_stack_bytes();
@@ -465,6 +485,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "pipeline_run: reports what failed first", test_first_wins, NULL);
 	unit_add(&u, "pipeline_run: does all by itself where no thread can be had", test_no_threads,
 		 NULL);
+	unit_add(&u, "pipeline_run: starts no thread that leaves too little memory",
+		 test_nothing_to_spare, NULL);
 	unit_add(&u, "pipeline_run: goes on with fewer threads", test_fewer_threads, NULL);
 	return unit_run(&u, "pipeline", argc, argv);
 }
