@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "crashlog.h"
 #include "destination.h"
 #include "digest.h"
 #include "dumpfile.h"
@@ -337,11 +338,34 @@ static int find_destination(struct delivery *d, struct error *err)
 
 /* --- the dialogue --------------------------------------------------------------------------- */
 
+/* What was sent of the log. */
+struct log_sent {
+	struct delivery *d;
+	uint64_t bytes;
+};
+
+static int send_log_piece(void *ctx, const char *text, size_t bytes, struct error *err)
+{
+	struct log_sent *sent = ctx;
+	const struct attach piece = {
+		.name = "vmcore-dmesg.txt",
+		.off = sent->bytes,
+		.total_bytes = sent->d->setup.log->bytes,
+		.bytes = (const uint8_t *)text,
+		.size_bytes = bytes,
+	};
+
+	sent->bytes += bytes;
+	return link_attach(sent->d->link, &piece, err);
+}
+
 static int send_log(struct delivery *d, struct error *err)
 {
-	if (!d->link || !d->setup.dmesg || upload_state(link_session(d->link)) != UPLOAD_OPEN)
+	struct log_sent sent = {.d = d};
+
+	if (!d->link || !d->setup.log || upload_state(link_session(d->link)) != UPLOAD_OPEN)
 		return 0;
-	return link_attach(d->link, "vmcore-dmesg.txt", d->setup.dmesg, d->setup.dmesg_bytes, err);
+	return crashlog_write(d->setup.log, send_log_piece, &sent, err);
 }
 
 void delivery_open(struct delivery *d)

@@ -21,6 +21,7 @@
 #include "transport.h"
 #include "url.h"
 
+struct crashlog;
 struct delivery;
 struct sink;
 
@@ -31,9 +32,8 @@ struct delivery_setup {
 	size_t to_count;	      /* 0: one way, into standard output */
 	struct connect_setup connect; /* its strings are borrowed */
 	struct hello hello;
-	const uint8_t *dmesg; /* the kernel log (borrowed); NULL: there is none */
-	size_t dmesg_bytes;
-	uint32_t timeout_ms;  /* silence before a link counts as broken */
+	const struct crashlog *log; /* the kernel's (borrowed); NULL: there is none */
+	uint32_t timeout_ms;	    /* silence before a link counts as broken */
 	uint64_t retry_ms;    /* without progress, how long servers are tried; 0: as long as seems
 				 right */
 	uint64_t deadline_ms; /* clock_ms(); 0: never */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "crashlog.h"
 #include "dumpfile.h"
 #include "entropy.h"
 #include "log.h"
@@ -197,18 +198,35 @@ static enum dumpfile_replace what_may_go(const struct destination *to,
 	return dumpfile_replace_if(setup->force);
 }
 
+/* The log's file, and what was written to it. */
+struct log_file {
+	struct dumpfile *df;
+	uint64_t bytes;
+};
+
+static int write_log_piece(void *ctx, const char *text, size_t bytes, struct error *err)
+{
+	struct log_file *file = ctx;
+	const uint64_t off = file->bytes;
+
+	file->bytes += bytes;
+	return dumpfile_write(file->df, off, text, bytes, err);
+}
+
 /* The log, beside the dump. */
 static int write_dmesg(const struct delivery_setup *setup, const char *dump_path, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO_FREE char *path = NULL;
+	struct log_file file = {0};
 	int r;
 
-	if (!setup->dmesg || asprintf(&path, "%s-dmesg.txt", dump_path) < 0)
+	if (!setup->log || asprintf(&path, "%s-dmesg.txt", dump_path) < 0)
 		return 0;
 	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
+	file.df = df;
 	if (r == 0)
-		r = dumpfile_write(df, 0, setup->dmesg, setup->dmesg_bytes, err);
+		r = crashlog_write(setup->log, write_log_piece, &file, err);
 	return r < 0 ? r : dumpfile_publish(df, err);
 }
 

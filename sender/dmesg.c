@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "paging.h"
+#include "vmcore.h"
+
 enum {
 	PIECE_BYTES = 1024, /* text is given in pieces of that at most */
 	CALLER_IS_CPU = 31, /* bit */
@@ -94,4 +97,22 @@ int64_t dmesg_read(const struct paging *paging, dmesg_emit_fn *emit, void *ctx, 
 	if (r == -ENODATA)
 		r = dmesg_read_records(paging, &sink, err);
 	return r < 0 ? r : sink.records;
+}
+
+int dmesg_of(const struct vmcore *core, dmesg_emit_fn *emit, void *ctx, struct error *err)
+{
+	struct paging paging;
+	int64_t n;
+	int r;
+
+	if (!core->info)
+		return error_set(err, -ENODATA,
+				 "the vmcore has no usable VMCOREINFO to find the log by");
+	r = paging_init(&paging, core, err);
+	if (r < 0)
+		return r;
+	n = dmesg_read(&paging, emit, ctx, err);
+	if (n == 0)
+		return error_set(err, -ENODATA, "no message of the kernel log could be read");
+	return (int)MIN(n, INT64_C(0));
 }

@@ -33,6 +33,13 @@ typedef int dmesg_emit_fn(void *ctx, const char *text, size_t bytes, struct erro
 NODISCARD int64_t dmesg_read(const struct paging *paging, dmesg_emit_fn *emit, void *ctx,
 			     struct error *err);
 
+struct vmcore;
+
+/* The same of a core. Returns 0, or fails -ENODATA, too, where no message at all can be read; and
+ * as paging_init(). */
+NODISCARD int dmesg_of(const struct vmcore *core, dmesg_emit_fn *emit, void *ctx,
+		       struct error *err);
+
 /* What the two formats' readers call for each record. */
 struct dmesg_sink {
 	dmesg_emit_fn *emit;

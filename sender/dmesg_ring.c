@@ -40,12 +40,19 @@ struct ring_keys {
 	uint64_t counter;
 };
 
+/* One of the ring's arrays, and what was last found of it in one piece of memory: its page tables
+ * are walked for each piece, not for each message. */
+struct array {
+	uint64_t vaddr;
+	uint64_t piece_vaddr, piece_paddr, piece_bytes;
+};
+
 struct ring {
 	const struct paging *paging;
 	struct ring_keys k;
-	uint64_t descs, infos, text; /* virtual addresses */
-	uint64_t count, text_bytes;  /* powers of two */
-	uint64_t tail, head;	     /* ids */
+	struct array descs, infos, text;
+	uint64_t count, text_bytes; /* powers of two */
+	uint64_t tail, head;	    /* ids */
 	uint64_t left_bytes; /* of the text ring: blocks don't overlap, unless it is corrupt */
 	uint8_t *buf;	     /* one message */
 	size_t buf_bytes;
@@ -121,12 +128,33 @@ static int ring_open(struct ring *ring, struct error *err)
 				 count_bits, size_bits);
 	ring->count = UINT64_C(1) << count_bits;
 	ring->text_bytes = UINT64_C(1) << size_bits;
-	ring->descs = field(raw, k->prb_bytes, k->desc_ring + k->descs, 8);
-	ring->infos = field(raw, k->prb_bytes, k->desc_ring + k->infos, 8);
-	ring->text = field(raw, k->prb_bytes, k->text_ring + k->data, 8);
+	ring->descs.vaddr = field(raw, k->prb_bytes, k->desc_ring + k->descs, 8);
+	ring->infos.vaddr = field(raw, k->prb_bytes, k->desc_ring + k->infos, 8);
+	ring->text.vaddr = field(raw, k->prb_bytes, k->text_ring + k->data, 8);
 	ring->head = field(raw, k->prb_bytes, k->desc_ring + k->head_id + k->counter, 8) & ID_MASK;
 	ring->tail = field(raw, k->prb_bytes, k->desc_ring + k->tail_id + k->counter, 8) & ID_MASK;
 	return 0;
+}
+
+/* `n` bytes at `off` of an array. */
+static bool read_array(const struct paging *paging, struct array *a, uint64_t off, void *buf,
+		       size_t n)
+{
+	const uint64_t vaddr = a->vaddr + off;
+	uint64_t within = vaddr - a->piece_vaddr;
+
+	if (within >= a->piece_bytes) {
+		if (!paging_translate(paging, vaddr, &a->piece_paddr, &a->piece_bytes)) {
+			a->piece_bytes = 0;
+			return false;
+		}
+		a->piece_vaddr = vaddr;
+		within = 0;
+	}
+	if (n > a->piece_bytes - within)
+		return paging_read(paging, vaddr, buf, n);
+	return !paging_stopped(paging) &&
+	       vmcore_read(paging->core, a->piece_paddr + within, buf, n) == 0;
 }
 
 /* Where in the text ring the block [begin, next) has its bytes: false if that is impossible. */
@@ -169,7 +197,7 @@ static bool read_text(struct ring *ring, uint64_t id, const uint8_t *desc, uint6
 	block_bytes = bytes;
 	bytes = MIN(bytes, BLOCK_ID_BYTES + text_len);
 	if (bytes > ring->buf_bytes ||
-	    !paging_read(ring->paging, ring->text + at, ring->buf, (size_t)bytes))
+	    !read_array(ring->paging, &ring->text, at, ring->buf, (size_t)bytes))
 		return false;
 	if ((le64_get(ring->buf) & ID_MASK) != id || block_bytes > ring->left_bytes)
 		return false;
@@ -187,10 +215,10 @@ static bool read_message(struct ring *ring, uint64_t id, struct dmesg_record *re
 	uint8_t desc[FIELD_STRUCT_MAX], info[FIELD_STRUCT_MAX];
 	uint64_t state;
 
-	if (!paging_read(ring->paging, ring->descs + slot * k->desc_bytes, desc,
-			 (size_t)k->desc_bytes) ||
-	    !paging_read(ring->paging, ring->infos + slot * k->info_bytes, info,
-			 (size_t)k->info_bytes))
+	if (!read_array(ring->paging, &ring->descs, slot * k->desc_bytes, desc,
+			(size_t)k->desc_bytes) ||
+	    !read_array(ring->paging, &ring->infos, slot * k->info_bytes, info,
+			(size_t)k->info_bytes))
 		return false;
 	state = field(desc, k->desc_bytes, k->state + k->counter, 8);
 	if ((state & ID_MASK) != id)

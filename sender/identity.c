@@ -4,14 +4,11 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "bytes.h"
 #include "digest.h"
 #include "kernel.h"
 #include "ladder.h"
-#include "report.h"
 #include "vmcore.h"
 #include "vmcoreinfo.h"
 
@@ -63,40 +60,8 @@ static int make_dump_id(const struct vmcore *core, const struct identity_options
 	return digester_end(d, id_ret, err);
 }
 
-/* What a line of the log has behind `mark`, the last one that has it. */
-static bool find_line(const uint8_t *log, size_t log_bytes, const char *mark, char *out,
-		      size_t room)
-{
-	const size_t mark_bytes = strlen(mark);
-	const uint8_t *found = NULL, *p = log, *end;
-
-	while (log_bytes - (size_t)(p - log) >= mark_bytes &&
-	       (p = memmem(p, log_bytes - (size_t)(p - log), mark, mark_bytes))) {
-		found = p;
-		p += mark_bytes;
-	}
-	if (!found)
-		return false;
-	end = memchr(found, '\n', log_bytes - (size_t)(found - log));
-	snprintf(out, room, "%.*s", (int)((end ? end : log + log_bytes) - found),
-		 (const char *)found);
-	return true;
-}
-
-/* Source: Linux kernel/panic.c, vpanic(); arch/x86/mm/fault.c; lib/bug.c. */
-static void find_panic(const uint8_t *log, size_t log_bytes, char *out, size_t room)
-{
-	static const char *const marks[] = {
-		"Kernel panic - not syncing: ", "BUG: ", "Oops: ", "sysrq: Trigger a crash"};
-
-	*out = '\0';
-	for (size_t i = 0; log && i < ARRAY_LEN(marks); i++)
-		if (find_line(log, log_bytes, marks[i], out, room))
-			return;
-}
-
 int identity_hello(const struct vmcore *core, const struct identity_options *options,
-		   const uint8_t *log, size_t log_bytes, struct hello *hello_ret, struct error *err)
+		   const char *panic, struct hello *hello_ret, struct error *err)
 {
 	struct hello h = {
 		.level = options->level,
@@ -117,29 +82,7 @@ int identity_hello(const struct vmcore *core, const struct identity_options *opt
 	snprintf(h.codec, sizeof(h.codec), "%s", ladder_name(options->ladder));
 	if (vmcoreinfo_decimal(core->info, "CRASHTIME", &crash_time))
 		h.crash_time_s = (int64_t)crash_time;
-	find_panic(log, log_bytes, h.panic, sizeof(h.panic));
+	snprintf(h.panic, sizeof(h.panic), "%s", panic);
 	*hello_ret = h;
-	return 0;
-}
-
-int identity_log(const struct vmcore *core, uint8_t **log_ret, size_t *log_bytes_ret,
-		 struct error *err)
-{
-	char *text = NULL;
-	size_t text_bytes = 0;
-	FILE *out = open_memstream(&text, &text_bytes);
-	int r;
-
-	if (!out)
-		return error_set(err, -ENOMEM, "out of memory for the kernel log");
-	r = report_dmesg(core, out, err);
-	if (fclose(out) != 0 && r == 0)
-		r = error_set(err, -ENOMEM, "out of memory for the kernel log");
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	*log_ret = (uint8_t *)text;
-	*log_bytes_ret = MIN(text_bytes, (size_t)ATTACH_BYTES_MAX);
 	return 0;
 }

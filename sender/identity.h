@@ -1,4 +1,4 @@
-/* What identifies a crash, and tells an operator which it is: HELLO, and the kernel log. */
+/* What identifies a crash, and tells an operator which it is: HELLO. */
 #ifndef IDENTITY_H
 #define IDENTITY_H
 
@@ -18,19 +18,12 @@ struct identity_options {
 };
 
 /*
- * Fill in what the vmcore says of itself: the names, the crash time, the panic (from the log), and
- * the dump_id, which is the SHA-256 of the notes, the loads and these options: the same crash sent
- * again with the same options is the same dump, and so is one whose codecs are chosen anew as it
- * goes. The rest of *hello_ret is zero. Fails as digester_new().
+ * Fill in what the vmcore says of itself: the names, the crash time, the panic (crashlog.h),
+ * and the dump_id, which is the SHA-256 of the notes, the loads and these options: the same crash
+ * sent again with the same options is the same dump, and so is one whose codecs are chosen anew as
+ * it goes. The rest of *hello_ret is zero. Fails as digester_new().
  */
 NODISCARD int identity_hello(const struct vmcore *core, const struct identity_options *options,
-			     const uint8_t *log, size_t log_bytes, struct hello *hello_ret,
-			     struct error *err);
-
-/* The kernel log as text, at most ATTACH_BYTES_MAX of it; the caller frees it. Fails as
- * report_dmesg().
- */
-NODISCARD int identity_log(const struct vmcore *core, uint8_t **log_ret, size_t *log_bytes_ret,
-			   struct error *err);
+			     const char *panic, struct hello *hello_ret, struct error *err);
 
 #endif

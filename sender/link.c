@@ -276,24 +276,16 @@ static int drain(struct link *l, struct error *err)
 	return note(l, r);
 }
 
-int link_attach(struct link *l, const char *name, const uint8_t *bytes, uint64_t size_bytes,
-		struct error *err)
+int link_attach(struct link *l, const struct attach *piece, struct error *err)
 {
-	uint64_t off = 0;
+	int r = 0;
 
-	do {
-		const int64_t n = upload_attach(l->session, name, bytes, size_bytes, off, err);
-		int r = 0;
-
-		if (n < 0)
-			return note(l, (int)n);
-		off += (uint64_t)n;
-		if (n == 0 && size_bytes)
+	while (r == 0) {
+		r = upload_attach(l->session, piece, err);
+		if (r == 0)
 			r = drain(l, err);
-		if (r < 0)
-			return r;
-	} while (off < size_bytes);
-	return link_pump(l, err);
+	}
+	return r < 0 ? note(l, r) : link_pump(l, err);
 }
 
 int link_totals(struct link *l, const struct totals *totals, struct error *err)

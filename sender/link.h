@@ -46,8 +46,7 @@ NODISCARD int link_turn(struct link *l, struct error *err);
 
 /* Hand over all of it, waiting where there is no room; data goes out with what moves the link next.
  * Fail as link_await(). */
-NODISCARD int link_attach(struct link *l, const char *name, const uint8_t *bytes,
-			  uint64_t size_bytes, struct error *err);
+NODISCARD int link_attach(struct link *l, const struct attach *piece, struct error *err);
 NODISCARD int link_totals(struct link *l, const struct totals *totals, struct error *err);
 NODISCARD int link_data(struct link *l, const uint8_t *bytes, size_t size_bytes, struct error *err);
 NODISCARD int link_checkpoint(struct link *l, const struct checkpoint *checkpoint,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "budget.h"
+#include "crashlog.h"
 #include "delivery.h"
 #include "dump.h"
 #include "dumpfile.h"
@@ -340,8 +341,7 @@ static void say_delivered(const struct job *job)
 }
 
 /* One delivery at job->level: 0, also where the receiver asks for another level. */
-static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_bytes,
-			    struct error *err)
+static int deliver_at_level(struct job *job, const struct crashlog *log, struct error *err)
 {
 	AUTO(delivery_free) struct delivery *delivery = NULL;
 	const struct options *o = job->o;
@@ -350,8 +350,7 @@ static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_byte
 		.to = o->to,
 		.to_count = o->to_count,
 		.connect = o->connect,
-		.dmesg = log,
-		.dmesg_bytes = log_bytes,
+		.log = log,
 		.timeout_ms = o->timeout_ms,
 		.retry_ms = o->retry_ms,
 		.deadline_ms = lifetime_deadline_ms(),
@@ -359,7 +358,7 @@ static int deliver_at_level(struct job *job, const uint8_t *log, size_t log_byte
 		.force = o->force,
 		.cancelled = lifetime_is_over,
 	};
-	int r = identity_hello(job->core, &identity, log, log_bytes, &setup.hello, err);
+	int r = identity_hello(job->core, &identity, log ? log->panic : "", &setup.hello, err);
 
 	if (r == 0)
 		r = delivery_new(&setup, &delivery, err);
@@ -397,20 +396,26 @@ static int lower_level(struct job *job, struct error *err)
 /* --to, or --stream=session: the log first, then the dump. */
 static int dump_by_delivery(struct job *job, struct error *err)
 {
-	AUTO_FREE uint8_t *log = NULL;
-	size_t log_bytes = 0;
+	struct crashlog crashlog;
+	const struct crashlog *log = &crashlog;
 	struct error log_err;
 	int r;
 
 	if (job->o->oneway && isatty(STDOUT_FILENO))
 		return error_set(err, -EINVAL, "standard output is a terminal: use a pipe");
-	if (identity_log(job->core, &log, &log_bytes, &log_err) < 0)
+	if (crashlog_init(&crashlog, job->core, ATTACH_BYTES_MAX, &log_err) < 0) {
 		log_warning("the kernel log can't be had: %s", log_err.msg);
-	r = deliver_at_level(job, log, log_bytes, err);
+		log = NULL;
+	} else if (log->left_out_bytes) {
+		log_warning("the kernel log is longer than %d MiB: its oldest %" PRIu64
+			    " bytes are left out",
+			    ATTACH_BYTES_MAX >> 20, log->left_out_bytes);
+	}
+	r = deliver_at_level(job, log, err);
 	if (r == 0 && job->res.other_level) {
 		r = lower_level(job, err);
 		if (r == 0)
-			r = deliver_at_level(job, log, log_bytes, err);
+			r = deliver_at_level(job, log, err);
 		if (r == 0 && job->res.other_level)
 			return error_set(err, -EACCES,
 					 "the receiver takes no level that is served");

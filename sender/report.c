@@ -13,7 +13,6 @@
 #include "filter.h"
 #include "kmodel.h"
 #include "pageset.h"
-#include "paging.h"
 #include "parse.h"
 #include "vmcore.h"
 #include "zero.h"
@@ -191,22 +190,9 @@ static int emit(void *ctx, const char *text, size_t bytes, struct error *err)
 
 int report_dmesg(const struct vmcore *core, FILE *out, struct error *err)
 {
-	struct paging paging;
-	int64_t n;
-	int r;
+	const int r = dmesg_of(core, emit, out, err);
 
-	if (!core->info)
-		return error_set(err, -ENODATA,
-				 "the vmcore has no usable VMCOREINFO to find the log by");
-	r = paging_init(&paging, core, err);
-	if (r < 0)
-		return r;
-	n = dmesg_read(&paging, emit, out, err);
-	if (n < 0)
-		return (int)n;
-	if (n == 0)
-		return error_set(err, -ENODATA, "no message of the kernel log could be read");
-	return flush(out, err);
+	return r < 0 ? r : flush(out, err);
 }
 
 /* Text on its way into a dump file. */

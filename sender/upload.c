@@ -34,8 +34,6 @@ struct upload {
 enum {
 	/* Until WELCOME says how often. */
 	HEARTBEAT_MS = 5000,
-	/* Of an attachment in a frame. */
-	ATTACH_BYTES = 64 << 10,
 	/* No frame of fixed size has more payload. */
 	SMALL_BYTES = 256,
 };
@@ -302,23 +300,22 @@ uint64_t upload_next_tick_ms(const struct upload *u)
 	return may_beat(u) ? MIN(silence, beat) : silence;
 }
 
-int64_t upload_attach(struct upload *u, const char *name, const uint8_t *bytes, uint64_t size_bytes,
-		      uint64_t off, struct error *err)
+int upload_attach(struct upload *u, const struct attach *piece, struct error *err)
 {
-	struct attach a = {.off = off, .total_bytes = size_bytes, .bytes = bytes + off};
 	struct outbuf payload;
 	int r;
 
 	if (u->state != UPLOAD_OPEN)
 		return error_set(err, -EPROTO, "no attachment can be sent now");
-	if (frame_writer_room(&u->out) < ATTACH_BYTES + 4 + ATTACH_NAME_ROOM + 16)
+	if (piece->size_bytes > UPLOAD_ATTACH_BYTES)
+		return error_set(err, -EPROTO, "a piece of %zu bytes is too large for a frame",
+				 piece->size_bytes);
+	if (frame_writer_room(&u->out) < UPLOAD_ATTACH_BYTES + 4 + ATTACH_NAME_ROOM + 16)
 		return 0;
-	snprintf(a.name, sizeof(a.name), "%s", name);
-	a.size_bytes = (size_t)MIN(size_bytes - off, (uint64_t)ATTACH_BYTES);
 	payload = frame_begin(&u->out);
-	attach_put(&payload, &a);
+	attach_put(&payload, piece);
 	r = frame_end(&u->out, FRAME_ATTACH, &payload, err);
-	return r < 0 ? r : (int64_t)a.size_bytes;
+	return r < 0 ? r : 1;
 }
 
 int upload_totals(struct upload *u, const struct totals *totals, struct error *err)

@@ -43,6 +43,7 @@ struct upload_setup {
 
 enum {
 	UPLOAD_DATA_BYTES = 256 << 10,	  /* of the stream in a DATA frame */
+	UPLOAD_ATTACH_BYTES = 64 << 10,	  /* of an attachment in a frame */
 	UPLOAD_OUTPUT_BYTES = 2304 << 10, /* two of the largest frames, and some small ones */
 
 	/* Where there is no room, output is added when no more than this waits: so that it is moved
@@ -96,9 +97,9 @@ uint64_t upload_stream_off(const struct upload *u);
  * that can't be right in this state.
  */
 
-/* OPEN: of an attachment, the bytes from `off` on. */
-NODISCARD int64_t upload_attach(struct upload *u, const char *name, const uint8_t *bytes,
-				uint64_t size_bytes, uint64_t off, struct error *err);
+/* OPEN: a piece of an attachment, of UPLOAD_ATTACH_BYTES at most. Takes all of it, and returns 1.
+ */
+NODISCARD int upload_attach(struct upload *u, const struct attach *piece, struct error *err);
 
 /* OPEN: everything that goes first was sent. Makes it ASKED. */
 NODISCARD int upload_totals(struct upload *u, const struct totals *totals, struct error *err);

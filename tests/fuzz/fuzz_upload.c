@@ -62,7 +62,12 @@ static void say(struct talk *t)
 	struct error err;
 
 	if (state == UPLOAD_OPEN) {
-		REQUIRE(upload_attach(t->u, "log", bytes, sizeof(bytes), 0, &err) >= 0);
+		const struct attach piece = {.name = "log",
+					     .total_bytes = sizeof(bytes),
+					     .bytes = bytes,
+					     .size_bytes = sizeof(bytes)};
+
+		REQUIRE(upload_attach(t->u, &piece, &err) >= 0);
 		REQUIRE(upload_totals(t->u, &(struct totals){0}, &err) >= 0);
 	}
 	if (state != UPLOAD_GOING)

@@ -103,11 +103,15 @@ static void check_resume(const struct sender *s, const struct go *go)
 static int64_t say_first(struct sender *s, struct error *err)
 {
 	static const uint8_t log[] = "log";
+	static const struct attach piece = {.name = "vmcore-dmesg.txt",
+					    .total_bytes = sizeof(log),
+					    .bytes = log,
+					    .size_bytes = sizeof(log)};
 
 	if (s->attached)
 		return upload_totals(s->u, &s->t->totals, err);
 	s->attached = true;
-	return upload_attach(s->u, "vmcore-dmesg.txt", log, sizeof(log), 0, err);
+	return upload_attach(s->u, &piece, err);
 }
 
 static int64_t say_pages(struct sender *s, struct error *err)

@@ -10,108 +10,34 @@
 #include "../../sender/paging.h"
 #include "../../sender/vmcore.h"
 #include "../lib/kernel.h"
+#include "../lib/kernellog.h"
 #include "bytes.h"
 
 enum {
-	/* The lockless ring as this test lays it out. */
-	DESC_BYTES = 24,
-	INFO_BYTES = 32,
-	RING_BYTES = 96,
-	DESC_RING = 8, /* in it */
-	TEXT_RING = 56,
 	COUNT_BITS = 3, /* 8 messages */
 	SIZE_BITS = 9,	/* 512 bytes of text */
-	COMMITTED = 1,
-	FINALIZED = 2,
-	REUSABLE = 3,
-	RESERVED = 0,
 
 	TEXT_MAX = 1 << 18,
 };
 
-static const char ring_keys[] =
-	"SIZE(printk_ringbuffer)=96\nSIZE(prb_desc)=24\nSIZE(printk_info)=32\n"
-	"OFFSET(printk_ringbuffer.desc_ring)=8\nOFFSET(printk_ringbuffer.text_data_ring)=56\n"
-	"OFFSET(prb_desc_ring.count_bits)=0\nOFFSET(prb_desc_ring.descs)=8\n"
-	"OFFSET(prb_desc_ring.infos)=16\nOFFSET(prb_desc_ring.head_id)=24\n"
-	"OFFSET(prb_desc_ring.tail_id)=32\nOFFSET(prb_data_ring.size_bits)=0\n"
-	"OFFSET(prb_data_ring.data)=8\nOFFSET(prb_desc.state_var)=0\n"
-	"OFFSET(prb_desc.text_blk_lpos)=8\nOFFSET(prb_data_blk_lpos.begin)=0\n"
-	"OFFSET(prb_data_blk_lpos.next)=8\nOFFSET(printk_info.ts_nsec)=8\n"
-	"OFFSET(printk_info.text_len)=16\nOFFSET(printk_info.caller_id)=20\n"
-	"OFFSET(atomic_long_t.counter)=0\n";
-
 /* A log being laid out, and what is read of it. */
 struct fixture {
 	struct kernel *k;
-	uint64_t ring, descs, infos, data; /* paddrs */
+	struct kernellog log;
 	char text[TEXT_MAX];
 	size_t text_bytes;
 	int64_t messages;
 	struct error err;
 };
 
-static void set_ids(struct fixture *f, uint64_t tail, uint64_t head)
-{
-	le64_put(kernel_at(f->k, f->ring + DESC_RING + 24), head);
-	le64_put(kernel_at(f->k, f->ring + DESC_RING + 32), tail);
-}
-
 static struct fixture *new_ring(const char *without, const char *more)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	uint64_t pointer;
 
 	assert_non_null(f);
 	f->k = kernel_new(&(struct kernel_setup){.without = without, .more = more});
-	f->ring = kernel_alloc(f->k, RING_BYTES, 64);
-	f->descs = kernel_alloc(f->k, DESC_BYTES << COUNT_BITS, 64);
-	f->infos = kernel_alloc(f->k, INFO_BYTES << COUNT_BITS, 64);
-	f->data = kernel_alloc(f->k, 1 << SIZE_BITS, 64);
-	pointer = kernel_alloc(f->k, 8, 8);
-	le64_put(kernel_at(f->k, pointer), KERNEL_DIRECT_MAP + f->ring);
-	le32_put(kernel_at(f->k, f->ring + DESC_RING), COUNT_BITS);
-	le64_put(kernel_at(f->k, f->ring + DESC_RING + 8), KERNEL_DIRECT_MAP + f->descs);
-	le64_put(kernel_at(f->k, f->ring + DESC_RING + 16), KERNEL_DIRECT_MAP + f->infos);
-	le32_put(kernel_at(f->k, f->ring + TEXT_RING), SIZE_BITS);
-	le64_put(kernel_at(f->k, f->ring + TEXT_RING + 8), KERNEL_DIRECT_MAP + f->data);
-	kernel_add_info(f->k, "SYMBOL(prb)=%" PRIx64 "\n%s", KERNEL_DIRECT_MAP + pointer,
-			ring_keys);
+	f->log = kernellog_add(f->k, COUNT_BITS, SIZE_BITS);
 	return f;
-}
-
-/* A message of the ring. */
-struct message {
-	uint64_t id;
-	unsigned state;
-	uint64_t begin, next; /* positions, which count on over the ring's end */
-	const char *text;
-	size_t text_len; /* 0: the text's */
-	uint64_t time_ns;
-	uint32_t caller;
-	uint64_t block_id; /* what stands in front of the text, less the id; mostly 0 */
-};
-
-static void put_message(struct fixture *f, const struct message *m)
-{
-	const uint64_t slot = m->id % (1 << COUNT_BITS), size = 1 << SIZE_BITS;
-	uint8_t *desc = kernel_at(f->k, f->descs + slot * DESC_BYTES);
-	uint8_t *info = kernel_at(f->k, f->infos + slot * INFO_BYTES);
-	uint64_t at = m->begin % size;
-
-	le64_put(desc, m->id | (uint64_t)m->state << 62);
-	le64_put(desc + 8, m->begin);
-	le64_put(desc + 16, m->next);
-	le64_put(info + 8, m->time_ns);
-	le16_put(info + 16, (uint16_t)(m->text_len ? m->text_len : strlen(m->text)));
-	le32_put(info + 20, m->caller);
-	if (m->begin & 1)
-		return;
-	/* A block that doesn't fit behind is put at the start. */
-	if (m->next % size && m->next % size < at)
-		at = 0;
-	le64_put(kernel_at(f->k, f->data + at), m->id + m->block_id);
-	memcpy(kernel_at(f->k, f->data + at + 8), m->text, strlen(m->text));
 }
 
 static int take(void *ctx, const char *text, size_t bytes, struct error *err UNUSED)
@@ -144,32 +70,32 @@ static void free_fixture(struct fixture *f)
 
 struct one {
 	const char *name;
-	struct message m;
+	struct kernellog_message m;
 	const char *want; /* "": it is left out */
 };
 
 /* clang-format off */
 static const struct one ones[] = {
-	{"ring: gives a finished message", {1, FINALIZED, 0, 16, "hello", 0, 1234567890, 0, 0}, "[    1.234567] hello\n"},
-	{"ring: gives one that could be continued", {1, COMMITTED, 0, 16, "hello", 0, 0, 0, 0}, "[    0.000000] hello\n"},
-	{"ring: leaves out one being written", {1, RESERVED, 0, 16, "hello", 0, 0, 0, 0}, ""},
-	{"ring: leaves out one that was given up", {1, REUSABLE, 0, 16, "hello", 0, 0, 0, 0}, ""},
-	{"ring: leaves out one whose text was lost", {1, FINALIZED, 1, 1, "", 0, 0, 0, 0}, ""},
-	{"ring: gives an empty line", {1, FINALIZED, 3, 3, "", 0, 5000000, 0, 0}, "[    0.005000] \n"},
-	{"ring: leaves out one with one position of an empty line's", {1, FINALIZED, 3, 1, "", 0, 0, 0, 0}, ""},
-	{"ring: leaves out one whose text was overwritten", {1, FINALIZED, 0, 16, "hello", 0, 0, 0, 8}, ""},
-	{"ring: finds text that was put at the start", {1, FINALIZED, 496, 512 + 24, "wrapped", 0, 0, 0, 0}, "[    0.000000] wrapped\n"},
-	{"ring: finds text that ends with the ring", {1, FINALIZED, 496, 512, "brink", 0, 0, 0, 0}, "[    0.000000] brink\n"},
-	{"ring: clips a length to the block", {1, FINALIZED, 0, 16, "12345678", 60000, 0, 0, 0}, "[    0.000000] 12345678\n"},
-	{"ring: clips a block to the length", {1, FINALIZED, 0, 64, "12345678", 3, 0, 0, 0}, "[    0.000000] 123\n"},
-	{"ring: leaves out a block without room for its id", {1, FINALIZED, 16, 20, "", 0, 0, 0, 0}, ""},
-	{"ring: counts microseconds down", {1, FINALIZED, 0, 16, "x", 0, 999999999999, 0, 0}, "[  999.999999] x\n"},
-	{"ring: has room for large times", {1, FINALIZED, 0, 16, "x", 0, UINT64_MAX, 0, 0}, "[18446744073.709551] x\n"},
-	{"ring: says which thread", {1, FINALIZED, 0, 16, "x", 0, 0, 1, 0}, "[    0.000000][    T1] x\n"},
-	{"ring: says which CPU", {1, FINALIZED, 0, 16, "x", 0, 0, 0x80000003, 0}, "[    0.000000][    C3] x\n"},
-	{"ring: has room for large threads", {1, FINALIZED, 0, 16, "x", 0, 0, 4194304, 0}, "[    0.000000][T4194304] x\n"},
-	{"ring: indents further lines", {1, FINALIZED, 0, 16, "a\nbc", 0, 0, 0, 0}, "[    0.000000] a\n               bc\n"},
-	{"ring: keeps tabs and escapes what isn't printable", {1, FINALIZED, 0, 32, "a\tb\x1b[1m\x7f\xc3\xa4", 0, 0, 0, 0}, "[    0.000000] a\tb\\x1b[1m\\x7f\\xc3\\xa4\n"},
+	{"ring: gives a finished message", {1, KERNELLOG_FINALIZED, 0, 16, "hello", 0, 1234567890, 0, 0}, "[    1.234567] hello\n"},
+	{"ring: gives one that could be continued", {1, KERNELLOG_COMMITTED, 0, 16, "hello", 0, 0, 0, 0}, "[    0.000000] hello\n"},
+	{"ring: leaves out one being written", {1, KERNELLOG_RESERVED, 0, 16, "hello", 0, 0, 0, 0}, ""},
+	{"ring: leaves out one that was given up", {1, KERNELLOG_REUSABLE, 0, 16, "hello", 0, 0, 0, 0}, ""},
+	{"ring: leaves out one whose text was lost", {1, KERNELLOG_FINALIZED, 1, 1, "", 0, 0, 0, 0}, ""},
+	{"ring: gives an empty line", {1, KERNELLOG_FINALIZED, 3, 3, "", 0, 5000000, 0, 0}, "[    0.005000] \n"},
+	{"ring: leaves out one with one position of an empty line's", {1, KERNELLOG_FINALIZED, 3, 1, "", 0, 0, 0, 0}, ""},
+	{"ring: leaves out one whose text was overwritten", {1, KERNELLOG_FINALIZED, 0, 16, "hello", 0, 0, 0, 8}, ""},
+	{"ring: finds text that was put at the start", {1, KERNELLOG_FINALIZED, 496, 512 + 24, "wrapped", 0, 0, 0, 0}, "[    0.000000] wrapped\n"},
+	{"ring: finds text that ends with the ring", {1, KERNELLOG_FINALIZED, 496, 512, "brink", 0, 0, 0, 0}, "[    0.000000] brink\n"},
+	{"ring: clips a length to the block", {1, KERNELLOG_FINALIZED, 0, 16, "12345678", 60000, 0, 0, 0}, "[    0.000000] 12345678\n"},
+	{"ring: clips a block to the length", {1, KERNELLOG_FINALIZED, 0, 64, "12345678", 3, 0, 0, 0}, "[    0.000000] 123\n"},
+	{"ring: leaves out a block without room for its id", {1, KERNELLOG_FINALIZED, 16, 20, "", 0, 0, 0, 0}, ""},
+	{"ring: counts microseconds down", {1, KERNELLOG_FINALIZED, 0, 16, "x", 0, 999999999999, 0, 0}, "[  999.999999] x\n"},
+	{"ring: has room for large times", {1, KERNELLOG_FINALIZED, 0, 16, "x", 0, UINT64_MAX, 0, 0}, "[18446744073.709551] x\n"},
+	{"ring: says which thread", {1, KERNELLOG_FINALIZED, 0, 16, "x", 0, 0, 1, 0}, "[    0.000000][    T1] x\n"},
+	{"ring: says which CPU", {1, KERNELLOG_FINALIZED, 0, 16, "x", 0, 0, 0x80000003, 0}, "[    0.000000][    C3] x\n"},
+	{"ring: has room for large threads", {1, KERNELLOG_FINALIZED, 0, 16, "x", 0, 0, 4194304, 0}, "[    0.000000][T4194304] x\n"},
+	{"ring: indents further lines", {1, KERNELLOG_FINALIZED, 0, 16, "a\nbc", 0, 0, 0, 0}, "[    0.000000] a\n               bc\n"},
+	{"ring: keeps tabs and escapes what isn't printable", {1, KERNELLOG_FINALIZED, 0, 32, "a\tb\x1b[1m\x7f\xc3\xa4", 0, 0, 0, 0}, "[    0.000000] a\tb\\x1b[1m\\x7f\\xc3\\xa4\n"},
 };
 /* clang-format on */
 
@@ -178,8 +104,8 @@ static void test_one(void **state)
 	const struct one *row = *state;
 	struct fixture *f = new_ring(NULL, NULL);
 
-	set_ids(f, 1, 1);
-	put_message(f, &row->m);
+	kernellog_set_ids(&f->log, 1, 1);
+	kernellog_put(&f->log, &row->m);
 	read_log(f);
 	assert_int_equal(f->messages, *row->want ? 1 : 0);
 	assert_string_equal(f->text, row->want);
@@ -198,17 +124,17 @@ static void test_order(void **state UNUSED)
 		const uint64_t mask = (UINT64_C(1) << 62) - 1;
 		char want[1000] = "", text[8];
 
-		set_ids(f, firsts[i], (firsts[i] + 7) & mask);
+		kernellog_set_ids(&f->log, firsts[i], (firsts[i] + 7) & mask);
 		for (uint64_t n = 0; n < 8; n++) {
-			struct message m = {.id = (firsts[i] + n) & mask,
-					    .state = FINALIZED,
-					    .begin = n * 32,
-					    .next = n * 32 + 24,
-					    .text = text,
-					    .time_ns = n * 1000000000};
+			struct kernellog_message m = {.id = (firsts[i] + n) & mask,
+						      .state = KERNELLOG_FINALIZED,
+						      .begin = n * 32,
+						      .next = n * 32 + 24,
+						      .text = text,
+						      .time_ns = n * 1000000000};
 
 			snprintf(text, sizeof(text), "m%d", (int)n);
-			put_message(f, &m);
+			kernellog_put(&f->log, &m);
 			snprintf(want + strlen(want), sizeof(want) - strlen(want),
 				 "[    %d.000000] m%d\n", (int)n, (int)n);
 		}
@@ -224,10 +150,13 @@ static void test_stale(void **state UNUSED)
 {
 	struct fixture *f = new_ring(NULL, NULL);
 
-	set_ids(f, 8, 10);
-	put_message(f, &(struct message){8, FINALIZED, 0, 16, "a", 0, 0, 0, 0});
-	put_message(f, &(struct message){1, FINALIZED, 32, 48, "old", 0, 0, 0, 0});
-	put_message(f, &(struct message){10, FINALIZED, 64, 80, "b", 0, 0, 0, 0});
+	kernellog_set_ids(&f->log, 8, 10);
+	kernellog_put(&f->log,
+		      &(struct kernellog_message){8, KERNELLOG_FINALIZED, 0, 16, "a", 0, 0, 0, 0});
+	kernellog_put(&f->log, &(struct kernellog_message){1, KERNELLOG_FINALIZED, 32, 48, "old", 0,
+							   0, 0, 0});
+	kernellog_put(&f->log, &(struct kernellog_message){10, KERNELLOG_FINALIZED, 64, 80, "b", 0,
+							   0, 0, 0});
 	read_log(f);
 	assert_int_equal(f->messages, 2);
 	assert_string_equal(f->text, "[    0.000000] a\n[    0.000000] b\n");
@@ -239,8 +168,9 @@ static void test_far_ids(void **state UNUSED)
 {
 	struct fixture *f = new_ring(NULL, NULL);
 
-	set_ids(f, 1, UINT64_C(1) << 61);
-	put_message(f, &(struct message){1, FINALIZED, 0, 16, "a", 0, 0, 0, 0});
+	kernellog_set_ids(&f->log, 1, UINT64_C(1) << 61);
+	kernellog_put(&f->log,
+		      &(struct kernellog_message){1, KERNELLOG_FINALIZED, 0, 16, "a", 0, 0, 0, 0});
 	read_log(f);
 	assert_int_equal(f->messages, 1);
 	free_fixture(f);
@@ -255,13 +185,13 @@ static void test_overlap(void **state UNUSED)
 
 	memset(text, 'x', sizeof(text) - 1);
 	text[sizeof(text) - 1] = '\0';
-	set_ids(f, 1, 8);
+	kernellog_set_ids(&f->log, 1, 8);
 	for (uint64_t id = 8; id; id--)
-		put_message(f, &(struct message){id, FINALIZED, id * 8, id * 8 + 208, text, 0, 0, 0,
-						 0});
+		kernellog_put(&f->log, &(struct kernellog_message){id, KERNELLOG_FINALIZED, id * 8,
+								   id * 8 + 208, text, 0, 0, 0, 0});
 	/* Each text has written over the ids behind its own. */
 	for (uint64_t id = 1; id <= 8; id++)
-		le64_put(kernel_at(f->k, f->data + id * 8), id);
+		le64_put(kernel_at(f->k, f->log.data + id * 8), id);
 	read_log(f);
 	assert_int_equal(f->messages, (1 << SIZE_BITS) / 208);
 	free_fixture(f);
@@ -274,14 +204,14 @@ static void test_ring_noise(void **state UNUSED)
 	for (unsigned n = 0; n < 50; n++) {
 		struct fixture *f = new_ring(NULL, NULL);
 
-		for (uint64_t at = f->descs; at < f->data + (1 << SIZE_BITS); at += 4)
+		for (uint64_t at = f->log.descs; at < f->log.data + (1 << SIZE_BITS); at += 4)
 			if (unit_random(&seed) % 4)
 				le32_put(kernel_at(f->k, at), unit_random(&seed));
 		for (uint64_t id = 0; id < 8; id++) /* some of them believable */
 			if (unit_random(&seed) % 2)
-				le64_put(kernel_at(f->k, f->descs + id * DESC_BYTES),
+				le64_put(kernel_at(f->k, f->log.descs + id * KERNELLOG_DESC_BYTES),
 					 id | UINT64_C(2) << 62);
-		set_ids(f, 0, 7);
+		kernellog_set_ids(&f->log, 0, 7);
 		read_log(f);
 		assert_in_range(f->messages, 0, 8);
 		free_fixture(f);
@@ -320,14 +250,15 @@ static void test_opening(void **state)
 	const struct opening *row = *state;
 	struct fixture *f = new_ring(row->without, row->more);
 
-	set_ids(f, 1, 1);
-	put_message(f, &(struct message){1, FINALIZED, 0, 16, "a", 0, 0, 0, 0});
+	kernellog_set_ids(&f->log, 1, 1);
+	kernellog_put(&f->log,
+		      &(struct kernellog_message){1, KERNELLOG_FINALIZED, 0, 16, "a", 0, 0, 0, 0});
 	if (row->count_bits)
-		le32_put(kernel_at(f->k, f->ring + DESC_RING), row->count_bits);
+		le32_put(kernel_at(f->k, f->log.ring + KERNELLOG_DESC_RING), row->count_bits);
 	if (row->size_bits)
-		le32_put(kernel_at(f->k, f->ring + TEXT_RING), row->size_bits);
+		le32_put(kernel_at(f->k, f->log.ring + KERNELLOG_TEXT_RING), row->size_bits);
 	if (row->lost)
-		le64_put(kernel_at(f->k, f->ring + DESC_RING + 8), UINT64_MAX - 100);
+		le64_put(kernel_at(f->k, f->log.ring + KERNELLOG_DESC_RING + 8), UINT64_MAX - 100);
 	read_log(f);
 	assert_int_equal(f->messages, row->want);
 	if (row->said)
@@ -351,9 +282,9 @@ static struct fixture *new_records(uint32_t first, uint32_t next, int header)
 
 	assert_non_null(f);
 	f->k = kernel_new(&(struct kernel_setup){.series = kernel_series_find("5.4")});
-	f->data = kernel_alloc(f->k, LOG_BYTES, 64);
+	f->log.data = kernel_alloc(f->k, LOG_BYTES, 64);
 	vars = kernel_alloc(f->k, 32, 8);
-	le64_put(kernel_at(f->k, vars), KERNEL_DIRECT_MAP + f->data);
+	le64_put(kernel_at(f->k, vars), KERNEL_DIRECT_MAP + f->log.data);
 	le32_put(kernel_at(f->k, vars + 8), LOG_BYTES);
 	le32_put(kernel_at(f->k, vars + 16), first);
 	le32_put(kernel_at(f->k, vars + 24), next);
@@ -369,7 +300,7 @@ static struct fixture *new_records(uint32_t first, uint32_t next, int header)
 static void put_record(struct fixture *f, uint32_t at, uint16_t len, uint16_t text_len,
 		       const char *text, int header)
 {
-	uint8_t *p = kernel_at(f->k, f->data + at);
+	uint8_t *p = kernel_at(f->k, f->log.data + at);
 
 	le64_put(p, UINT64_C(2000000000) + at);
 	le16_put(p + 8, len);
@@ -462,8 +393,9 @@ static void test_refused(void **state UNUSED)
 	struct vmcore *core;
 	struct paging paging;
 
-	set_ids(f, 1, 1);
-	put_message(f, &(struct message){1, FINALIZED, 0, 16, "a", 0, 0, 0, 0});
+	kernellog_set_ids(&f->log, 1, 1);
+	kernellog_put(&f->log,
+		      &(struct kernellog_message){1, KERNELLOG_FINALIZED, 0, 16, "a", 0, 0, 0, 0});
 	core = kernel_open(f->k);
 	assert_int_equal(paging_init(&paging, core, &f->err), 0);
 	assert_int_equal(dmesg_read(&paging, refuse, NULL, &f->err), -ENOSPC);

@@ -230,8 +230,16 @@ static void test_whole(void **state UNUSED)
 
 	assert_int_equal(link_await(l, UPLOAD_QUEUED, &err), 0);
 	assert_int_equal(upload_state(link_session(l)), UPLOAD_OPEN);
-	assert_int_equal(link_attach(l, "log", bytes, 200000, &err), 0);
-	assert_int_equal(link_attach(l, "empty", bytes, 0, &err), 0);
+	for (uint64_t off = 0; off < 200000; off += 40000)
+		assert_int_equal(link_attach(l,
+					     &(struct attach){.name = "log",
+							      .off = off,
+							      .total_bytes = 200000,
+							      .bytes = bytes,
+							      .size_bytes = 40000},
+					     &err),
+				 0);
+	assert_int_equal(link_attach(l, &(struct attach){.name = "empty"}, &err), 0);
 	assert_int_equal(link_totals(l, &(struct totals){0}, &err), 0);
 	assert_int_equal(link_await(l, UPLOAD_ASKED, &err), 0);
 	for (int i = 0; i < 4; i++)

@@ -162,7 +162,8 @@ static void test_whole(void **state UNUSED)
 	assert_int_equal(say_welcome(&t), 0);
 	assert_int_equal(upload_state(t.u), UPLOAD_OPEN);
 
-	assert_int_equal(upload_attach(t.u, "log", log, 5, 0, &t.err), 5);
+	attach = (struct attach){.name = "log", .total_bytes = 5, .bytes = log, .size_bytes = 5};
+	assert_int_equal(upload_attach(t.u, &attach, &t.err), 1);
 	f = hear(&t);
 	assert_int_equal(attach_get(&f, &attach, &t.err), 0);
 	assert_string_equal(attach.name, "log");
