@@ -16,7 +16,7 @@ bool host_name_is_good(const char *name)
 	if (!is_alnum(*name) && *name != ':')
 		return false;
 	for (; name[n]; n++)
-		if (n + 1 == HOST_NAME_ROOM || (!is_alnum(name[n]) && !strchr("._:-", name[n])))
+		if (n + 1 == HOST_NAME_ROOM || (!is_alnum(name[n]) && !strchr("._:%-", name[n])))
 			return false;
 	return true;
 }

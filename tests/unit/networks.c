@@ -3,8 +3,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -86,6 +88,42 @@ static void test_mapped(void **state UNUSED)
 	assert_string_equal(name, "2001:db8::a");
 }
 
+/* A link-local address says who it is only with the interface that it is on. */
+static void test_zone(void **state UNUSED)
+{
+	struct sockaddr_storage in = address_of("fe80::1"), global = address_of("2001:db8::1");
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&in;
+	static const char *const its[] = {"fe80::%lo/10", "fe80::1%lo", "fe80::/10", "::/0"};
+	static const char *const others[] = {"fe80::%lo0/10", "fe80::%l/10", "fe80::2%lo",
+					     "fe80::%4000000001/10"};
+	struct network n;
+	struct error err;
+	char name[64], number[32];
+
+	in6->sin6_scope_id = if_nametoindex("lo");
+	assert_true(in6->sin6_scope_id);
+	for (size_t i = 0; i < ARRAY_LEN(its); i++) {
+		assert_int_equal(network_parse(its[i], &n, &err), 0);
+		assert_true(networks_have(&n, 1, &in));
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		assert_int_equal(network_parse(others[i], &n, &err), 0);
+		assert_false(networks_have(&n, 1, &in));
+	}
+	snprintf(number, sizeof(number), "fe80::%%%u/10", in6->sin6_scope_id);
+	assert_int_equal(network_parse(number, &n, &err), 0);
+	assert_true(networks_have(&n, 1, &in));
+	assert_false(networks_have(&n, 1, &global));
+	address_name(&in, name);
+	assert_string_equal(name, "fe80::1%lo");
+	in6->sin6_scope_id = 4000000000;
+	assert_false(networks_have(&n, 1, &in));
+	address_name(&in, name);
+	assert_string_equal(name, "fe80::1%4000000000");
+	assert_int_equal(network_parse("2001:db8::%lo/32", &n, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "only link-local addresses"));
+}
+
 /* Nobody comes in without an address. */
 static void test_other_family(void **state UNUSED)
 {
@@ -114,6 +152,9 @@ static const struct bad_row {
 	{"networks: not /8"},
 	{"networks: not 2001:db8::/129"},
 	{"networks: not 2001:db8"},
+	{"networks: not fe80::/10%eth0"},
+	{"networks: not fe80::%/10"},
+	{"networks: not fe80::%0123456789abcdef/10"},
 	{"networks: not hub.example.org"},
 	{"networks: not 2001:0db8:0000:0000:0000:0000:0000:0000:0000:0000:0000/32"},
 };
@@ -134,6 +175,7 @@ int main(int argc, char **argv)
 
 	UNIT_ADD_ROWS(&u, has_rows, test_has);
 	unit_add(&u, "networks: of IPv4 have IPv4 in either form", test_mapped, NULL);
+	unit_add(&u, "networks: know an interface's addresses from another's", test_zone, NULL);
 	unit_add(&u, "networks: have nothing of another family", test_other_family, NULL);
 	UNIT_ADD_ROWS(&u, bad_rows, test_bad);
 	return unit_run(&u, "networks", argc, argv);

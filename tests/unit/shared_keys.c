@@ -25,6 +25,8 @@ static const struct name names[] = {
 	{"host name: takes an IPv4 address", "10.0.0.1", true},
 	{"host name: takes an IPv6 address", "2001:db8::1", true},
 	{"host name: takes ::1", "::1", true},
+	{"host name: takes an address with its zone", "fe80::1%eth0", true},
+	{"host name: refuses what begins with a zone", "%eth0", false},
 	{"host name: takes the longest", NAME_255, true},
 	{"host name: refuses one more", NAME_255 "d", false},
 	{"host name: refuses nothing", "", false},
