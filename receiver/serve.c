@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "log.h"
 #include "parse.h"
+#include "patience.h"
 #include "stop.h"
 #include "transport.h"
 
@@ -27,6 +28,7 @@ struct serving {
 	struct transport *transport;
 	struct session *session;
 	struct store *store;
+	struct patience *patience; /* in between */
 	sigset_t while_waiting;
 	uint8_t *input;
 	bool oneway;
@@ -93,6 +95,13 @@ static int stay_alive(void *ctx, struct error *err)
 		return error_set(err, -ECONNRESET, "the sender closed the link");
 	r = session_beat(s->session, clock_ms(), err);
 	return r < 0 ? r : MIN(push(s, &left, err), 0);
+}
+
+static int still_wanted(void *ctx, struct error *err)
+{
+	const struct serving *s = ctx;
+
+	return patience_wanted(s->patience, err);
 }
 
 /* Both ways, and wait where nothing moved. What has come is looked at before the time is: it may
@@ -187,7 +196,7 @@ static enum exit_status tell_failed(const struct serving *s, const struct store_
 static int start(struct serving *s, const struct serve_setup *setup, struct error *err)
 {
 	struct session_setup session = {
-		.ops = &store_ops,
+		.ops = &patience_ops,
 		.admit = setup->admit,
 		.admit_ctx = setup->admit_ctx,
 		.oneway = setup->oneway,
@@ -196,11 +205,14 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 	struct store_setup store = setup->store;
 	int r;
 
-	store.alive = (struct keepalive){stay_alive, s};
+	store.alive = (struct keepalive){still_wanted, s};
 	r = store_new(&store, &s->store, err);
+	if (r == 0)
+		r = patience_new(&store_ops, s->store, &(struct keepalive){stay_alive, s},
+				 &s->patience, err);
 	if (r < 0)
 		return r;
-	session.ctx = s->store;
+	session.ctx = s->patience;
 	s->input = malloc(INPUT_BYTES);
 	if (!s->input)
 		return error_set(err, -ENOMEM, "out of memory");
@@ -247,6 +259,7 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 		status = tell_failed(&s, &res);
 	session_free(s.session);
 	store_free(s.store);
+	patience_free(s.patience);
 	free(s.input);
 	transport_free(transport);
 	sigprocmask(SIG_SETMASK, &s.while_waiting, NULL);

@@ -1,0 +1,142 @@
+/* receiver/serve.h: a disk that takes longer than the sender waits. */
+#include "../lib/unit.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../receiver/serve.h"
+#include "../lib/dialogue.h"
+#include "../lib/scratch.h"
+#include "../lib/tinysession.h"
+#include "clock.h"
+#include "frame.h"
+#include "io.h"
+#include "log.h"
+#include "transport.h"
+
+enum {
+	TIMEOUT_MS = 2000, /* so a heartbeat is due every 500 */
+	PATIENCE_MS = 10000,
+};
+
+static int sender = -1; /* the sender's end of the link */
+static struct frame_reader reader;
+static unsigned heard; /* heartbeats */
+static bool done;
+
+/* Read what the receiver says until a heartbeat or, if `all`, its end: whether it came in time. */
+static bool hear(bool all)
+{
+	const uint64_t until_ms = clock_ms() + PATIENCE_MS;
+	const unsigned before = heard;
+	uint8_t input[4096];
+
+	while (all || heard == before) {
+		struct pollfd pfd = {.fd = sender, .events = POLLIN};
+		const uint8_t *p = input;
+		struct frame f;
+		struct error err;
+		size_t left;
+		ssize_t n;
+
+		if (poll(&pfd, 1, clock_left_ms(until_ms, PATIENCE_MS)) <= 0)
+			return false;
+		n = read(sender, input, sizeof(input));
+		if (n <= 0)
+			return all && n == 0;
+		left = (size_t)n;
+		while (frame_reader_feed(&reader, &p, &left, &f, &err) > 0) {
+			heard += f.type == FRAME_HEARTBEAT;
+			done |= f.type == FRAME_DONE;
+		}
+	}
+	return true;
+}
+
+static bool slow_data, slow_all; /* so far */
+
+/* Takes until the sender has heard of us, the first time that it is one of the dump. */
+static void wait_if_dump(int fd, bool *slow)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	path[MAX(n, 0)] = '\0';
+	if (!*slow || !strstr(path, "/vmcore.part"))
+		return;
+	*slow = false;
+	if (!hear(false))
+		fail_msg("nothing was heard while %s is synced", path);
+	/* What is left is DONE, for which nobody has to stay. */
+	if (!slow_data && !slow_all)
+		shutdown(sender, SHUT_WR);
+}
+
+/* In place of the C library's. */
+int fdatasync(int fd)
+{
+	int (*real)(int);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
+	wait_if_dump(fd, &slow_data);
+	return real(fd);
+}
+
+int fsync(int fd)
+{
+	int (*real)(int);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "fsync");
+	wait_if_dump(fd, &slow_all);
+	return real(fd);
+}
+
+static void test_slow_disk(void **state UNUSED)
+{
+	struct tinysession t = tinysession_make(&(struct tinysession_shape){.small = true});
+	struct stream said = tinysession_frames(&t, false, 4096);
+	const struct serve_setup setup = {
+		.store = {.dir = scratch_path("dir"), .host = "tiny", .proof = "test"},
+		.timeout_ms = TIMEOUT_MS,
+	};
+	struct transport *transport;
+	struct error err;
+	int fds[2];
+
+	dialogue_clear();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	sender = fds[1];
+	frame_reader_init(&reader, false);
+	slow_data = slow_all = true;
+	assert_int_equal(transport_new_fds(fds[0], dup(fds[0]), "tiny", &transport, &err), 0);
+	/* All of it at once: it waits in the socket. */
+	assert_int_equal(io_write_full(sender, said.bytes, said.size_bytes), 0);
+	assert_int_equal(serve(transport, &setup), EXIT_COMPLETE);
+	assert_true(hear(true));
+	assert_true(done);
+	assert_false(slow_data || slow_all);
+	assert_in_range(heard, 2, 100);
+	close(sender);
+	frame_reader_deinit(&reader);
+	stream_free(&said);
+	tinysession_free(&t);
+	dialogue_clear();
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+
+	log_init("test", LOG_ERROR);
+	unit_add(&u, "serve: is heard of while a disk takes long", test_slow_disk, NULL);
+	return unit_run(&u, "serve", argc, argv);
+}
