@@ -10,6 +10,7 @@
 
 #include "bytes.h"
 #include "crc32c.h"
+#include "printable.h"
 
 enum {
 	AT_VERSION = 4,
@@ -170,7 +171,7 @@ static void keep_noise(struct frame_reader *r, uint8_t c)
 	r->skipped_bytes++;
 	if (!ends_line) {
 		if (n + 1 < sizeof(r->noise))
-			r->noise[n++] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
+			r->noise[n++] = printable(c);
 		r->noise[n] = '\0';
 	}
 	r->noise_ended = ends_line;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "io.h"
+#include "printable.h"
 
 enum {
 	LINE_BYTES = PATH_MAX + 512, /* a path of any length, and what there is to say of it */
@@ -165,6 +166,46 @@ void log_line_open(bool open)
 	line_open = open;
 }
 
+/* The length of a character of UTF-8 beyond ASCII, but for controls; 0 if none is there. */
+static size_t utf8_length(const unsigned char *p)
+{
+	/* RFC 3629, 4: the first byte's range, and the second's. U+0080 to U+009F are controls. */
+	static const struct {
+		unsigned char first, last, low, high, length;
+	} kinds[] = {
+		{0xc2, 0xc2, 0xa0, 0xbf, 2}, {0xc3, 0xdf, 0x80, 0xbf, 2},
+		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
+		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
+		{0xf4, 0xf4, 0x80, 0x8f, 4},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		size_t n = 2;
+
+		if (p[0] < kinds[i].first || p[0] > kinds[i].last)
+			continue;
+		if (p[1] < kinds[i].low || p[1] > kinds[i].high)
+			return 0;
+		while (n < kinds[i].length && (p[n] & 0xc0) == 0x80)
+			n++;
+		return n == kinds[i].length ? n : 0;
+	}
+	return 0;
+}
+
+/* Names of files may be in any language; a terminal isn't to be told what to do. */
+static void clean(char *text)
+{
+	for (size_t n; *text; text += n) {
+		n = is_printable((unsigned char)*text) ? 1 : utf8_length((unsigned char *)text);
+		if (n == 0) {
+			*text = '?';
+			n = 1;
+		}
+	}
+}
+
 void log_say(enum log_level level, const char *fmt, ...)
 {
 	static const char *const prefix[] = {[LOG_PROGRESS] = "",
@@ -183,9 +224,7 @@ void log_say(enum log_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(line + len, LINE_BYTES - len, fmt, ap);
 	va_end(ap);
-	for (char *p = line + len; *p; p++)
-		if ((unsigned char)*p < ' ' || *p == 0x7f)
-			*p = '?';
+	clean(line + len);
 	len = strlen(line);
 	line[len] = '\n';
 	line_open = false;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "checked.h"
+#include "printable.h"
 #include "reader.h"
 
 static const struct {
@@ -37,26 +38,10 @@ static int malformed(const struct frame *f, struct error *err)
 
 /* --- texts ---------------------------------------------------------------------------------- */
 
-/* What may stand in a line, and before an operator's eyes. */
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x7f;
-}
-
-/* Bytes of a peer as a text: as many as there is room for. */
-static void take_text(char *out, size_t room, const uint8_t *bytes, size_t size_bytes)
-{
-	const size_t n = MIN(size_bytes, room - 1);
-
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)(is_plain(bytes[i]) ? bytes[i] : '?');
-	out[n] = '\0';
-}
-
 static void put_text(struct outbuf *o, const char *text)
 {
 	for (; *text; text++)
-		put_u8(o, is_plain((uint8_t)*text) ? (uint8_t)*text : '?');
+		put_u8(o, (uint8_t)printable((unsigned char)*text));
 }
 
 /* The rest of a payload. */
@@ -64,7 +49,7 @@ static void rest_text(struct rd *r, char *out, size_t room)
 {
 	const size_t n = rd_left(r);
 
-	take_text(out, room, rd_bytes(r, n), n);
+	printable_text(out, room, rd_bytes(r, n), n);
 }
 
 /* --- key=value lines ------------------------------------------------------------------------ */
@@ -106,7 +91,7 @@ static int next_line(struct rd *r, char key[static 24], struct value *value_ret)
 	equals = end ? memchr(line, '=', (size_t)(end - line)) : NULL;
 	if (!equals)
 		return -EBADMSG;
-	take_text(key, 24, line, (size_t)(equals - line));
+	printable_text(key, 24, line, (size_t)(equals - line));
 	*value_ret = (struct value){equals + 1, (size_t)(end - equals) - 1};
 	rd_bytes(r, (size_t)(end - line) + 1);
 	return 1;
@@ -120,7 +105,7 @@ static bool value_number(const struct value *v, int64_t min, int64_t max, int64_
 
 	if (v->size_bytes == 0 || v->size_bytes >= sizeof(text))
 		return false;
-	take_text(text, sizeof(text), v->bytes, v->size_bytes);
+	printable_text(text, sizeof(text), v->bytes, v->size_bytes);
 	errno = 0;
 	n = strtoll(text, &end, 10);
 	if (errno || *end || *text == ' ' || *text == '+' || n < min || n > max)
@@ -192,12 +177,12 @@ static bool store_value(const struct field *field, const struct value *v, void *
 
 	switch (field->kind) {
 	case FIELD_TEXT:
-		take_text((char *)at, field->room, v->bytes, v->size_bytes);
+		printable_text((char *)at, field->room, v->bytes, v->size_bytes);
 		return true;
 	case FIELD_DIGEST:
 		if (v->size_bytes != sizeof(hex) - 1)
 			return false;
-		take_text(hex, sizeof(hex), v->bytes, v->size_bytes);
+		printable_text(hex, sizeof(hex), v->bytes, v->size_bytes);
 		return digest_parse(hex, at, &unused) == 0;
 	default:
 		return store_number(field, v, at);

@@ -33,8 +33,8 @@ void log_never_wait(void);
  * seconds. For the end of the program. */
 void log_drain(void);
 
-/* One line; a progress line on the terminal is cleared first. Control characters are shown as '?'.
- */
+/* One line; a progress line on the terminal is cleared first. Control characters and what is no
+ * UTF-8 are shown as '?'. What a peer says is made printable (printable.h) before it comes here. */
 void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 
 #define log_error(...)	 log_say(LOG_ERROR, __VA_ARGS__)

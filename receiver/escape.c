@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "printable.h"
+
 const char *escape_text(char *out, size_t out_bytes, const char *text)
 {
 	size_t n = 0;
 
 	for (; *text; text++) {
 		const unsigned char c = (unsigned char)*text;
-		const bool plain = c >= ' ' && c < 0x7f && c != '\\';
+		const bool plain = is_printable(c) && c != '\\';
 
 		if (n + (plain ? 1 : 4) >= out_bytes)
 			break;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "printable.h"
 
 enum {
 	/* A command's status comes just behind the end of its output, if at all. */
@@ -101,14 +102,6 @@ int ssh_flush(struct ssh *ssh, struct error *err)
 
 /* --- what the server says ------------------------------------------------------------------- */
 
-static void put_text(char out[static SSH_LINE_BYTES], const char *bytes, size_t n)
-{
-	n = MIN(n, (size_t)SSH_LINE_BYTES - 1);
-	for (size_t i = 0; i < n; i++)
-		out[i] = (char)(bytes[i] >= 0x20 && bytes[i] < 0x7f ? bytes[i] : '?');
-	out[n] = '\0';
-}
-
 static LIBSSH2_DISCONNECT_FUNC(keep_farewell)
 {
 	struct ssh *ssh = *abstract;
@@ -118,7 +111,7 @@ static LIBSSH2_DISCONNECT_FUNC(keep_farewell)
 	(void)language;
 	(void)language_len;
 	if (message && message_len > 0)
-		put_text(ssh->farewell, message, (size_t)message_len);
+		printable_text(ssh->farewell, sizeof(ssh->farewell), message, (size_t)message_len);
 }
 
 /* One more line, if the far end hasn't said too many. */
@@ -164,7 +157,7 @@ static void take_errors(struct ssh *ssh, const char *bytes, size_t n)
 			l->len = 0;
 		l->whole = false;
 		if (l->len + 1 < sizeof(l->line))
-			l->line[l->len++] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
+			l->line[l->len++] = printable((unsigned char)c);
 		l->line[l->len] = '\0';
 	}
 }
@@ -187,7 +180,7 @@ static const char *rude_greeting(struct ssh *ssh)
 	if (n == 0 || strncmp(ssh->greeting, "SSH-", MIN(n, (size_t)4)) == 0)
 		return "";
 	ssh->greeting[n] = '\0';
-	put_text(text, ssh->greeting, strcspn(ssh->greeting, "\r\n"));
+	printable_text(text, sizeof(text), ssh->greeting, strcspn(ssh->greeting, "\r\n"));
 	memcpy(ssh->greeting, text, sizeof(text));
 	return ssh->greeting;
 }
@@ -312,14 +305,14 @@ static ssize_t ssh_send(struct transport *t, const void *bytes, size_t size_byte
 static int command_ended(struct ssh *ssh, struct error *err)
 {
 	const int status = libssh2_channel_get_exit_status(ssh->channel);
-	char *signal_name = NULL, how[64] = "the remote command has ended";
+	char *signal_name = NULL, name[17], how[64] = "the remote command has ended";
 	int code = -ENODATA;
 
 	(void)libssh2_channel_get_exit_signal(ssh->channel, &signal_name, NULL, NULL, NULL, NULL,
 					      NULL);
 	if (signal_name)
-		snprintf(how, sizeof(how), "the remote command was killed by SIG%.16s",
-			 signal_name);
+		snprintf(how, sizeof(how), "the remote command was killed by SIG%s",
+			 printable_text(name, sizeof(name), signal_name, strlen(signal_name)));
 	else if (status)
 		snprintf(how, sizeof(how), "the remote command ended with status %d", status);
 	libssh2_free(ssh->session, signal_name);

@@ -12,6 +12,7 @@
 
 #include "known_hosts.h"
 #include "clock.h"
+#include "printable.h"
 #include "ssh_channel.h"
 #include "ssh_steps.h"
 
@@ -140,9 +141,11 @@ static int handshake(const struct ssh_steps *s, const char *key_types, struct er
 static void tell_handshake(const struct ssh_steps *s)
 {
 	LIBSSH2_SESSION *session = s->ssh->session;
-	char text[256];
+	const char *said = libssh2_session_banner_get(session);
+	char text[256], banner[81];
 
-	snprintf(text, sizeof(text), "%.80s, %s, %s, %s", libssh2_session_banner_get(session),
+	printable_text(banner, sizeof(banner), said, strlen(said));
+	snprintf(text, sizeof(text), "%s, %s, %s, %s", banner,
 		 libssh2_session_methods(session, LIBSSH2_METHOD_KEX),
 		 libssh2_session_methods(session, LIBSSH2_METHOD_CRYPT_CS),
 		 libssh2_session_methods(session, LIBSSH2_METHOD_MAC_CS));

@@ -46,6 +46,12 @@ like "--probe: tells the server's key" "$(<"$T/err")" "host key: ok, ssh-ed25519
 like "--probe: tells the methods, none of them by SHA-1 or CBC" "$(<"$T/err")" \
     "handshake: ok, SSH-2.0-OpenSSH_[^,]*, [^,]*, aes[0-9]*-(ctr|gcm@openssh.com), "
 is "--probe: leaves no dump" "$(find "$store" -type f 2>/dev/null)" ""
+# As UTF-8 it is a letter, but some terminals take its second byte for the beginning of an order to them.
+start_sshd "VersionAddendum $(printf 'by \303\23331m')"
+know "$known" ed25519 >"$T/known"
+run "$vmsend" --probe --to "$url" "${credentials[@]}" --remote-command "$command"
+like "--probe: what the server calls itself does nothing to a terminal" "$(<"$T/err")" "handshake: ok, SSH-2.0-OpenSSH_[^,]* by \?\?31m, "
+start_sshd
 
 # --- what the server has to show
 

@@ -8,6 +8,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -218,11 +219,56 @@ static void test_gone(void **state UNUSED)
 	assert_int_equal(status, 0);
 }
 
+static const struct clean_row {
+	const char *name, *text, *shown;
+} clean_rows[] = {
+	{"log: shows ASCII", "a ~", "a ~"},
+	{"log: shows no control characters", "a\033[31m\tb\x7f\nc", "a?[31m?b??c"},
+	{"log: shows letters of UTF-8", "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\xa7",
+	 "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\xa7"},
+	{"log: shows a letter whose second byte alone is a control", "\xc3\x9b", "\xc3\x9b"},
+	{"log: shows no control of eight bits",
+	 "\x9b"
+	 "31m",
+	 "?31m"},
+	{"log: shows none as UTF-8",
+	 "\xc2\x9b"
+	 "31m\xc2\xa0",
+	 "??31m\xc2\xa0"},
+	{"log: shows no UTF-8 that is longer than it has to be", "\xc1\x9b\xe0\x82\x9b", "?????"},
+	{"log: shows no UTF-8 that is cut", "\xc3", "?"},
+	{"log: shows no UTF-8 of four bytes that is cut", "\xf0\x9f\x90", "???"},
+	{"log: shows no surrogates", "\xed\xa0\x80", "???"},
+	{"log: shows nothing past Unicode", "\xf4\x90\x80\x80\xff", "?????"},
+};
+
+static void test_clean(void **state)
+{
+	const struct clean_row *row = *state;
+	char line[64], want[64];
+	int fds[2], saved = dup(STDERR_FILENO);
+	ssize_t n;
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(dup2(fds[1], STDERR_FILENO), STDERR_FILENO);
+	log_init("test", LOG_NOTE);
+	log_note("%s", row->text);
+	dup2(saved, STDERR_FILENO);
+	n = read(fds[0], line, sizeof(line) - 1);
+	line[MAX(n, 0)] = '\0';
+	snprintf(want, sizeof(want), "test: %s\n", row->shown);
+	assert_string_equal(line, want);
+	close(fds[0]);
+	close(fds[1]);
+	close(saved);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
 
 	UNIT_ADD_ROWS(&u, streams, test_stream);
+	UNIT_ADD_ROWS(&u, clean_rows, test_clean);
 	unit_add(&u, "log: goes on where a file is", test_file, NULL);
 	unit_add(&u, "log: doesn't mind a reader that is gone", test_gone, NULL);
 	return unit_run(&u, "log", argc, argv);
