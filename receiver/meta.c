@@ -38,12 +38,12 @@ static json_t *make(const struct meta *m)
 	const bool complete = strcmp(m->status, "complete") == 0;
 
 	return json_pack(
-		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:s s:i s:s s:i s:s s:o s:o s:I s:I s:o "
+		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:s s:I s:s s:i s:s s:o s:o s:I s:I s:o "
 		"s:o s:s}",
 		"status", m->status, "dump_id", digest_hex(id, h->dump_id), "host", m->host,
 		"host_proved_by", m->proof, "peer", m->peer, "node_name", h->host, "osrelease",
 		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "panic",
-		h->panic, "dump_level", (int)h->level, "codec", h->codec, "codec_level",
+		h->panic, "dump_level", count(h->level), "codec", h->codec, "codec_level",
 		(int)h->codec_level, "sender", h->agent, "received_from", time_json(m->begun_s),
 		"received_until", time_json(m->done_s), "pages", count(m->totals.pages),
 		"file_bytes", count(m->file_bytes), "unreadable_pages",
@@ -91,9 +91,9 @@ int meta_complete(const char *path, const struct end *end, time_t done_s, uint64
 		return 0;
 	}
 	news = json_pack("{s:s s:o s:I s:I s:I s:s}", "status", "complete", "received_until",
-			 time_json(done_s), "pages", (json_int_t)end->pages, "file_bytes",
-			 (json_int_t)file_bytes, "unreadable_pages", (json_int_t)end->unreadable,
-			 "digest", digest_hex(digest, end->chain));
+			 time_json(done_s), "pages", count(end->pages), "file_bytes",
+			 count(file_bytes), "unreadable_pages", count(end->unreadable), "digest",
+			 digest_hex(digest, end->chain));
 	if (!news || json_object_update(json, news) < 0) {
 		json_decref(news);
 		json_decref(json);

@@ -108,14 +108,29 @@ static void test_texts(void **state UNUSED)
 static void test_numbers(void **state UNUSED)
 {
 	struct meta m = meta_of("complete");
+	struct error err;
 	json_t *json;
 
 	m.totals.pages = m.end.unreadable = UINT64_MAX;
 	m.hello.crash_time_s = INT64_MAX;
+	m.hello.level = UINT32_MAX;
 	json = write_and_read(&m);
 	assert_true(json_integer_value(json_object_get(json, "pages")) >= 0);
 	assert_true(json_integer_value(json_object_get(json, "unreadable_pages")) >= 0);
 	assert_true(json_is_null(json_object_get(json, "crash_time")));
+	assert_true(json_integer_value(json_object_get(json, "dump_level")) >= 0);
+	json_decref(json);
+
+	/* The same of a journal, for a session that has ended too early. */
+	m.status = "receiving";
+	m.end.pages = UINT64_MAX;
+	json_decref(write_and_read(&m));
+	assert_int_equal(meta_complete(scratch_path("meta.json"), &m.end, 1, UINT64_MAX, &err), 0);
+	json = json_load_file(scratch_path("meta.json"), 0, NULL);
+	text_is(json, "status", "complete");
+	assert_true(json_integer_value(json_object_get(json, "pages")) > 0);
+	assert_true(json_integer_value(json_object_get(json, "file_bytes")) > 0);
+	assert_true(json_integer_value(json_object_get(json, "unreadable_pages")) > 0);
 	json_decref(json);
 }
 
