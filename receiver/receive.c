@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,18 +42,18 @@ struct input {
 	const char *name; /* "standard input" */
 	uint8_t *buf;	  /* INPUT_BYTES */
 	size_t first;	  /* bytes in it that were read to see what they are */
+	bool moves;	  /* it may be a pipe, of which bytes can go into the file unread */
 	int timeout_ms;	  /* how long nothing may come; 0: for ever */
 };
 
-/* Some input: its size, 0 at the end, -ECANCELED if told to stop, -ETIMEDOUT, or -errno. */
-static ssize_t read_input(const struct input *in, const sigset_t *while_waiting)
+/* Wait for some input: 0, -ECANCELED if told to stop, -ETIMEDOUT, or -errno. */
+static int await_input(const struct input *in, const sigset_t *while_waiting)
 {
 	const struct timespec limit = {.tv_sec = in->timeout_ms / 1000};
 
 	for (;;) {
 		struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
 		const int ready = ppoll(&pfd, 1, in->timeout_ms ? &limit : NULL, while_waiting);
-		ssize_t n;
 
 		if (ready < 0 && errno != EINTR)
 			return -errno;
@@ -60,52 +61,73 @@ static ssize_t read_input(const struct input *in, const sigset_t *while_waiting)
 			return -ECANCELED;
 		if (ready == 0)
 			return -ETIMEDOUT;
-		if (ready < 0)
-			continue;
-		n = read(in->fd, in->buf, INPUT_BYTES);
-		if (n >= 0)
-			return n;
-		if (errno != EINTR && errno != EAGAIN)
-			return -errno;
+		if (ready > 0)
+			return 0;
 	}
 }
 
-/* Feed input until the end marker or the input's end: 0, else an error. */
-static int feed_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
+static int tell_input(const struct input *in, int code, uint64_t received, struct error *err)
+{
+	if (code == -ECANCELED)
+		return error_set(err, -ECANCELED, "stopped by signal %d after %" PRIu64 " bytes",
+				 stop_signal(), received);
+	errno = -code;
+	return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
+}
+
+/* Take some input, by reading or moving: 0, 1 at the end marker or the input's end, or an error. */
+static int take_input(struct input *in, struct assemble *a, struct dumpfile *df, struct error *err)
+{
+	const struct assemble_next next = assemble_next(a);
+	ssize_t n = -ENOTSUP;
+
+	if (in->moves && next.unseen) {
+		n = dumpfile_splice(df, in->fd, next.file_off, next.size_bytes, err);
+		if (n > 0)
+			return assemble_moved(a, (size_t)n, err);
+		if (n == 0)
+			return 1;
+		if (n != -ENOTSUP && n != -EINTR)
+			return (int)n;
+		in->moves = n == -EINTR;
+		return 0;
+	}
+	n = read(in->fd, in->buf, in->moves ? MIN(next.size_bytes, INPUT_BYTES) : INPUT_BYTES);
+	if (n > 0)
+		return assemble_feed(a, in->buf, (size_t)n, err);
+	if (n == 0)
+		return 1;
+	if (errno == EINTR || errno == EAGAIN)
+		return 0;
+	return tell_input(in, -errno, assemble_received(a), err);
+}
+
+/* Take input until the end marker or the input's end: 0, else an error. */
+static int take_until_end(struct input *in, struct assemble *a, struct dumpfile *df,
 			  struct progress *progress, const sigset_t *while_waiting,
 			  struct error *err)
 {
 	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
 
 	while (r == 0) {
-		const ssize_t n = read_input(in, while_waiting);
-		const uint64_t received = assemble_received(a);
-
-		if (n == -ECANCELED)
-			return error_set(err, -ECANCELED,
-					 "stopped by signal %d after %" PRIu64 " bytes",
-					 stop_signal(), received);
-		if (n < 0) {
-			errno = (int)-n;
-			return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
-		}
-		if (n == 0)
-			return 0;
-		r = assemble_feed(a, in->buf, (size_t)n, err);
+		r = await_input(in, while_waiting);
+		if (r < 0)
+			return tell_input(in, r, assemble_received(a), err);
+		r = take_input(in, a, df, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
 	}
 	return r < 0 ? r : 0;
 }
 
-static int feed_all(const struct input *in, struct assemble *a, struct dumpfile *df,
+static int take_all(struct input *in, struct assemble *a, struct dumpfile *df,
 		    struct progress *progress, struct error *err)
 {
 	sigset_t while_waiting;
 	int r;
 
 	stop_catch(&while_waiting);
-	r = feed_until_end(in, a, df, progress, &while_waiting, err);
+	r = take_until_end(in, a, df, progress, &while_waiting, err);
 	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
 	return r;
 }
@@ -172,8 +194,8 @@ static void tell_incomplete(const char *part_path, const struct assemble_result 
 }
 
 /* A flattened stream into `df`, which the operator knows as `path`. */
-static enum exit_status receive(const struct options *o, const struct input *in,
-				struct dumpfile *df, const char *path)
+static enum exit_status receive(const struct options *o, struct input *in, struct dumpfile *df,
+				const char *path)
 {
 	const struct assemble_limits limits = {.max_size_bytes = o->max_size_bytes,
 					       .free_bytes = io_free_bytes(dumpfile_part_path(df))};
@@ -189,7 +211,7 @@ static enum exit_status receive(const struct options *o, const struct input *in,
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	if (feed_all(in, a, df, progress, &err) < 0)
+	if (take_all(in, a, df, progress, &err) < 0)
 		assemble_stop(a, &err);
 	r = assemble_end(a, &res, &err);
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
@@ -248,7 +270,7 @@ static enum exit_status receive_session(const struct options *o, const struct in
 }
 
 /* A flattened stream into a place of its own below --dir. */
-static enum exit_status receive_in_place(const struct options *o, const struct input *in,
+static enum exit_status receive_in_place(const struct options *o, struct input *in,
 					 const char *host)
 {
 	struct dumpfile *df = NULL;
@@ -292,7 +314,7 @@ static int create_file(const struct options *o, struct dumpfile **df_ret, struct
 	return r;
 }
 
-static enum exit_status receive_stream(const struct options *o, const struct input *in)
+static enum exit_status receive_stream(const struct options *o, struct input *in)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	enum exit_status status;
@@ -315,7 +337,7 @@ static enum exit_status receive_stream(const struct options *o, const struct inp
 enum exit_status receive_file(const struct options *o)
 {
 	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
-	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf};
+	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf, .moves = true};
 	struct error err;
 	int r;
 
@@ -377,8 +399,7 @@ enum exit_status receive_stdio(const struct options *o)
 enum exit_status receive_connection(const struct options *o, int fd, const char *host)
 {
 	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
-	const struct input in = {
-		.fd = fd, .name = host, .buf = buf, .timeout_ms = CONNECTION_SILENCE_MS};
+	struct input in = {.fd = fd, .name = host, .buf = buf, .timeout_ms = CONNECTION_SILENCE_MS};
 	struct options quiet = *o;
 	enum exit_status status = EXIT_FAILED;
 

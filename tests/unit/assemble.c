@@ -28,31 +28,124 @@ struct outcome {
 	struct assemble_result res;
 };
 
-/* Feed the stream in pieces of `step` bytes (0: of all sizes), until it fails or ends. */
-static struct outcome run(const struct stream *s, size_t step, const struct assemble_limits *limits)
+/* The next piece's size: `step`, or 0 for all sizes. */
+static size_t piece_of(size_t step, size_t left, uint32_t *random)
+{
+	const size_t want = step ? step : 1 + unit_random(random) % 3000;
+
+	return MIN(want, left);
+}
+
+static int feed_all(struct assemble *a, struct dumpfile *df UNUSED, const struct stream *s,
+		    size_t step, struct error *err)
+{
+	uint32_t random = unit_seed();
+	int r = 0;
+
+	for (size_t at = 0, n; at < s->size_bytes && r >= 0; at += n) {
+		n = piece_of(step, s->size_bytes - at, &random);
+		r = assemble_feed(a, s->bytes + at, n, err);
+	}
+	return r;
+}
+
+static const size_t PIPE_BYTES = 64 << 10; /* what one holds */
+
+static uint64_t moved_bytes; /* so far */
+
+/* Take what waits in the pipe as assemble_next() wishes. */
+static int take_piece(struct assemble *a, struct dumpfile *df, int fd, struct error *err)
+{
+	const struct assemble_next next = assemble_next(a);
+	uint8_t bytes[64 << 10];
+	ssize_t n;
+
+	if (next.unseen) {
+		n = dumpfile_splice(df, fd, next.file_off, next.size_bytes, err);
+		assert_true(n > 0 || (n != -ENOTSUP && n == err->code));
+		moved_bytes += n > 0 ? (uint64_t)n : 0;
+		return n < 0 ? (int)n : assemble_moved(a, (size_t)n, err);
+	}
+	assert_true(next.size_bytes > 0);
+	n = read(fd, bytes, MIN(next.size_bytes, sizeof(bytes)));
+	assert_true(n > 0);
+	return assemble_feed(a, bytes, (size_t)n, err);
+}
+
+/* Two system calls for each piece: to cut at every byte is for feed_all(). */
+static int move_all(struct assemble *a, struct dumpfile *df, const struct stream *s, size_t step,
+		    struct error *err)
+{
+	const size_t least = 11;
+	uint32_t random = unit_seed();
+	int r = 0, fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	for (size_t at = 0, n; at < s->size_bytes && r == 0; at += n) {
+		n = MIN(MAX(piece_of(step, s->size_bytes - at, &random), least), PIPE_BYTES);
+		n = MIN(n, s->size_bytes - at);
+		assert_int_equal(write(fds[1], s->bytes + at, n), n);
+		while (r == 0 && assemble_received(a) < at + n)
+			r = take_piece(a, df, fds[0], err);
+	}
+	close(fds[0]);
+	close(fds[1]);
+	return r;
+}
+
+static struct outcome run_by(int (*take)(struct assemble *, struct dumpfile *,
+					 const struct stream *, size_t, struct error *),
+			     const struct stream *s, size_t step,
+			     const struct assemble_limits *limits)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(assemble_free) struct assemble *a = NULL;
 	struct outcome out = {0};
-	uint32_t random = unit_seed();
-	int r = 0;
+	int r;
 
 	scratch_clear();
 	assert_int_equal(
 		dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_NOTHING, &df, &out.err), 0);
 	assert_int_equal(assemble_new(df, limits, &a, &out.err), 0);
-	for (size_t at = 0; at < s->size_bytes && r >= 0;) {
-		const size_t want = step ? step : 1 + unit_random(&random) % 3000;
-		const size_t n = MIN(want, s->size_bytes - at);
-
-		r = assemble_feed(a, s->bytes + at, n, &out.err);
-		at += n;
-	}
+	r = take(a, df, s, step, &out.err);
 	out.code = assemble_end(a, &out.res, &out.err);
 	assert_int_equal(out.res.published, out.code == 0);
 	if (r < 0)
 		assert_int_equal(out.code, r);
 	return out;
+}
+
+static uint8_t *read_result(size_t *size_ret)
+{
+	const char *part = scratch_path("dump.part");
+
+	*size_ret = 0;
+	if (file_exists(part))
+		return file_read(part, size_ret);
+	return file_exists(scratch_path("dump")) ? file_read(scratch_path("dump"), size_ret) : NULL;
+}
+
+/*
+ * Take the stream in pieces of `step` bytes (0: of all sizes), until it fails or ends: what can be
+ * moved by moving, then all by feeding, with the same result.
+ */
+static struct outcome run(const struct stream *s, size_t step, const struct assemble_limits *limits)
+{
+	AUTO_FREE uint8_t *by_moving = NULL, *by_feeding = NULL;
+	struct outcome moved, fed;
+	size_t moved_size, fed_size;
+
+	moved = run_by(move_all, s, step, limits);
+	by_moving = read_result(&moved_size);
+	fed = run_by(feed_all, s, step, limits);
+	by_feeding = read_result(&fed_size);
+	assert_int_equal(moved.code, fed.code);
+	assert_string_equal(moved.err.msg, fed.err.msg);
+	assert_int_equal(moved.res.arrived.pages_missing, fed.res.arrived.pages_missing);
+	assert_int_equal(moved_size, fed_size);
+	if (fed_size > 0)
+		assert_memory_equal(by_moving, by_feeding, fed_size);
+	return fed;
 }
 
 static void assert_published(const struct outcome *out, const struct tinydump *t)
@@ -110,6 +203,7 @@ static void test_identity(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
 		struct stream s = stream_of(&t, records[i]);
 
+		moved_bytes = 0;
 		for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
 			const struct outcome out = run(&s, steps[k], &no_limits);
 
@@ -119,8 +213,40 @@ static void test_identity(void **state UNUSED)
 			assert_int_equal(out.res.records,
 					 (t.size_bytes + records[i] - 1) / records[i]);
 		}
+		assert_int_equal(moved_bytes > 0, records[i] == 40000);
 		stream_free(&s);
 	}
+	tinydump_free(&t);
+}
+
+/* A large record over a small one: the last one wins, far behind the headers, too, where small ones
+ * are held back. */
+static void test_small_and_large(void **state UNUSED)
+{
+	enum { SMALL = 500, LARGE = 64 << 10, FAR = 1 << 20 };
+	static const uint8_t garbage[SMALL] = {0xa5};
+	struct tinydump t = tinydump_make();
+	struct stream s = {0};
+	struct outcome out;
+	uint8_t *bytes;
+	size_t size;
+
+	assert_true(t.size_bytes > LARGE);
+	stream_header(&s);
+	stream_record(&s, 0, t.bytes, t.size_bytes);
+	stream_record(&s, FAR, t.bytes, LARGE); /* from here on, each record is read alone */
+	stream_record(&s, FAR + LARGE / 2, garbage, SMALL);
+	stream_record(&s, FAR, t.bytes, LARGE);
+	stream_end(&s);
+	moved_bytes = 0;
+	out = run(&s, 0, &no_limits);
+	assert_int_equal(out.code, 0);
+	assert_true(moved_bytes >= LARGE);
+	bytes = file_read(scratch_path("dump"), &size);
+	assert_int_equal(size, FAR + LARGE);
+	assert_memory_equal(bytes + FAR, t.bytes, LARGE);
+	free(bytes);
+	stream_free(&s);
 	tinydump_free(&t);
 }
 
@@ -613,13 +739,13 @@ static void test_alive(void **state UNUSED)
 	const struct assemble_limits limits = {.free_bytes = INT64_MAX, .alive = &alive};
 	struct tinydump t = tinydump_make();
 	struct stream s = stream_of(&t, 1000);
-	struct outcome out = run(&s, 0, &limits);
+	struct outcome out = run_by(feed_all, &s, 0, &limits);
 
 	assert_published(&out, &t);
 	assert_int_equal(w.asked, 2); /* with the bitmap, and with the table */
 	for (unsigned patience = 0; patience < 2; patience++) {
 		w = (struct waiting){.patience = patience};
-		out = run(&s, 0, &limits);
+		out = run_by(feed_all, &s, 0, &limits);
 		assert_int_equal(out.code, -ECONNRESET);
 		assert_string_equal(out.err.msg, "gone");
 		assert_false(file_exists(scratch_path("dump")));
@@ -681,6 +807,8 @@ int main(int argc, char **argv)
 
 	unit_add(&u, "assemble: gives the file back, however it is cut", test_identity, NULL);
 	unit_add(&u, "assemble: takes any order, and the last of what overlaps", test_shuffled,
+		 NULL);
+	unit_add(&u, "assemble: takes the last of a small and a large record", test_small_and_large,
 		 NULL);
 	unit_add(&u, "assemble: mends what is cut short anywhere", test_cut, NULL);
 	unit_add(&u, "assemble: notices each gap that matters", test_gap, NULL);

@@ -593,6 +593,70 @@ static void test_failed_fsync(void **state UNUSED)
 	}
 }
 
+/* What comes through a pipe stands where it should, as if it had been written; what can't come so
+ * is left in the pipe. */
+static void test_splice(void **state UNUSED)
+{
+	static const uint8_t text[] = "page data";
+	const size_t size = sizeof(text);
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	uint8_t back[sizeof(text)];
+	struct error err = {0};
+	const char *path;
+	int fds[2], zeros;
+
+	setup(&path);
+	df = create(path, false);
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], text, size), size);
+	assert_int_equal(dumpfile_splice(df, fds[0], 4095, size, &err), -ENOTSUP);
+	assert_int_equal(dumpfile_splice(df, fds[0], 5000, 4, &err), 4);
+	assert_int_equal(dumpfile_splice(df, fds[0], 5004, 1 << 20, &err), size - 4);
+	assert_int_equal(dumpfile_size(df), 5000 + size);
+	assert_int_equal(dumpfile_read(df, 5000, back, size, &err), 0);
+	assert_memory_equal(back, text, size);
+	close(fds[1]);
+	assert_int_equal(dumpfile_splice(df, fds[0], 6000, size, &err), 0);
+	assert_int_equal(dumpfile_size(df), 5000 + size);
+	close(fds[0]);
+
+	zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(dumpfile_splice(df, zeros, 6000, size, &err), -ENOTSUP);
+	close(zeros);
+}
+
+/* The file may get no longer than 8,192 bytes. */
+static void test_splice_error(void **state UNUSED)
+{
+	static const uint8_t bytes[8192] = {1};
+	const char *path, *part = scratch_path("dump.part");
+	int status;
+	pid_t pid;
+
+	setup(&path);
+	pid = fork();
+	if (pid == 0) {
+		const struct rlimit limit = {8192, 8192};
+		struct dumpfile *df = create(path, false);
+		struct error err = {0};
+		int bad = 0, fds[2];
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		bad += pipe(fds) != 0;
+		bad += write(fds[1], bytes, sizeof(bytes)) != sizeof(bytes);
+		bad += dumpfile_splice(df, fds[0], 5000, sizeof(bytes), &err) != 8192 - 5000;
+		bad += dumpfile_splice(df, fds[0], 8192, 5000, &err) != -EFBIG;
+		bad += err.code != -EFBIG || strstr(err.msg, part) == NULL;
+		dumpfile_free(df);
+		_exit(bad);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(file_exists(part));
+}
+
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -617,6 +681,9 @@ int main(int argc, char **argv)
 	unit_add(&u, "dumpfile: agrees with an array", test_model, NULL);
 	unit_add(&u, "dumpfile: keeps what is there when a write fails", test_write_error, NULL);
 	unit_add(&u, "dumpfile: leaves nothing of a write that fails on the way", test_half_write,
+		 NULL);
+	unit_add(&u, "dumpfile: moves what comes through a pipe", test_splice, NULL);
+	unit_add(&u, "dumpfile: names the file that a move can't get into", test_splice_error,
 		 NULL);
 	unit_add(&u, "dumpfile: goes on with what another one left", test_resume, NULL);
 	unit_add(&u, "dumpfile: goes on with nothing else", test_resume_refused, NULL);
