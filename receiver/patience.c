@@ -131,16 +131,18 @@ static void await_end(struct patience *p)
 		const uint64_t until_ms = clock_ms() + LOOK_MS;
 		const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
 					       .tv_nsec = (long)(until_ms % 1000) * 1000000};
-		struct error stopped = {0};
+		struct error stopped;
+		int r;
 
 		while (!p->ended && clock_ms() < until_ms)
 			(void)pthread_cond_timedwait(&p->ended_cond, &p->mutex, &until);
 		if (p->ended)
 			return;
 		pthread_mutex_unlock(&p->mutex);
-		(void)!keepalive(&p->alive, &stopped);
+		r = keepalive(&p->alive, &stopped);
 		pthread_mutex_lock(&p->mutex);
-		p->stopped = stopped;
+		if (r < 0)
+			p->stopped = stopped;
 	}
 	while (!p->ended)
 		pthread_cond_wait(&p->ended_cond, &p->mutex);

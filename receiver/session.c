@@ -38,6 +38,7 @@ struct session {
 	int place; /* in the queue, as the sender was told */
 	uint64_t asked_ms;
 
+	bool has_end;	     /* the sender has said all */
 	bool farewell;	     /* was said */
 	bool probe;	     /* nothing is kept */
 	enum go_kind go;     /* what was said */
@@ -357,6 +358,7 @@ static int take_end(struct session *s, const struct frame *f, uint64_t now_ms, s
 		r = error_set(err, -EPROTO, "END, though another level is wanted");
 	if (r < 0)
 		return r;
+	s->has_end = true;
 	memcpy(done.chain, end.chain, DIGEST_BYTES);
 	if (s->probe)
 		return say_done(s, &done, err);
@@ -543,4 +545,9 @@ void session_sent(struct session *s, size_t size_bytes, uint64_t now_ms)
 enum session_state session_state(const struct session *s)
 {
 	return s->state;
+}
+
+bool session_has_end(const struct session *s)
+{
+	return s->has_end;
 }

@@ -103,4 +103,7 @@ void session_abort(struct session *s, int code, uint32_t retry_after_s, const ch
 
 enum session_state session_state(const struct session *s);
 
+/* Whether END has come: nothing more is needed of the sender. */
+bool session_has_end(const struct session *s);
+
 #endif

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../receiver/serve.h"
@@ -62,15 +63,20 @@ static bool hear(bool all)
 
 static bool slow_data, slow_all; /* so far */
 
-/* Takes until the sender has heard of us, the first time that it is one of the dump. */
-static void wait_if_dump(int fd, bool *slow)
+static const char *path_of(int fd, char path[static PATH_MAX])
 {
-	char link[64], path[PATH_MAX];
+	char link[64];
 	ssize_t n;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
+	n = readlink(link, path, PATH_MAX - 1);
 	path[MAX(n, 0)] = '\0';
+	return path;
+}
+
+/* Takes until the sender has heard of us, the first time that it is one of the dump. */
+static void wait_if_dump(const char *path, bool *slow)
+{
 	if (!*slow || !strstr(path, "/vmcore.part"))
 		return;
 	*slow = false;
@@ -81,26 +87,45 @@ static void wait_if_dump(int fd, bool *slow)
 		shutdown(sender, SHUT_WR);
 }
 
+static bool leaves_at_end; /* the sender, while END becomes durable */
+static unsigned journal_syncs;
+
+/* That of HELLO comes first, then the last acknowledgement's, then END's. */
+static void leave_if_end(const char *path)
+{
+	const struct timespec noticed = {.tv_nsec = 300000000}; /* an answer is sent in vain */
+
+	if (!leaves_at_end || !strstr(path, "/vmcore.segments") || ++journal_syncs < 3)
+		return;
+	leaves_at_end = false;
+	close(sender);
+	nanosleep(&noticed, NULL);
+}
+
 /* In place of the C library's. */
 int fdatasync(int fd)
 {
 	int (*real)(int);
+	char path[PATH_MAX];
 
 	*(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
-	wait_if_dump(fd, &slow_data);
+	wait_if_dump(path_of(fd, path), &slow_data);
+	leave_if_end(path);
 	return real(fd);
 }
 
 int fsync(int fd)
 {
 	int (*real)(int);
+	char path[PATH_MAX];
 
 	*(void **)&real = dlsym(RTLD_NEXT, "fsync");
-	wait_if_dump(fd, &slow_all);
+	wait_if_dump(path_of(fd, path), &slow_all);
 	return real(fd);
 }
 
-static void test_slow_disk(void **state UNUSED)
+/* A session, all of which the sender says at once: it waits in the socket. */
+static enum exit_status serve_all(void)
 {
 	struct tinysession t = tinysession_make(&(struct tinysession_shape){.small = true});
 	struct stream said = tinysession_frames(&t, false, 4096);
@@ -115,20 +140,34 @@ static void test_slow_disk(void **state UNUSED)
 	dialogue_clear();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	sender = fds[1];
+	assert_int_equal(transport_new_fds(fds[0], dup(fds[0]), "tiny", &transport, &err), 0);
+	assert_int_equal(io_write_full(sender, said.bytes, said.size_bytes), 0);
+	stream_free(&said);
+	tinysession_free(&t);
+	return serve(transport, &setup);
+}
+
+static void test_slow_disk(void **state UNUSED)
+{
 	frame_reader_init(&reader, false);
 	slow_data = slow_all = true;
-	assert_int_equal(transport_new_fds(fds[0], dup(fds[0]), "tiny", &transport, &err), 0);
-	/* All of it at once: it waits in the socket. */
-	assert_int_equal(io_write_full(sender, said.bytes, said.size_bytes), 0);
-	assert_int_equal(serve(transport, &setup), EXIT_COMPLETE);
+	assert_int_equal(serve_all(), EXIT_COMPLETE);
 	assert_true(hear(true));
 	assert_true(done);
 	assert_false(slow_data || slow_all);
 	assert_in_range(heard, 2, 100);
 	close(sender);
 	frame_reader_deinit(&reader);
-	stream_free(&said);
-	tinysession_free(&t);
+	dialogue_clear();
+}
+
+/* What the sender has said is enough. */
+static void test_gone_at_end(void **state UNUSED)
+{
+	leaves_at_end = true;
+	assert_int_equal(serve_all(), EXIT_COMPLETE);
+	assert_false(leaves_at_end);
+	assert_true(file_exists(dialogue_path("vmcore")));
 	dialogue_clear();
 }
 
@@ -138,5 +177,7 @@ int main(int argc, char **argv)
 
 	log_init("test", LOG_ERROR);
 	unit_add(&u, "serve: is heard of while a disk takes long", test_slow_disk, NULL);
+	unit_add(&u, "serve: publishes a dump whose sender has gone behind END", test_gone_at_end,
+		 NULL);
 	return unit_run(&u, "serve", argc, argv);
 }
