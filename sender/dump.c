@@ -276,7 +276,7 @@ static int prepare(struct dump *d, struct error *err)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	d->result->pages = pageset_count(d->pages);
 	d->threads = budget_threads(s->budget, pageset_memory(d->pages));
-	r = sending_order_init(&d->order, s->km, err);
+	r = sending_order_init(&d->order, s->km, s->remarks, err);
 	d->data_pages = count_pages(d, d->order.data_count);
 	d->result->essential_pages = count_pages(d, d->order.essential_count);
 	if (r == 0)

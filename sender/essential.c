@@ -3,6 +3,7 @@
 #include "essential.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -12,6 +13,7 @@
 #include "kmodel.h"
 #include "pageset.h"
 #include "pagewalk.h"
+#include "remarks.h"
 #include "vmcore.h"
 #include "vmcoreinfo.h"
 
@@ -31,6 +33,13 @@ enum {
 	STACK_TARGETS_LOADS_MAX = 1 << 30, /* a second; 2,000 words of 1,000 CPUs with 500 loads */
 	STACK_POINTERS_MAX = 1 << 20,	   /* to stacks: walks of page tables, of some seconds */
 	STACKS_INTERRUPTED_MAX = 4,	   /* by each CPU */
+
+	/*
+	 * Walks of page tables for struct pages, of some seconds. One is enough for those of 128
+	 * MiB where a kernel has them all: for 256 TiB then, four times what 4 levels of tables
+	 * reach.
+	 */
+	PAGEMAP_WALKS_MAX = 1 << 21,
 
 	STACK_BYTES = 16 << 10,	  /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
 				     it is still the top */
@@ -55,6 +64,7 @@ struct finder {
 	const struct paging *paging;
 	struct pageset *const *parts; /* ESSENTIAL_PARTS of them */
 	struct pageset *pages;	      /* the part that is added to */
+	struct remarks *remarks;
 	uint64_t page_bytes;
 
 	/* The image's code, and where it lies in memory, in one piece; empty: not known. */
@@ -86,12 +96,14 @@ static void add_paddr(struct finder *e, uint64_t paddr, uint64_t bytes)
 		pageset_add(e->pages, first, MIN(end, mapnr));
 }
 
-/* The pages behind [vaddr, vaddr + bytes) as far as they are mapped. */
-static void add_vaddr(struct finder *e, uint64_t vaddr, uint64_t bytes)
+/* The pages behind [vaddr, vaddr + bytes) as far as they are mapped, and *walks, which go down,
+ * allow. */
+static void add_mapped(struct finder *e, uint64_t vaddr, uint64_t bytes, uint64_t *walks)
 {
-	while (bytes) {
+	while (bytes && *walks) {
 		uint64_t paddr, span;
 
+		--*walks;
 		if (paging_translate(e->paging, vaddr, &paddr, &span)) {
 			span = MIN(span, bytes);
 			add_paddr(e, paddr, span);
@@ -101,6 +113,13 @@ static void add_vaddr(struct finder *e, uint64_t vaddr, uint64_t bytes)
 		vaddr += span;
 		bytes -= span;
 	}
+}
+
+static void add_vaddr(struct finder *e, uint64_t vaddr, uint64_t bytes)
+{
+	uint64_t walks = UINT64_MAX;
+
+	add_mapped(e, vaddr, bytes, &walks);
 }
 
 static bool read64(const struct finder *e, uint64_t vaddr, uint64_t *n_ret)
@@ -530,7 +549,8 @@ static int drop_freed_image(const struct finder *e, struct error *err)
 
 /* The pages that hold the struct pages themselves: reserved too, but many, and no reader needs them
  * to open a dump. */
-static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret, struct error *err)
+static int find_pagemap_pages(const struct finder *e, uint64_t *walks, struct pageset **pages_ret,
+			      struct error *err)
 {
 	const struct pagemap *map = &e->km->pagemap;
 	struct finder own = *e;
@@ -538,25 +558,26 @@ static int find_pagemap_pages(const struct finder *e, struct pageset **pages_ret
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < map->section_count; i++)
+	for (size_t i = 0; i < map->section_count && *walks; i++)
 		if (map->section_vaddr[i])
-			add_vaddr(&own, map->section_vaddr[i],
-				  map->section_pages * map->struct_page_bytes);
+			add_mapped(&own, map->section_vaddr[i],
+				   map->section_pages * map->struct_page_bytes, walks);
 	*pages_ret = own.pages;
 	return 0;
 }
 
 /* Pages of [first, end) with PG_reserved that aren't the image's, nor in `others`; as many as the
- * budget has left. */
+ * budget has left, and as far as *walks allow where struct pages aren't to be had. */
 static void add_reserved(struct finder *e, struct pagewalk *walk, struct pfn_range range,
-			 const struct pageset *others, uint64_t *budget)
+			 const struct pageset *others, uint64_t *budget, uint64_t *walks)
 {
 	const struct kmodel *km = e->km;
 	const uint64_t end = MIN(range.end, km->pagemap.mapnr);
 	struct page_run run;
 
-	for (uint64_t first = range.first; first < end && *budget; first += run.pages) {
+	for (uint64_t first = range.first; first < end && *budget && *walks; first += run.pages) {
 		run = pagewalk_next(walk, first, end, km->reserved);
+		*walks -= !run.known;
 		if (run.block || !run.known || !(run.flags & km->reserved))
 			continue;
 		for (uint64_t pfn = first; pfn < first + run.pages && *budget; pfn++) {
@@ -579,16 +600,21 @@ static int add_boot_pages(struct finder *e, struct error *err)
 	const struct memmap *map = &e->km->core->map;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
 	AUTO(pagewalk_free) struct pagewalk *walk = NULL;
-	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes;
+	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes, walks = PAGEMAP_WALKS_MAX;
 	int r;
 
 	if (!e->km->reserved)
 		return 0;
 	r = pagewalk_new(e->km, &walk, err);
 	if (r == 0)
-		r = find_pagemap_pages(e, &pagemap_pages, err);
-	for (size_t i = 0; r == 0 && i < map->ram_count; i++)
-		add_reserved(e, walk, map->ram[i], pagemap_pages, &budget);
+		r = find_pagemap_pages(e, &walks, &pagemap_pages, err);
+	for (size_t i = 0; r == 0 && i < map->data_count; i++)
+		add_reserved(e, walk, map->data[i], pagemap_pages, &budget, &walks);
+	if (r == 0 && walks == 0 && !paging_stopped(e->paging))
+		remark(e->remarks,
+		       "the search for what readers need first was given up: the struct pages of "
+		       "%" PRIu64 " GiB of memory lie scattered, or aren't there",
+		       e->km->pagemap.mapnr * e->page_bytes >> 30);
 	return r;
 }
 
@@ -632,11 +658,12 @@ static int find_pages(struct finder *e, struct error *err)
 }
 
 int essential_find(const struct kmodel *km, struct pageset *const parts[static ESSENTIAL_PARTS],
-		   struct error *err)
+		   struct remarks *remarks, struct error *err)
 {
 	struct finder e = {.km = km,
 			   .paging = &km->paging,
 			   .parts = parts,
+			   .remarks = remarks,
 			   .page_bytes = km->core->page_bytes};
 	const int r = km->has_paging ? find_pages(&e, err) : 0;
 

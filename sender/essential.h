@@ -9,6 +9,7 @@
 
 struct kmodel;
 struct pageset;
+struct remarks;
 
 /* The parts, in the order in which readers need them. */
 enum {
@@ -26,14 +27,15 @@ enum {
 
 /*
  * Add the essential pages to the empty sets `parts`, as far as the model knows the kernel; without
- * a model there are none. A page may be in several. Each part is bounded, whatever the kernel's
- * memory holds. Fails -ENOMEM, or -ECANCELED as paging_stopped() says.
+ * a model there are none. A page may be in several. Each part is bounded, and so is the time,
+ * whatever the kernel's memory holds; where that leaves much unknown a remark says so. Fails
+ * -ENOMEM, or -ECANCELED as paging_stopped() says.
  *
  * Where the kernel has no symbol table, CPUs' areas and tasks come from the pages that were
  * allocated at boot (PG_reserved) and from what the CPUs' stacks and registers point at.
  */
 NODISCARD int essential_find(const struct kmodel *km,
 			     struct pageset *const parts[static ESSENTIAL_PARTS],
-			     struct error *err);
+			     struct remarks *remarks, struct error *err);
 
 #endif

@@ -160,7 +160,9 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 				 page_struct);
 	map->struct_page_bytes = (size_t)page_struct;
 	map->section_pages = (UINT64_C(1) << k->size_bits) / core->page_bytes;
-	map->section_count = (size_t)div_round_up(map->mapnr, map->section_pages);
+	/* Whatever the core says: the kernel can't have more. */
+	map->section_count = (size_t)MIN(div_round_up(map->mapnr, map->section_pages),
+					 UINT64_C(1) << (k->max_physmem_bits - k->size_bits));
 	map->section_vaddr = calloc(map->section_count + 1, sizeof(*map->section_vaddr));
 	if (!map->section_vaddr)
 		return error_set(err, -ENOMEM, "out of memory for %zu sections",
@@ -173,7 +175,8 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 		const struct pfn_range *ram = &core->map.ram[n];
 		const uint64_t first = MAX(ram->first / map->section_pages, next);
 
-		next = div_round_up(ram->end, map->section_pages);
+		next = MIN(div_round_up(ram->end, map->section_pages),
+			   (uint64_t)map->section_count);
 		for (uint64_t i = first; i < next; i++)
 			found += find_section(map, &s, i);
 	}

@@ -9,6 +9,7 @@
 #include "memmap.h"
 
 struct kmodel;
+struct remarks;
 
 enum {
 	/*
@@ -28,10 +29,10 @@ struct sending_order {
 	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
 };
 
-/* Make the order. The caller's sending_order_deinit() is due whatever comes back. Fails -ENOMEM,
- * -ECANCELED (paging_stopped()). */
+/* Make the order; remarks as essential_find(). The caller's sending_order_deinit() is due whatever
+ * comes back. Fails -ENOMEM, -ECANCELED (paging_stopped()). */
 NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
-				 struct error *err);
+				 struct remarks *remarks, struct error *err);
 void sending_order_deinit(struct sending_order *order);
 
 #endif

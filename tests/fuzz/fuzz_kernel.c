@@ -282,11 +282,12 @@ static void check_filter(const struct kmodel *km, unsigned level, unsigned how)
 
 static void check_order(const struct kmodel *km)
 {
+	struct remarks remarks = {0};
 	struct sending_order order;
 	struct error err;
 	uint64_t pages = 0;
 
-	must(sending_order_init(&order, km, &err) == 0);
+	must(sending_order_init(&order, km, &remarks, &err) == 0);
 	for (size_t i = 0; i < order.count; i++) {
 		must(order.extents[i].first < order.extents[i].end);
 		pages += order.extents[i].end - order.extents[i].first;

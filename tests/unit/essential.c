@@ -131,7 +131,7 @@ static void find(struct fixture *f)
 	kmodel_init(&f->km, f->core, ALL, &f->remarks);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_new(f->core->map.max_mapnr, &f->parts[i], &err), 0);
-	if (essential_find(&f->km, f->parts, &err) < 0)
+	if (essential_find(&f->km, f->parts, &f->remarks, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -323,7 +323,7 @@ static void test_nothing_known(void **state UNUSED)
 	find(f);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_next(f->parts[i], 0), f->core->map.max_mapnr);
-	assert_int_equal(sending_order_init(&order, &f->km, &err), 0);
+	assert_int_equal(sending_order_init(&order, &f->km, &f->remarks, &err), 0);
 	assert_int_equal(order.essential_count, 0);
 	assert_int_equal(order.count, 1);
 	assert_int_equal(order.extents[0].first, 0);
@@ -396,7 +396,7 @@ static void test_cancelled(void **state UNUSED)
 		f->core->cancelled = cancelled;
 		asked = 0;
 		kmodel_init(&f->km, f->core, ALL, &f->remarks);
-		r = sending_order_init(&order, &f->km, &err);
+		r = sending_order_init(&order, &f->km, &f->remarks, &err);
 		ended = asked > end_after;
 		if (f->km.has_paging && ended)
 			assert_int_equal(r, -ECANCELED);
@@ -431,7 +431,7 @@ static void test_order(void **state UNUSED)
 		if (named)
 			add_symbols(f, false);
 		find(f);
-		assert_int_equal(sending_order_init(&order, &f->km, &err), 0);
+		assert_int_equal(sending_order_init(&order, &f->km, &f->remarks, &err), 0);
 		for (size_t i = 0; i < order.essential_count; i++) {
 			bool any = false;
 
@@ -477,6 +477,7 @@ static void test_many_stacks(void **state UNUSED)
 	struct vmcore core = {.page_bytes = KERNEL_PAGE, .map.max_mapnr = 4096};
 	struct kmodel km = {.core = &core, .has_paging = true};
 	struct pageset *parts[ESSENTIAL_PARTS];
+	struct remarks remarks = {0};
 	struct error err;
 
 	km.paging =
@@ -500,12 +501,66 @@ static void test_many_stacks(void **state UNUSED)
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_new(core.map.max_mapnr, &parts[i], &err), 0);
 	alarm(300); /* rather than for hours, on a machine that is busy */
-	assert_int_equal(essential_find(&km, parts, &err), 0);
+	assert_int_equal(essential_find(&km, parts, &remarks, &err), 0);
 	alarm(0);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		pageset_free(parts[i]);
 	free(core.elf.loads);
 	free(core.elf.notes);
+}
+
+static uint64_t walks;
+static bool (*walk)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
+		    uint64_t *span_ret);
+
+static bool count_walk(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
+		       uint64_t *span_ret)
+{
+	walks++;
+	return walk(p, vaddr, paddr_ret, span_ret);
+}
+
+static bool walked_enough(void)
+{
+	return walks > 1 << 23;
+}
+
+/* More memory than any machine has, all of it with struct pages that aren't there. */
+static void test_no_struct_pages(void **state UNUSED)
+{
+	static const uint64_t nowhere[] = {KERNEL_VMEMMAP + (UINT64_C(1) << 40), 0};
+
+	for (size_t n = 0; n < ARRAY_LEN(nowhere); n++) {
+		struct fixture *f = new_fixture(&(struct kernel_setup){0});
+		const uint64_t sections = 1 << 20;
+		struct pagemap *map = &f->km.pagemap;
+		struct memmap *memory;
+		struct error err = {0};
+
+		find(f);
+		assert_int_equal(f->remarks.count, 0);
+		memory = &f->core->map;
+		map->mapnr = sections * KERNEL_SECTION_PAGES;
+		memory->data[memory->data_count - 1].end = map->mapnr;
+		free(map->section_vaddr);
+		map->section_vaddr = calloc(sections, sizeof(*map->section_vaddr));
+		assert_non_null(map->section_vaddr);
+		for (size_t i = 0; i < sections; i++)
+			map->section_vaddr[i] = nowhere[n];
+		map->section_count = sections;
+
+		walks = 0;
+		walk = f->km.paging.translate;
+		f->km.paging.translate = count_walk;
+		f->km.paging.cancelled = walked_enough;
+		assert_int_equal(essential_find(&f->km, f->parts, &f->remarks, &err), 0);
+		/* Where there is no address there is nothing to look at, and so no end to be told.
+		 */
+		assert_int_equal(f->remarks.count, nowhere[n] ? 1 : 0);
+		if (nowhere[n])
+			assert_non_null(strstr(f->remarks.line[0], "131072 GiB of memory"));
+		free_fixture(f);
+	}
 }
 
 /* A CPU in an interrupt: its registers are on a stack that isn't where a task's would be, two pages
@@ -582,6 +637,8 @@ int main(int argc, char **argv)
 		 NULL);
 	unit_add(&u, "essential_find: takes seconds for any number of stacks and loads",
 		 test_many_stacks, NULL);
+	unit_add(&u, "essential_find: takes seconds where struct pages aren't there",
+		 test_no_struct_pages, NULL);
 	unit_add(&u, "essential_find: ends wherever it is told to", test_cancelled, NULL);
 	unit_add(&u, "sending_order: has all pages once, the essential ones first", test_order,
 		 NULL);

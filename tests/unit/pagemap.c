@@ -169,6 +169,22 @@ static void test_unusable_sections(void **state UNUSED)
 }
 
 /* Sections where there is no memory aren't looked for, however many there could be: here 2^26. */
+/* A core may claim any size. */
+static void test_claims(void **state UNUSED)
+{
+	struct fixture f = {
+		.k = kernel_new(&(struct kernel_setup){.pages = 3 * SECTION,
+						       .more = "NUMBER(MAX_PHYSMEM_BITS)=28",
+						       .without = "LENGTH(mem_section)"})};
+	struct error err;
+
+	assert_int_equal(open_fixture(&f, &err), 0);
+	assert_int_equal(f.map.section_count, 2);
+	assert_true(is_known(&f, 2 * SECTION - 1));
+	assert_false(is_known(&f, 2 * SECTION));
+	close_fixture(&f);
+}
+
 static void test_far_memory(void **state UNUSED)
 {
 	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
@@ -246,6 +262,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "pagemap_read: wants all of a struct page", test_across, NULL);
 	unit_add(&u, "pagemap_read: trusts no section that isn't in use", test_unusable_sections,
 		 NULL);
+	unit_add(&u, "pagemap_init: has no more sections than the kernel can", test_claims, NULL);
 	unit_add(&u, "pagemap_init: looks for sections where there is memory", test_far_memory,
 		 NULL);
 	UNIT_ADD_ROWS(&u, refusals, test_refusal);
