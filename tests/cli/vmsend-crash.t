@@ -6,6 +6,16 @@
 . "$(dirname "$0")/../lib/tap.sh"
 need busybox unshare
 
+# Into the private root: as somebody who seems to be root, or as who is.
+if unshare -r true 2>/dev/null; then
+    enter=(unshare -r chroot)
+elif [[ $EUID == 0 ]]; then
+    enter=(chroot)
+else
+    skip "vmsend-crash" "there are no user namespaces here, and only root may change the root without"
+    done_testing
+fi
+
 root=$T/root
 mkdir -p "$root"/{bin,sbin,etc/default,proc,dev}
 : >"$root/dev/null"
@@ -47,7 +57,7 @@ crash() {
     printf '%s\n' "$@" >"$root/statuses"
     : >"$root/log"
     : >"$root/proc/sysrq-trigger"
-    { PATH=/sbin:/bin timeout 60 unshare -r chroot "$root" "${shell[@]}" /sbin/vmsend-crash <"$stdin" >"$T/out" 2>&1; } 2>"$T/err"
+    { PATH=/sbin:/bin timeout 60 "${enter[@]}" "$root" "${shell[@]}" /sbin/vmsend-crash <"$stdin" >"$T/out" 2>&1; } 2>"$T/err"
     rc=$?
     did=$(sed 's,vmsend --config /etc/vmsend.conf,vmsend,' "$root/log" | tr '\n' ';')$(<"$root/proc/sysrq-trigger")
 }
@@ -130,7 +140,7 @@ identity=/etc/vmsend/key
 tls-psk = /etc/vmsend/psk
 dump-level = 31
 EOF
-run unshare -r chroot "$root" /bin/busybox sh /sbin/vmsend-crash --files
+run "${enter[@]}" "$root" /bin/busybox sh /sbin/vmsend-crash --files
 is "--files: what the configuration names, and it" "$rc $(<"$T/out")" "0 /etc/vmsend.conf
 /etc/default/vmsend
 /etc/vmsend/key
