@@ -133,8 +133,9 @@ static enum exit_status check_file(const struct options *o, const char *path)
 		char name[PATH_MAX];
 
 		log_error("%s: %s", path, err.msg);
-		printf("%s: corrupt: it isn't what was sent\n",
-		       escape_text(name, sizeof(name), path));
+		printf("%s: %s\n", escape_text(name, sizeof(name), path),
+		       r == -EBADMSG ? "corrupt: it isn't what was sent"
+				     : "not verified: what was sent can't be read");
 		return EXIT_FAILED;
 	}
 	return tell(o, path, d, &result, &proof);

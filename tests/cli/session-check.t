@@ -57,6 +57,12 @@ truncate -s -1 "$dump.segments"
 run "$vmrecv" --check "$dump"
 checked "without its end the journal proves as much" '^0 .*as it was sent: digest'
 
+rm "$dump.segments"
+mkdir "$dump.segments"
+run "$vmrecv" --check "$dump"
+checked "a journal that can't be read proves nothing, of either kind" "^1 $dump: not verified: what was sent can't be read\$"
+rmdir "$dump.segments"
+
 # Of a session that broke off, one way: a part, and what of it is proved.
 size=$(stat -c %s "$T/session")
 rm -f "$dump"*
