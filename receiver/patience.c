@@ -27,6 +27,7 @@ struct errand {
 	const void *in;
 	const struct frame *frame;
 	void *out, *done;
+	bool is_last; /* what it has done counts, whoever has gone */
 };
 
 struct patience {
@@ -168,7 +169,10 @@ static int run(const struct errand *e, struct error *err)
 	pthread_mutex_unlock(&p->mutex);
 	pthread_join(thread, NULL);
 	p->threaded = false;
-	return p->result;
+	if (p->result < 0 || p->stopped.code == 0 || e->is_last)
+		return p->result;
+	*err = p->stopped;
+	return err->code;
 }
 
 /* --- the operations ------------------------------------------------------------------------- */
@@ -183,7 +187,12 @@ static int do_hello(const struct errand *e, struct error *err)
 static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
 		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
 {
-	const struct errand e = {do_hello, ctx, hello, payload, welcome_ret, done_ret};
+	const struct errand e = {.fn = do_hello,
+				 .patience = ctx,
+				 .in = hello,
+				 .frame = payload,
+				 .out = welcome_ret,
+				 .done = done_ret};
 
 	return run(&e, err);
 }
@@ -255,8 +264,12 @@ static int do_end(const struct errand *e, struct error *err)
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
-	const struct errand e = {
-		.fn = do_end, .patience = ctx, .in = end, .frame = frame, .done = done_ret};
+	const struct errand e = {.fn = do_end,
+				 .patience = ctx,
+				 .in = end,
+				 .frame = frame,
+				 .done = done_ret,
+				 .is_last = true};
 
 	return run(&e, err);
 }

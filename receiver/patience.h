@@ -17,7 +17,8 @@ void patience_free(struct patience *p);
 DEFINE_AUTO(struct patience, patience_free)
 
 /* What a session calls, with a struct patience. An operation that has begun is waited for, whatever
- * `alive` says. DATA is too often and too short for a thread. */
+ * `alive` says; then it fails with that, but for the last one, whose success counts. DATA is too
+ * often and too short for a thread. */
 extern const struct session_ops patience_ops;
 
 /* For what an operation does step by step: 0, or what `alive` has said in the meantime. */

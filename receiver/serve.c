@@ -85,11 +85,15 @@ static int check_stop(struct serving *s, struct error *err)
 static int stay_alive(void *ctx, struct error *err)
 {
 	struct serving *s = ctx;
+	struct error unused;
 	bool left;
 	int r = check_stop(s, err);
 
-	if (r < 0)
+	if (r < 0) {
+		/* What doesn't end at once isn't the sender's to wait for. */
+		(void)!push(s, &left, &unused);
 		return r;
+	}
 	/* One way, the end of the pipe is no news. */
 	if (!s->oneway && transport_hung_up(s->transport))
 		r = error_set(err, -ECONNRESET, "the sender closed the link");

@@ -148,9 +148,12 @@ static void test_short(void **state UNUSED)
 	patience_free(patience);
 }
 
-/* It ends where it can; an fsync can't. */
+/* It ends where it can; an fsync can't, which changes nothing unless it was the last. */
 static void test_gone(void **state UNUSED)
 {
+	const struct frame frame = {.payload_bytes = 3};
+	const struct end end = {.segments = 7};
+	struct done done;
 	struct error err;
 
 	begin(1);
@@ -161,7 +164,9 @@ static void test_gone(void **state UNUSED)
 	assert_int_equal(calls, 1);
 	asks = false;
 	wanted_calls = 2;
-	assert_int_equal(patience_ops.sync(patience, &err), 0);
+	assert_int_equal(patience_ops.sync(patience, &err), -ECONNRESET);
+	wanted_calls = 3;
+	assert_int_equal(patience_ops.end(patience, &end, &frame, &done, &err), 0);
 
 	/* Between operations whoever asks is told at once. */
 	assert_int_equal(patience_wanted(patience, &err), -ECONNRESET);

@@ -4,7 +4,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <poll.h>
-#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,16 +30,17 @@ enum {
 static int sender = -1; /* the sender's end of the link */
 static struct frame_reader reader;
 static unsigned heard; /* heartbeats */
-static bool done;
+static bool done, aborted;
 
-/* Read what the receiver says until a heartbeat or, if `all`, its end: whether it came in time. */
+/* Read what the receiver says until a heartbeat or ABORT or, if `all`, its end: whether it came in
+ * time. */
 static bool hear(bool all)
 {
 	const uint64_t until_ms = clock_ms() + PATIENCE_MS;
 	const unsigned before = heard;
 	uint8_t input[4096];
 
-	while (all || heard == before) {
+	while (all || (heard == before && !aborted)) {
 		struct pollfd pfd = {.fd = sender, .events = POLLIN};
 		const uint8_t *p = input;
 		struct frame f;
@@ -56,12 +57,14 @@ static bool hear(bool all)
 		while (frame_reader_feed(&reader, &p, &left, &f, &err) > 0) {
 			heard += f.type == FRAME_HEARTBEAT;
 			done |= f.type == FRAME_DONE;
+			aborted |= f.type == FRAME_ABORT;
 		}
 	}
 	return true;
 }
 
 static bool slow_data, slow_all; /* so far */
+static bool is_stopped;		 /* by its operator, meanwhile */
 
 static const char *path_of(int fd, char path[static PATH_MAX])
 {
@@ -80,6 +83,8 @@ static void wait_if_dump(const char *path, bool *slow)
 	if (!*slow || !strstr(path, "/vmcore.part"))
 		return;
 	*slow = false;
+	if (is_stopped)
+		kill(getpid(), SIGTERM);
 	if (!hear(false))
 		fail_msg("nothing was heard while %s is synced", path);
 	/* What is left is DONE, for which nobody has to stay. */
@@ -171,6 +176,19 @@ static void test_gone_at_end(void **state UNUSED)
 	dialogue_clear();
 }
 
+/* Goes last: it stays stopped. */
+static void test_stopped(void **state UNUSED)
+{
+	frame_reader_init(&reader, false);
+	slow_data = is_stopped = true;
+	assert_int_equal(serve_all(), EXIT_INCOMPLETE);
+	assert_false(slow_data);
+	assert_true(aborted); /* while the disk was waited for: hear() has come back */
+	close(sender);
+	frame_reader_deinit(&reader);
+	dialogue_clear();
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -179,5 +197,6 @@ int main(int argc, char **argv)
 	unit_add(&u, "serve: is heard of while a disk takes long", test_slow_disk, NULL);
 	unit_add(&u, "serve: publishes a dump whose sender has gone behind END", test_gone_at_end,
 		 NULL);
+	unit_add(&u, "serve: says at once that it is stopped", test_stopped, NULL);
 	return unit_run(&u, "serve", argc, argv);
 }
