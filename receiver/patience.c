@@ -1,12 +1,10 @@
-/* Operations in threads of their own.
+/* Calls somebody while operations take long.
  * Doesn't know what they do. */
 #include "patience.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -15,37 +13,72 @@
 enum {
 	LOOK_MS = 100, /* between two calls of alive() */
 
-	/* An operation's paths and headers, with room to spare; what isn't touched costs nothing.
-	 */
-	STACK_BYTES = 512 << 10,
-};
-
-/* One operation with its arguments. */
-struct errand {
-	int (*fn)(const struct errand *e, struct error *err);
-	struct patience *patience;
-	const void *in;
-	const struct frame *frame;
-	void *out, *done;
-	bool is_last; /* what it has done counts, whoever has gone */
+	/* It calls nothing but alive(); what isn't touched costs nothing. */
+	STACK_BYTES = 256 << 10,
 };
 
 struct patience {
 	const struct session_ops *ops;
 	void *ctx;
 	struct keepalive alive;
+	pthread_t thread;
+	bool has_thread;
 
-	bool threaded; /* an operation has a thread; it doesn't change as long as there is one */
-
-	pthread_mutex_t mutex; /* of what follows */
-	pthread_cond_t ended_cond;
-	bool ended;
-	struct error stopped; /* by alive(); code 0: not */
-
-	const struct errand *errand; /* of the thread, which alone has these until it is joined */
-	int result;
-	struct error *err;
+	pthread_mutex_t mutex; /* of what follows; held while the thread calls alive() */
+	pthread_cond_t begun_cond, ending_cond;
+	bool in_operation; /* only the caller changes it */
+	bool ending;
+	struct error stopped; /* what alive() has said in this operation; code 0: nothing */
 };
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+/* With the mutex: for LOOK_MS, or until it is to end. */
+static void rest(struct patience *p)
+{
+	const uint64_t until_ms = clock_ms() + LOOK_MS;
+	const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+				       .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+	while (!p->ending && clock_ms() < until_ms)
+		(void)pthread_cond_timedwait(&p->ending_cond, &p->mutex, &until);
+}
+
+static void *thread_main(void *ctx)
+{
+	struct patience *p = ctx;
+
+	pthread_mutex_lock(&p->mutex);
+	while (!p->ending) {
+		struct error stopped;
+
+		if (!p->in_operation) {
+			pthread_cond_wait(&p->begun_cond, &p->mutex);
+			continue;
+		}
+		rest(p);
+		if (p->in_operation && !p->stopped.code && keepalive(&p->alive, &stopped) < 0)
+			p->stopped = stopped;
+	}
+	pthread_mutex_unlock(&p->mutex);
+	return NULL;
+}
+
+/* No signal is its business. */
+static void start_thread(struct patience *p)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	p->has_thread = pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 &&
+			pthread_create(&p->thread, &attr, thread_main, p) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+}
 
 int patience_new(const struct session_ops *ops, void *ctx, const struct keepalive *alive,
 		 struct patience **p_ret, struct error *err)
@@ -59,14 +92,12 @@ int patience_new(const struct session_ops *ops, void *ctx, const struct keepaliv
 	p->ctx = ctx;
 	p->alive = *alive;
 	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->begun_cond, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&p->ended_cond, &attr);
+	pthread_cond_init(&p->ending_cond, &attr);
 	pthread_condattr_destroy(&attr);
-#ifdef M_ARENA_MAX
-	/* What threads that never run at once allocate needs no second arena. */
-	mallopt(M_ARENA_MAX, 1);
-#endif
+	start_thread(p);
 	*p_ret = p;
 	return 0;
 }
@@ -75,16 +106,26 @@ void patience_free(struct patience *p)
 {
 	if (!p)
 		return;
-	pthread_cond_destroy(&p->ended_cond);
+	pthread_mutex_lock(&p->mutex);
+	p->ending = true;
+	pthread_cond_signal(&p->begun_cond);
+	pthread_cond_signal(&p->ending_cond);
+	pthread_mutex_unlock(&p->mutex);
+	if (p->has_thread)
+		pthread_join(p->thread, NULL);
+	pthread_cond_destroy(&p->begun_cond);
+	pthread_cond_destroy(&p->ending_cond);
 	pthread_mutex_destroy(&p->mutex);
 	free(p);
 }
+
+/* --- the operations ------------------------------------------------------------------------- */
 
 int patience_wanted(struct patience *p, struct error *err)
 {
 	int r;
 
-	if (!p->threaded)
+	if (!p->in_operation || !p->has_thread)
 		return keepalive(&p->alive, err);
 	pthread_mutex_lock(&p->mutex);
 	r = p->stopped.code;
@@ -94,184 +135,85 @@ int patience_wanted(struct patience *p, struct error *err)
 	return r;
 }
 
-static void *thread_main(void *ctx)
+/* What is the session's is the thread's from here on. */
+static struct patience *begin(void *ctx)
 {
 	struct patience *p = ctx;
 
-	p->result = p->errand->fn(p->errand, p->err);
 	pthread_mutex_lock(&p->mutex);
-	p->ended = true;
-	pthread_cond_signal(&p->ended_cond);
-	pthread_mutex_unlock(&p->mutex);
-	return NULL;
-}
-
-/* Whether the thread could be had. No signal is its business. */
-static bool start_thread(struct patience *p, pthread_t *thread_ret)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	bool started;
-
-	if (pthread_attr_init(&attr) != 0)
-		return false;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	started = pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 &&
-		  pthread_create(thread_ret, &attr, thread_main, p) == 0;
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	return started;
-}
-
-/* With the mutex: until the thread has ended. It is let go of only while alive() is called, which
- * the thread may ask for the outcome. */
-static void await_end(struct patience *p)
-{
-	while (!p->ended && p->stopped.code == 0) {
-		const uint64_t until_ms = clock_ms() + LOOK_MS;
-		const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
-					       .tv_nsec = (long)(until_ms % 1000) * 1000000};
-		struct error stopped;
-		int r;
-
-		while (!p->ended && clock_ms() < until_ms)
-			(void)pthread_cond_timedwait(&p->ended_cond, &p->mutex, &until);
-		if (p->ended)
-			return;
-		pthread_mutex_unlock(&p->mutex);
-		r = keepalive(&p->alive, &stopped);
-		pthread_mutex_lock(&p->mutex);
-		if (r < 0)
-			p->stopped = stopped;
-	}
-	while (!p->ended)
-		pthread_cond_wait(&p->ended_cond, &p->mutex);
-}
-
-/* Without a thread nobody is heard meanwhile, but it is done. */
-static int run(const struct errand *e, struct error *err)
-{
-	struct patience *p = e->patience;
-	pthread_t thread;
-
-	p->errand = e;
-	p->err = err;
-	p->ended = false;
+	p->in_operation = true;
 	p->stopped.code = 0;
-	p->threaded = true;
-	if (!start_thread(p, &thread)) {
-		p->threaded = false;
-		return e->fn(e, err);
-	}
-	pthread_mutex_lock(&p->mutex);
-	await_end(p);
+	pthread_cond_signal(&p->begun_cond);
 	pthread_mutex_unlock(&p->mutex);
-	pthread_join(thread, NULL);
-	p->threaded = false;
-	if (p->result < 0 || p->stopped.code == 0 || e->is_last)
-		return p->result;
+	return p;
+}
+
+/* And the caller's again. `r` is what the operation says. */
+static int finish(struct patience *p, int r, struct error *err)
+{
+	pthread_mutex_lock(&p->mutex);
+	p->in_operation = false;
+	pthread_mutex_unlock(&p->mutex);
+	if (r < 0 || p->stopped.code == 0)
+		return r;
 	*err = p->stopped;
 	return err->code;
-}
-
-/* --- the operations ------------------------------------------------------------------------- */
-
-static int do_hello(const struct errand *e, struct error *err)
-{
-	const struct patience *p = e->patience;
-
-	return p->ops->hello(p->ctx, e->in, e->frame, e->out, e->done, err);
 }
 
 static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
 		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
 {
-	const struct errand e = {.fn = do_hello,
-				 .patience = ctx,
-				 .in = hello,
-				 .frame = payload,
-				 .out = welcome_ret,
-				 .done = done_ret};
+	struct patience *p = begin(ctx);
 
-	return run(&e, err);
-}
-
-static int do_attach(const struct errand *e, struct error *err)
-{
-	return e->patience->ops->attach(e->patience->ctx, e->in, err);
+	return finish(p, p->ops->hello(p->ctx, hello, payload, welcome_ret, done_ret, err), err);
 }
 
 static int op_attach(void *ctx, const struct attach *attach, struct error *err)
 {
-	const struct errand e = {.fn = do_attach, .patience = ctx, .in = attach};
+	struct patience *p = begin(ctx);
 
-	return run(&e, err);
-}
-
-static int do_totals(const struct errand *e, struct error *err)
-{
-	return e->patience->ops->totals(e->patience->ctx, e->in, e->out, err);
+	return finish(p, p->ops->attach(p->ctx, attach, err), err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
 {
-	const struct errand e = {.fn = do_totals, .patience = ctx, .in = totals, .out = go_ret};
+	struct patience *p = begin(ctx);
 
-	return run(&e, err);
+	return finish(p, p->ops->totals(p->ctx, totals, go_ret, err), err);
 }
 
 static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err)
 {
-	const struct patience *p = ctx;
+	struct patience *p = begin(ctx);
 
-	return p->ops->data(p->ctx, bytes, size_bytes, err);
-}
-
-static int do_checkpoint(const struct errand *e, struct error *err)
-{
-	return e->patience->ops->checkpoint(e->patience->ctx, e->in, e->frame, err);
+	return finish(p, p->ops->data(p->ctx, bytes, size_bytes, err), err);
 }
 
 static int op_checkpoint(void *ctx, const struct checkpoint *checkpoint, const struct frame *frame,
 			 struct error *err)
 {
-	const struct errand e = {
-		.fn = do_checkpoint, .patience = ctx, .in = checkpoint, .frame = frame};
+	struct patience *p = begin(ctx);
 
-	return run(&e, err);
-}
-
-static int do_sync(const struct errand *e, struct error *err)
-{
-	return e->patience->ops->sync(e->patience->ctx, err);
+	return finish(p, p->ops->checkpoint(p->ctx, checkpoint, frame, err), err);
 }
 
 static int op_sync(void *ctx, struct error *err)
 {
-	const struct errand e = {.fn = do_sync, .patience = ctx};
+	struct patience *p = begin(ctx);
 
-	return run(&e, err);
+	return finish(p, p->ops->sync(p->ctx, err), err);
 }
 
-static int do_end(const struct errand *e, struct error *err)
-{
-	const struct patience *p = e->patience;
-
-	return p->ops->end(p->ctx, e->in, e->frame, e->done, err);
-}
-
+/* What it has done counts, whoever has gone. */
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
-	const struct errand e = {.fn = do_end,
-				 .patience = ctx,
-				 .in = end,
-				 .frame = frame,
-				 .done = done_ret,
-				 .is_last = true};
+	struct patience *p = begin(ctx);
+	const int r = p->ops->end(p->ctx, end, frame, done_ret, err);
+	struct error unused;
 
-	return run(&e, err);
+	(void)!finish(p, r, &unused);
+	return r;
 }
 
 const struct session_ops patience_ops = {

@@ -59,6 +59,13 @@ static int op_totals(void *ctx UNUSED, const struct totals *totals, struct go *g
 	return slow(err);
 }
 
+static int op_data(void *ctx UNUSED, const uint8_t *bytes, size_t size_bytes, struct error *err)
+{
+	assert_int_equal(size_bytes, 8);
+	assert_memory_equal(bytes, "8 bytes ", 8);
+	return slow(err);
+}
+
 static int op_checkpoint(void *ctx UNUSED, const struct checkpoint *checkpoint,
 			 const struct frame *frame, struct error *err)
 {
@@ -86,6 +93,7 @@ static const struct session_ops ops = {
 	.hello = op_hello,
 	.attach = op_attach,
 	.totals = op_totals,
+	.data = op_data,
 	.checkpoint = op_checkpoint,
 	.sync = op_sync,
 	.end = op_end,
@@ -125,6 +133,8 @@ static void test_heard(void **state UNUSED)
 	wanted_calls += 2;
 	assert_int_equal(patience_ops.totals(patience, &totals, &go, &err), 0);
 	assert_int_equal(go.kind, GO_RESUME);
+	wanted_calls += 2;
+	assert_int_equal(patience_ops.data(patience, (const uint8_t *)"8 bytes ", 8, &err), 0);
 	wanted_calls += 2;
 	assert_int_equal(patience_ops.checkpoint(patience, &checkpoint, &frame, &err), 0);
 	wanted_calls += 2;
