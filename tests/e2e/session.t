@@ -100,6 +100,6 @@ done
 (send) 2>"$T/err"
 rc=$?
 is "sender started again: ends well" "$rc" 0
-like "sender started again: goes on" "$(<"$log")" 'after a resume'
+ok "sender started again: goes on" within 60 grep -q 'after a resume' "$log"
 is_whole "sender started again"
 done_testing
