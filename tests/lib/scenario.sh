@@ -41,7 +41,7 @@ collect() {
     local at=$1
     "$vmrecv" --listen "127.0.0.1:${port[$at]:-0}" --dir "$T/$at" "${@:2}" 2>"$T/$at.log" &
     pids+=($!)
-    if ! within 60 grep -q 'listening on' "$T/$at.log"; then
+    if ! within 60 grep -qs 'listening on' "$T/$at.log"; then
         fail "the collector $at starts" "$(<"$T/$at.log")"
         done_testing
     fi
