@@ -62,17 +62,21 @@ static void test_spare(void **state UNUSED)
 	assert_false(meminfo_can_spare(UINT64_C(1) << 60));
 	assert_int_equal(meminfo_limited_space(), 0);
 	if (child == 0) {
-		const struct rlimit much = {UINT64_C(1) << 46, UINT64_C(1) << 46};
+		/* More than there is; a sanitizer takes nearly all of what there is. */
+		struct rlimit limit = {UINT64_C(1) << 48, UINT64_C(1) << 48};
 		uint64_t taken;
 
-		if (setrlimit(RLIMIT_AS, &much) < 0)
+		if (setrlimit(RLIMIT_AS, &limit) < 0)
 			_exit(1);
 		taken = meminfo_limited_space();
-		if (taken < 1 << 20 || taken > much.rlim_max)
+		if (taken < 1 << 20 || taken > limit.rlim_max)
 			_exit(2);
-		if (!meminfo_can_spare(1 << 20) || meminfo_can_spare(much.rlim_max - taken / 2))
+		limit.rlim_cur = taken + (64 << 20);
+		if (setrlimit(RLIMIT_AS, &limit) < 0)
 			_exit(3);
-		_exit(meminfo_limited_space() == taken ? 0 : 4);
+		if (!meminfo_can_spare(1 << 20) || meminfo_can_spare(65 << 20))
+			_exit(4);
+		_exit(meminfo_limited_space() == taken ? 0 : 5);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
