@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -139,6 +140,13 @@ int io_fsync_parent(const char *path)
 	    errno != EINVAL) /* EINVAL: a file system that can't sync a directory */
 		return -errno;
 	return 0;
+}
+
+bool io_exists(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
 }
 
 uint64_t io_free_bytes(const char *path)

@@ -2,6 +2,7 @@
 #ifndef IO_H
 #define IO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -37,6 +38,9 @@ void io_fill_standard_streams(void);
 
 /* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
 NODISCARD int io_fsync_parent(const char *path);
+
+/* Whether there is something of this name, be it a link that leads nowhere. */
+bool io_exists(const char *path);
 
 /* How much the file system of `path` has room for; INT64_MAX where that can't be told. */
 uint64_t io_free_bytes(const char *path);

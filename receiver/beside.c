@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "io.h"
 
 /* The first says that the others are a session's: it is the last to go. */
 static const char *const suffixes[] = {".segments", ".json", "-dmesg.txt"};
@@ -19,19 +20,12 @@ static char *name_of(const char *file, const char *part, const char *suffix)
 	return asprintf(&name, "%s%s%s", file, part, suffix) < 0 ? NULL : name;
 }
 
-static bool is_there(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
 /* `name`: NULL if there was no memory for it. */
 static int refuse_if_there(const char *name, struct error *err)
 {
 	if (!name)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (!is_there(name))
+	if (!io_exists(name))
 		return 0;
 	return error_set(err, -EEXIST, "%s exists; --force replaces it", name);
 }
@@ -85,7 +79,7 @@ static int become(const char *from, const char *to, struct error *err)
 int beside_settle(const char *file, struct error *err)
 {
 	AUTO_FREE char *old = name_of(file, "", suffixes[0]);
-	const bool had = old && is_there(old);
+	const bool had = old && io_exists(old);
 	struct error first = {0};
 
 	for (size_t i = ARRAY_LEN(suffixes); i-- > 0;) {
@@ -114,7 +108,7 @@ int beside_settle_other(const char *file, const char *name, bool replace, struct
 	AUTO_FREE char *from = name_of(file, ".part-", name), *to = name_of(file, "-", name);
 	int r = 0;
 
-	if (from && !is_there(from))
+	if (from && !io_exists(from))
 		return 0;
 	if (!replace)
 		r = refuse_if_there(to, err);

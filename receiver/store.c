@@ -131,13 +131,6 @@ int store_judge_host(const char *host, struct error *err)
 		       : error_set(err, -EACCES, "\"%.60s\" isn't a host's name", host);
 }
 
-static bool is_there(const char *path)
-{
-	struct stat st;
-
-	return lstat(path, &st) == 0;
-}
-
 /* --- beginning ------------------------------------------------------------------------------ */
 
 /* For WELCOME: 0 if it can't be told. */
@@ -194,7 +187,7 @@ static int begin_again(struct store *s, struct error *err)
 	if (r == 0)
 		r = journal_load(s->journal, &s->facts, NULL, NULL, err);
 	/* The end is noted before it is published. */
-	return r == 0 ? s->facts.whole && is_there(s->base) : r;
+	return r == 0 ? s->facts.whole && io_exists(s->base) : r;
 }
 
 /* Nothing is left to be done but to say so, also where the session that could has ended too early:
@@ -623,7 +616,7 @@ static void note_incomplete(struct store *s)
 	const char *part = s->df ? dumpfile_part_path(s->df) : NULL;
 	struct error unused;
 
-	if (part && is_there(part))
+	if (part && io_exists(part))
 		snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path, part);
 	s->meta.status = "incomplete";
 	s->meta.file_bytes = s->result.file_bytes;
