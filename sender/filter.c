@@ -333,12 +333,6 @@ static struct filter_worker *worker_new(const struct filter *f)
 	return NULL;
 }
 
-/* Whether there is enough for others behind one that can be done without. */
-static bool can_spare(const struct filter *f)
-{
-	return !f->setup->spare_bytes || meminfo_can_spare(f->setup->spare_bytes);
-}
-
 /* Fewer workers where memory is short, but at least one. */
 static int memory_init(struct filter_memory *m, const struct filter *f, unsigned workers,
 		       size_t chunks, struct error *err)
@@ -346,13 +340,15 @@ static int memory_init(struct filter_memory *m, const struct filter *f, unsigned
 	*m = (struct filter_memory){0};
 	m->workers = calloc(workers, sizeof(*m->workers));
 	m->chunks = calloc(chunks, sizeof(*m->chunks));
-	while (m->workers && m->worker_count < workers && (!m->worker_count || can_spare(f))) {
+	while (m->workers && m->worker_count < workers &&
+	       (!m->worker_count || meminfo_can_spare(f->setup->spare_bytes))) {
 		m->workers[m->worker_count] = worker_new(f);
 		if (!m->workers[m->worker_count])
 			break;
 		m->worker_count++;
 	}
-	while (m->chunks && m->chunk_count < chunks && (!m->chunk_count || can_spare(f))) {
+	while (m->chunks && m->chunk_count < chunks &&
+	       (!m->chunk_count || meminfo_can_spare(f->setup->spare_bytes))) {
 		m->chunks[m->chunk_count] = malloc(chunk_bytes(f));
 		if (!m->chunks[m->chunk_count])
 			break;

@@ -45,9 +45,13 @@ uint64_t meminfo_share(uint64_t available_bytes)
 
 bool meminfo_can_spare(uint64_t bytes)
 {
+	void *p;
+
+	if (bytes == 0)
+		return true;
 	/* What counts is limits: not whether there would be pages for all of it. */
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		 -1, 0);
 
 	if (p == MAP_FAILED)
 		return false;

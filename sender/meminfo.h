@@ -21,7 +21,7 @@ uint64_t meminfo_share(uint64_t available_bytes);
 
 /*
  * Whether this process could take so much more now: asked before something is taken that can be
- * done without, so that it leaves what can't. Takes nothing. Any thread.
+ * done without, so that it leaves what can't; 0: always. Takes nothing. Any thread.
  */
 bool meminfo_can_spare(uint64_t bytes);
 

@@ -288,7 +288,7 @@ int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *
 	for (; started < p->workers; started++) { /* the calling thread is worker 0 */
 		struct worker_thread *t = &threads[started];
 
-		if (p->spare_bytes && !meminfo_can_spare(p->spare_bytes))
+		if (!meminfo_can_spare(p->spare_bytes))
 			break;
 		*t = (struct worker_thread){.ring = &ring, .worker = p->worker[started]};
 		if (pthread_create(&t->id, NULL, thread_main, t) != 0)

@@ -58,6 +58,7 @@ static void test_spare(void **state UNUSED)
 	const pid_t child = fork();
 	int status;
 
+	assert_true(meminfo_can_spare(0));
 	assert_true(meminfo_can_spare(1 << 20));
 	assert_false(meminfo_can_spare(UINT64_C(1) << 60));
 	assert_int_equal(meminfo_limited_space(), 0);
