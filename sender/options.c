@@ -286,6 +286,13 @@ static void drop_usual_stream(struct options *o)
 	o->stream_is_usual = false;
 }
 
+static int set_flattened(struct options *o)
+{
+	drop_usual_stream(o);
+	o->flattened = true;
+	return 0;
+}
+
 static int parse_stream(struct options *o, const char *arg, struct error *err)
 {
 	drop_usual_stream(o);
@@ -392,9 +399,7 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_ZSTD:
 		return set_codec(o, CODEC_ZSTD, err);
 	case OPT_FLATTENED:
-		drop_usual_stream(o);
-		o->flattened = true;
-		return 0;
+		return set_flattened(o);
 	case OPT_DUMP_DMESG:
 		o->dump_dmesg = true;
 		return 0;
