@@ -397,68 +397,73 @@ static void test_model(void **state UNUSED)
 	}
 }
 
-/* A file that can't grow: the error names it, and what is there stays, marked. In a child, for the
- * limit. */
-static void test_write_error(void **state UNUSED)
+/* Run `body` in a child, where the file at `path` can't grow past `limit_bytes`. It returns how
+ * much is wrong. */
+static void assert_with_limit(rlim_t limit_bytes, int (*body)(const char *path), const char *path)
 {
-	struct tinydump t = tinydump_make();
-	const char *path, *part = scratch_path("dump.part");
+	const pid_t pid = fork();
 	int status;
-	pid_t pid;
 
-	setup(&path);
-	pid = fork();
 	if (pid == 0) {
-		const struct rlimit limit = {8192, 8192};
-		struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
-		struct error err = {0};
-		int bad = 0;
+		const struct rlimit limit = {limit_bytes, limit_bytes};
 
 		signal(SIGXFSZ, SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &limit);
-		bad += dumpfile_write(df, 0, t.bytes, t.size_bytes, &err) != -EFBIG;
-		bad += strstr(err.msg, part) == NULL;
-		bad += dumpfile_keep_part(df, 0, &err) != 0;
-		dumpfile_free(df);
-		_exit(bad);
+		_exit(body(path));
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_false(file_exists(path));
-	assert_true(status_in(part) & KDUMP_INCOMPLETE);
+}
+
+static int write_too_much(const char *path)
+{
+	struct tinydump t = tinydump_make();
+	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
+	struct error err = {0};
+	int bad = 0;
+
+	bad += dumpfile_write(df, 0, t.bytes, t.size_bytes, &err) != -EFBIG;
+	bad += strstr(err.msg, dumpfile_part_path(df)) == NULL;
+	bad += dumpfile_keep_part(df, 0, &err) != 0;
+	dumpfile_free(df);
 	tinydump_free(&t);
+	return bad;
+}
+
+/* The error names the file, and what is there stays, marked. */
+static void test_write_error(void **state UNUSED)
+{
+	const char *path;
+
+	setup(&path);
+	assert_with_limit(8192, write_too_much, path);
+	assert_false(file_exists(path));
+	assert_true(status_in(scratch_path("dump.part")) & KDUMP_INCOMPLETE);
+}
+
+static int write_half(const char *path)
+{
+	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
+	uint8_t bytes[8192], got[sizeof(bytes)], zeros[sizeof(bytes)] = {0};
+	struct error err = {0};
+	int bad = 0;
+
+	memset(bytes, 'x', sizeof(bytes));
+	bad += dumpfile_write(df, 4096, bytes, 4096, &err) != 0;
+	bad += dumpfile_write(df, 8192, bytes, sizeof(bytes), &err) != -EFBIG;
+	bad += dumpfile_read(df, 8192, got, sizeof(got), &err) != 0;
+	bad += memcmp(got, zeros, sizeof(got)) != 0;
+	bad += dumpfile_read(df, 4096, got, 4096, &err) != 0;
+	bad += memcmp(got, bytes, 4096) != 0; /* what came before stays */
+	dumpfile_free(df);
+	return bad;
 }
 
 /* Half of a descriptor is taken for a page that is there. */
 static void test_half_write(void **state UNUSED)
 {
-	const char *path = scratch_path("half");
-	const pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		struct rlimit limit = {12288 + 100, RLIM_INFINITY};
-		struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
-		uint8_t bytes[8192], got[sizeof(bytes)], zeros[sizeof(bytes)] = {0};
-		struct error err = {0};
-		int bad = 0;
-
-		memset(bytes, 'x', sizeof(bytes));
-		signal(SIGXFSZ, SIG_IGN);
-		setrlimit(RLIMIT_FSIZE, &limit);
-		bad += dumpfile_write(df, 4096, bytes, 4096, &err) != 0;
-		bad += dumpfile_write(df, 8192, bytes, sizeof(bytes), &err) != -EFBIG;
-		bad += dumpfile_read(df, 8192, got, sizeof(got), &err) != 0;
-		bad += memcmp(got, zeros, sizeof(got)) != 0;
-		bad += dumpfile_read(df, 4096, got, 4096, &err) != 0;
-		bad += memcmp(got, bytes, 4096) != 0; /* what came before stays */
-		dumpfile_free(df);
-		_exit(bad);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_with_limit(12288 + 100, write_half, scratch_path("half"));
 }
 
 static struct dumpfile *resume(const char *path)
@@ -606,7 +611,7 @@ static void test_splice(void **state UNUSED)
 	int fds[2], zeros;
 
 	setup(&path);
-	df = create(path, false);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
 	assert_int_equal(pipe(fds), 0);
 	assert_int_equal(write(fds[1], text, size), size);
 	assert_int_equal(dumpfile_splice(df, fds[0], 4095, size, &err), -ENOTSUP);
@@ -625,36 +630,29 @@ static void test_splice(void **state UNUSED)
 	close(zeros);
 }
 
-/* The file may get no longer than 8,192 bytes. */
-static void test_splice_error(void **state UNUSED)
+static int move_too_much(const char *path)
 {
 	static const uint8_t bytes[8192] = {1};
-	const char *path, *part = scratch_path("dump.part");
-	int status;
-	pid_t pid;
+	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
+	struct error err = {0};
+	int bad = 0, fds[2];
+
+	bad += pipe(fds) != 0;
+	bad += write(fds[1], bytes, sizeof(bytes)) != sizeof(bytes);
+	bad += dumpfile_splice(df, fds[0], 5000, sizeof(bytes), &err) != 8192 - 5000;
+	bad += dumpfile_splice(df, fds[0], 8192, 5000, &err) != -EFBIG;
+	bad += err.code != -EFBIG || strstr(err.msg, dumpfile_part_path(df)) == NULL;
+	dumpfile_free(df);
+	return bad;
+}
+
+static void test_splice_error(void **state UNUSED)
+{
+	const char *path;
 
 	setup(&path);
-	pid = fork();
-	if (pid == 0) {
-		const struct rlimit limit = {8192, 8192};
-		struct dumpfile *df = create(path, false);
-		struct error err = {0};
-		int bad = 0, fds[2];
-
-		signal(SIGXFSZ, SIG_IGN);
-		setrlimit(RLIMIT_FSIZE, &limit);
-		bad += pipe(fds) != 0;
-		bad += write(fds[1], bytes, sizeof(bytes)) != sizeof(bytes);
-		bad += dumpfile_splice(df, fds[0], 5000, sizeof(bytes), &err) != 8192 - 5000;
-		bad += dumpfile_splice(df, fds[0], 8192, 5000, &err) != -EFBIG;
-		bad += err.code != -EFBIG || strstr(err.msg, part) == NULL;
-		dumpfile_free(df);
-		_exit(bad);
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-	assert_true(file_exists(part));
+	assert_with_limit(8192, move_too_much, path);
+	assert_true(file_exists(scratch_path("dump.part")));
 }
 
 int main(int argc, char **argv)
