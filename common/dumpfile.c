@@ -378,7 +378,7 @@ ssize_t dumpfile_splice(struct dumpfile *df, int pipe_fd, uint64_t off, size_t s
 
 	if (off < SHADOW_BYTES)
 		return -ENOTSUP;
-	n = splice(pipe_fd, NULL, df->fd, &at, size_bytes, SPLICE_F_MOVE);
+	n = splice(pipe_fd, NULL, df->fd, &at, size_bytes, 0);
 	if (n < 0 && errno == EINVAL)
 		return -ENOTSUP;
 	if (n < 0 && errno == EINTR)

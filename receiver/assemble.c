@@ -23,11 +23,10 @@ enum {
 	RUN_BYTES = 256 << 10,
 
 	/*
-	 * Pieces of page data of SMALL_BYTES and more are moved where they can be, at most so much
-	 * at once. After one of them, so many records are read one by one, so as not to read the
-	 * next large piece together with what stands before it.
+	 * Pieces of page data of SMALL_BYTES and more are moved where they can be. After one of
+	 * them, so many records are read one by one, so as not to read the next large piece
+	 * together with what stands before it.
 	 */
-	MOVE_BYTES = 1 << 20,
 	ALONE_RECORDS = 8,
 
 	/* Taken in beyond twice the limit: record headers, a sub header that is sent again. */
@@ -389,16 +388,11 @@ struct assemble_next assemble_next(const struct assemble *a)
 {
 	if (a->state == WANT_PAYLOAD && a->movable)
 		return (struct assemble_next){
-			.size_bytes = (size_t)MIN(a->payload_left, (uint64_t)MOVE_BYTES),
-			.unseen = true,
-			.file_off = a->payload_off,
-		};
+			.size_bytes = a->payload_left, .unseen = true, .file_off = a->payload_off};
 	if (a->alone == 0)
-		return (struct assemble_next){.size_bytes = SIZE_MAX};
+		return (struct assemble_next){.size_bytes = UINT64_MAX};
 	if (a->state == WANT_PAYLOAD)
-		return (struct assemble_next){
-			.size_bytes = (size_t)MIN(a->payload_left + FLAT_RECORD_BYTES,
-						  (uint64_t)SIZE_MAX)};
+		return (struct assemble_next){.size_bytes = a->payload_left + FLAT_RECORD_BYTES};
 	return (struct assemble_next){.size_bytes = FLAT_RECORD_BYTES - a->head_bytes};
 }
 

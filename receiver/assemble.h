@@ -86,7 +86,7 @@ NODISCARD int assemble_feed(struct assemble *a, const void *bytes, size_t size_b
  * dumpfile_splice(); then assemble_moved() has to know. Only advice: all can be read and fed.
  */
 struct assemble_next {
-	size_t size_bytes;
+	uint64_t size_bytes;
 	bool unseen;
 	uint64_t file_off;
 };

@@ -75,24 +75,33 @@ static int tell_input(const struct input *in, int code, uint64_t received, struc
 	return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
 }
 
-/* Take some input, by reading or moving: 0, 1 at the end marker or the input's end, or an error. */
+/* The same as take_input(), of bytes that need not be read. */
+static int move_input(struct input *in, struct assemble *a, struct dumpfile *df, uint64_t file_off,
+		      size_t size_bytes, struct error *err)
+{
+	const ssize_t n = dumpfile_splice(df, in->fd, file_off, size_bytes, err);
+
+	if (n > 0)
+		return assemble_moved(a, (size_t)n, err);
+	if (n == 0)
+		return 1;
+	if (n == -ENOTSUP)
+		in->moves = false;
+	return n == -ENOTSUP || n == -EINTR ? 0 : (int)n;
+}
+
+/* Take some input: 0, 1 at the end marker or the input's end, or an error. */
 static int take_input(struct input *in, struct assemble *a, struct dumpfile *df, struct error *err)
 {
 	const struct assemble_next next = assemble_next(a);
-	ssize_t n = -ENOTSUP;
+	size_t most = INPUT_BYTES;
+	ssize_t n;
 
-	if (in->moves && next.unseen) {
-		n = dumpfile_splice(df, in->fd, next.file_off, next.size_bytes, err);
-		if (n > 0)
-			return assemble_moved(a, (size_t)n, err);
-		if (n == 0)
-			return 1;
-		if (n != -ENOTSUP && n != -EINTR)
-			return (int)n;
-		in->moves = n == -EINTR;
-		return 0;
-	}
-	n = read(in->fd, in->buf, in->moves ? MIN(next.size_bytes, INPUT_BYTES) : INPUT_BYTES);
+	if (in->moves)
+		most = (size_t)MIN(next.size_bytes, (uint64_t)INPUT_BYTES);
+	if (in->moves && next.unseen)
+		return move_input(in, a, df, next.file_off, most, err);
+	n = read(in->fd, in->buf, most);
 	if (n > 0)
 		return assemble_feed(a, in->buf, (size_t)n, err);
 	if (n == 0)

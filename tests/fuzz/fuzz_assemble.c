@@ -50,7 +50,7 @@ static int take(struct assemble *a, struct dumpfile *df, const uint8_t *data, si
 	const struct assemble_next next = assemble_next(a);
 
 	REQUIRE(next.size_bytes > 0);
-	*n = MIN(*n, next.size_bytes);
+	*n = (size_t)MIN(*n, next.size_bytes);
 	if (!next.unseen)
 		return assemble_feed(a, data, *n, err);
 	REQUIRE(next.file_off + *n <= MAX_BYTES);
