@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "budget.h"
+#include "clock.h"
 #include "delivery.h"
 #include "flat.h"
 #include "meminfo.h"
@@ -185,6 +186,7 @@ static void tell_pace(struct dump *d, uint64_t stream_bytes)
 	pace_written(&d->pace, &(struct pace_sample){
 				       .waiting_bytes = delivery_waiting_bytes(d->setup->delivery),
 				       .chunk_bytes = stream_bytes - d->stream_bytes,
+				       .now_ms = clock_ms(),
 			       });
 	d->stream_bytes = stream_bytes;
 }

@@ -2,6 +2,8 @@
  * Doesn't know codecs, nor how the queue is measured. */
 #include "pace.h"
 
+#include <stdbool.h>
+
 #include "compiler.h"
 
 enum {
@@ -21,11 +23,32 @@ enum {
 	/* Chunks per worker that are no queue: one in work, and those that are ready behind the one
 	   that is next to be written. */
 	IDLE_CHUNKS = 3,
+
+	/* How long there must have been a queue, where the link has shown that it isn't the limit,
+	   before it is believed to be one now. A receiver that gets no CPU or disk for a moment
+	   makes a queue too, as does a lost packet, and it is gone as soon as they go on: 10 to 40
+	   ms were seen of a receiver whose CPU had other work. The time that stronger codecs take
+	   meanwhile would be missing afterwards. */
+	HOLD_MS = 32,
+	/* What shows it: that much went out and none of it had to wait. More than a limit on the
+	   way lets through at once. */
+	FREELY_BYTES = 2 << 20,
 };
+
+/* Whether a link that was no limit a moment ago may be one now. */
+static bool is_believed(struct pace_queue *q, const struct pace_sample *s)
+{
+	const bool waits = s->waiting_bytes > MAX((uint64_t)SLACK_BYTES, s->chunk_bytes);
+
+	q->freely_bytes = waits ? 0 : q->freely_bytes + s->chunk_bytes;
+	if (q->freely_bytes >= FREELY_BYTES)
+		q->freely_ms = s->now_ms;
+	return s->now_ms - q->freely_ms >= HOLD_MS;
+}
 
 void pace_step(struct pace_queue *q, const struct pace_sample *s)
 {
-	q->bytes = s->waiting_bytes;
+	q->bytes = is_believed(q, s) ? s->waiting_bytes : 0;
 	q->chunk_bytes = q->chunk_bytes
 				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
 				 : s->chunk_bytes;

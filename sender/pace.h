@@ -5,7 +5,8 @@
  * link less to carry. Where nothing does, the link idles while it waits for pages: a faster one. In
  * between, neighbours on the ladder are mixed, chunk by chunk, in proportion to the queue; so the
  * queue settles where pages are made as fast as they are sent. What is measured counts everything
- * that was begun and isn't sent, so that a decision shows in it at once: nothing swings.
+ * that was begun and isn't sent, so that a decision shows in it at once: nothing swings. A queue in
+ * front of a link that was fast a moment ago doesn't count until it has lasted: it may be a stall.
  */
 #ifndef PACE_H
 #define PACE_H
@@ -21,12 +22,15 @@ enum {
 struct pace_sample {
 	uint64_t waiting_bytes; /* in the session's output and the socket */
 	uint64_t chunk_bytes;	/* what the chunk has become; > 0, with its descriptors */
+	uint64_t now_ms;	/* of a clock that doesn't go back */
 };
 
 /* What is known of the queue: from samples, and only from them. */
 struct pace_queue {
-	uint64_t bytes;	      /* that keep the link busy */
-	uint64_t chunk_bytes; /* of late; 0: none was written, and nothing is known of the link */
+	uint64_t bytes;	       /* that keep the link busy */
+	uint64_t freely_bytes; /* that went out of late, and none of them had to wait */
+	uint64_t freely_ms;    /* when they were enough to call the link fast; 0: never yet */
+	uint64_t chunk_bytes;  /* of late; 0: none was written, and nothing is known of the link */
 };
 
 /* The next sample. */

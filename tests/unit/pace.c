@@ -15,6 +15,7 @@ enum {
 	WORKERS_MAX = 16,
 	SLOTS_PER_WORKER = 4,
 	CHUNKS_MAX = 2000,
+	START_MS = 1000000,
 };
 
 /* --- the model --- */
@@ -122,6 +123,7 @@ static double write_chunk(struct run *r, uint64_t k, double at_us)
 		     &(struct pace_sample){
 			     .waiting_bytes = (uint64_t)(r->output_bytes + r->socket_used),
 			     .chunk_bytes = (uint64_t)bytes,
+			     .now_ms = START_MS + (uint64_t)(at_us / 1000),
 		     });
 	return at_us;
 }
@@ -218,7 +220,7 @@ static const struct steady speeds[] = {
 	{"1.6 Gbit/s", 1600}, {"2.5 Gbit/s", 2500}, {"5.6 Gbit/s", 5600}, {"10 Gbit/s", 10000},
 };
 
-static const unsigned worker_counts[] = {0, 1, 2, 4, 16};
+static const unsigned worker_counts[] = {0, 1, 2, 4, 8, 16};
 
 static void run_over(struct run *r, const struct link_part *link, size_t parts, unsigned workers,
 		     bool limited, int fixed)
@@ -325,6 +327,34 @@ static void test_change(void **state UNUSED)
 	}
 }
 
+/* A receiver that stands still for a fifth of the time, on a link that is no limit. */
+static void test_stalls(void **state UNUSED)
+{
+	static const double periods_us[] = {20000, 50000, 150000};
+	static struct link_part parts[400];
+	static struct run r;
+
+	for (size_t i = 0; i < ARRAY_LEN(periods_us) * ARRAY_LEN(worker_counts); i++) {
+		const double period_us = periods_us[i / ARRAY_LEN(worker_counts)];
+		const unsigned workers = worker_counts[i % ARRAY_LEN(worker_counts)];
+		double fastest_us;
+
+		for (size_t k = 0; k < ARRAY_LEN(parts); k += 2) {
+			const double at_us = (double)(k / 2) * period_us;
+
+			parts[k] = (struct link_part){at_us, 1250};
+			parts[k + 1] = (struct link_part){at_us + 0.8 * period_us, 0};
+		}
+		run_over(&r, parts, ARRAY_LEN(parts), workers, false, 0);
+		fastest_us = r.total_us;
+		run_over(&r, parts, ARRAY_LEN(parts), workers, false, -1);
+		if (r.total_us > fastest_us * 1.02)
+			fail_msg(
+				"%u workers, each %.0f ms: %.0f ms, %.0f ms with the fastest codec",
+				workers, period_us / 1000, r.total_us / 1000, fastest_us / 1000);
+	}
+}
+
 /* Where the writer is the limit, as with a cipher, it is relieved. */
 static void test_slow_writer(void **state UNUSED)
 {
@@ -346,7 +376,7 @@ static void test_slow_writer(void **state UNUSED)
 static void test_bounds(void **state UNUSED)
 {
 	struct pace_queue q = {0};
-	const struct pace_sample full = {UINT32_MAX, 70000}, empty = {0, 70000};
+	const struct pace_sample full = {UINT32_MAX, 70000, 1000}, empty = {0, 70000, 1000};
 
 	/* Nothing was sent: the second rung, where there is one. */
 	assert_int_equal(pace_strength(&q, 0, 3, 2), PACE_STEP);
@@ -393,6 +423,7 @@ int main(int argc, char **argv)
 		unit_add(&u, names[i * 2 + 1], test_calm, &speeds[i]);
 	}
 	unit_add(&u, "pace: follows a link that changes", test_change, NULL);
+	unit_add(&u, "pace: takes no stall for a slow link", test_stalls, NULL);
 	unit_add(&u, "pace: relieves a writer that is the limit", test_slow_writer, NULL);
 	return unit_run(&u, "pace", argc, argv);
 }
