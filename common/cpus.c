@@ -1,8 +1,14 @@
-/* How many CPUs there are.
+/* How many CPUs there are, and what they can.
  * Doesn't know what they are for. */
 #include "cpus.h"
 
 #include <sched.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 #include <unistd.h>
 
 #include "compiler.h"
@@ -30,4 +36,17 @@ unsigned cpus_at_hand(void)
 	if (n <= 0)
 		n = sysconf(_SC_NPROCESSORS_ONLN);
 	return (unsigned)MAX(n, 1L);
+}
+
+bool cpus_have_sha256(void)
+{
+#ifdef __x86_64__
+	unsigned eax, ebx, ecx, edx;
+
+	return __get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) && (ebx & bit_SHA);
+#elif defined(__aarch64__)
+	return getauxval(AT_HWCAP) & HWCAP_SHA2;
+#else
+	return false;
+#endif
 }

@@ -12,6 +12,7 @@
 
 #include "known_hosts.h"
 #include "clock.h"
+#include "cpus.h"
 #include "printable.h"
 #include "ssh_channel.h"
 #include "ssh_steps.h"
@@ -88,8 +89,11 @@ static int set_methods(const struct ssh *ssh, const char *key_types, struct erro
 		"diffie-hellman-group14-sha256";
 	static const char ciphers[] = "aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr,"
 				      "aes192-ctr,aes256-ctr,chacha20-poly1305@openssh.com";
-	static const char macs[] = "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
-				   "hmac-sha2-256,hmac-sha2-512";
+	const char *const macs =
+		cpus_have_sha256() ? "hmac-sha2-256-etm@openssh.com,hmac-sha2-512-etm@openssh.com,"
+				     "hmac-sha2-256,hmac-sha2-512"
+				   : "hmac-sha2-512-etm@openssh.com,hmac-sha2-256-etm@openssh.com,"
+				     "hmac-sha2-512,hmac-sha2-256";
 	const struct {
 		int method;
 		const char *list;

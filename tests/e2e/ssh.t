@@ -365,6 +365,11 @@ same "with new keys every 2 MB"
 rekeys=$(grep -c 'set_newkeys: rekeying out' "$T/sshd.log")
 ok "with new keys every 2 MB: they were changed many times ($rekeys)" test "$rekeys" -ge 20
 
+mac=hmac-sha2-512
+! grep -qE '^(flags|Features).* (sha_ni|sha2)( |$)' /proc/cpuinfo || mac=hmac-sha2-256
+ok "the cipher and the MAC are the cheapest on this CPU" \
+    grep -qE "kex: client->server cipher: aes128-(gcm.*|ctr MAC: $mac(-etm@openssh.com)?) compression" "$T/sshd.log"
+
 start_sshd "ClientAliveInterval 1" "ClientAliveCountMax 2"
 know "$known" ed25519 | known
 begin=$EPOCHREALTIME

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../../sender/options.h"
@@ -73,11 +74,26 @@ static void test_no_call(void **state UNUSED)
 	assert_true(default_threads() <= PIPELINE_WORKERS_MAX);
 }
 
+/* What the kernel says that they have. */
+static void test_sha256(void **state UNUSED)
+{
+	static char text[1 << 20];
+	FILE *f = fopen("/proc/cpuinfo", "r");
+	bool told;
+
+	assert_non_null(f);
+	text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+	fclose(f);
+	told = strstr(text, " sha_ni ") || strstr(text, " sha_ni\n") || strstr(text, " sha2");
+	assert_int_equal(cpus_have_sha256(), told);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
 
 	UNIT_ADD_ROWS(&u, rows, test_row);
 	unit_add(&u, "options: knows a number of workers without the call", test_no_call, NULL);
+	unit_add(&u, "cpus_have_sha256: says what the kernel says", test_sha256, NULL);
 	return unit_run(&u, "cpus", argc, argv);
 }
