@@ -535,14 +535,21 @@ static int verify_earlier(struct store *s, struct error *err)
 	return r;
 }
 
-/* FILE is there: what lies beside FILE.part goes with it. */
+/* FILE is there: what lies beside FILE.part goes with it, all that can. The first error. */
 static int settle_beside(const struct store *s, struct error *err)
 {
-	int r = beside_settle(s->base, err);
+	struct error first = {0}, other;
 
-	for (unsigned i = 0; i < s->attachments && r == 0; i++)
-		r = beside_settle_other(s->base, bare_name(s->attached[i]), s->setup.force, err);
-	return r < 0 ? r : sync_names(s, err);
+	(void)!beside_settle(s->base, &first);
+	for (unsigned i = 0; i < s->attachments; i++)
+		if (beside_settle_other(s->base, bare_name(s->attached[i]), s->setup.force,
+					&other) < 0 &&
+		    first.code == 0)
+			first = other;
+	if (sync_names(s, &other) < 0 && first.code == 0)
+		first = other;
+	*err = first;
+	return first.code;
 }
 
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
@@ -550,6 +557,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 {
 	struct store *s = ctx;
 	struct assemble_result res;
+	struct error beside_err;
 	int r;
 
 	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
@@ -581,8 +589,11 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	s->meta.file_bytes = res.file_bytes;
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
 	r = meta_write(s->meta_path, &s->meta, err);
-	if (r == 0 && s->setup.file)
-		r = settle_beside(s, err);
+	/* Whatever became of that: until then what lies beside FILE is of the dump before it. */
+	if (s->setup.file && settle_beside(s, &beside_err) < 0 && r == 0) {
+		*err = beside_err;
+		r = err->code;
+	}
 	/* The dump is there, which is what counts: the sender may come again, whatever it was, and
 	 * hears of it. */
 	if (r < 0)

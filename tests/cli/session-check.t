@@ -12,6 +12,7 @@ checked() { like "$1" "$rc $(<"$T/out")" "$2"; }
 tests/tools/mkcore "$T/core" 2M
 "$vmsend" -q -d 0 --compress=none --stream=session "$T/core" >"$T/session" 2>"$T/err"
 dump=$T/dump
+mkfifo "$T/fifo"
 
 # fresh: the dump as it came.
 fresh() {
@@ -105,6 +106,23 @@ like "when it has come, nothing is left of the other" "$rc $(cd "$T" && echo dum
 run "$vmrecv" --check "$dump"
 checked "and what there is proves it" "^0 .*; as it was sent: digest"
 [[ ! -e $dump.json ]] || like "and tells of it" "$(<"$dump.json")" "\"digest\": \"$(sed 's/.* //' "$T/out")\""
+
+# What tells of it can't be written in the end: it is there all the same, and what proves it is its own.
+fresh
+if [[ -e $dump.json ]]; then
+    {
+        head -c 100000 "$T/other"
+        until [[ -e $dump.part.json ]]; do sleep 0.05; done
+        mkdir -p "$dump.part.json.part/in the way"
+        tail -c +100001 "$T/other"
+    } >"$T/fifo" &
+    run "$vmrecv" -qf "$dump" <"$T/fifo"
+    wait
+    told "a meta.json that can't be written is told of" 0 "$dump.part.json"
+    run "$vmrecv" --check "$dump"
+    checked "and the dump isn't judged by what was there" "^0 .*; as it was sent: digest"
+    rm -rf "$dump.part.json.part"
+fi
 
 fresh
 "$vmsend" -q -d 1 --compress=none -F "$T/core" 2>"$T/err" >"$T/stream"
