@@ -33,6 +33,7 @@ struct serving {
 	uint8_t *input;
 	bool oneway;
 	struct error failure; /* of the session; code 0: none */
+	struct error unheard; /* why nothing can be said any more; code 0: it can */
 	uint64_t begun_ms;
 	const char
 		*who; /* for the operator, while the store has no name for it; "": nobody knows */
@@ -54,6 +55,14 @@ static int push(struct serving *s, bool *left_ret, struct error *err)
 	return n > 0;
 }
 
+static int feed(struct serving *s, const uint8_t *bytes, size_t size_bytes, struct error *err)
+{
+	const int r = session_feed(s->session, bytes, size_bytes, clock_ms(), err);
+
+	session_listens(s->session, clock_ms());
+	return r;
+}
+
 static int pull(struct serving *s, struct error *err)
 {
 	const ssize_t n = transport_recv(s->transport, s->input, INPUT_BYTES, err);
@@ -63,7 +72,7 @@ static int pull(struct serving *s, struct error *err)
 		return error_set(err, -ECONNRESET, "the sender closed the link");
 	if (n <= 0)
 		return (int)n;
-	r = session_feed(s->session, s->input, (size_t)n, clock_ms(), err);
+	r = feed(s, s->input, (size_t)n, err);
 	return r < 0 ? r : 1;
 }
 
@@ -81,7 +90,8 @@ static int check_stop(struct serving *s, struct error *err)
 	return err->code;
 }
 
-/* What takes long goes on as long as somebody wants it, who hears of us. */
+/* What takes long goes on as long as somebody wants it, who hears of us. But what the sender has
+ * said is taken, though it may have gone: there may be more that wasn't read so far. */
 static int stay_alive(void *ctx, struct error *err)
 {
 	struct serving *s = ctx;
@@ -101,8 +111,7 @@ static int stay_alive(void *ctx, struct error *err)
 		r = session_beat(s->session, clock_ms(), err);
 	if (r == 0)
 		r = MIN(push(s, &left, err), 0);
-	/* A dump of which all is here is published, though nobody hears of it. */
-	return session_has_end(s->session) ? 0 : r;
+	return session_is_asked(s->session) ? r : 0;
 }
 
 static int still_wanted(void *ctx, struct error *err)
@@ -125,13 +134,19 @@ static int turn(struct serving *s, struct error *err)
 	in = pull(s, err);
 	if (in < 0)
 		return in;
+	if (s->unheard.code) {
+		*err = s->unheard;
+		return in ? 0 : err->code;
+	}
 	now = clock_ms();
 	r = session_tick(s->session, now, err);
 	if (r < 0)
 		return r;
 	out = push(s, &left, err);
+	if (out < 0)
+		s->unheard = *err; /* what it said before it went is still to be read */
 	if (in || out)
-		return MIN(out, 0);
+		return 0;
 	tick_ms = session_next_tick_ms(s->session);
 	wait_ms = tick_ms > now ? MIN(wait_ms, tick_ms - now) : 1;
 	r = transport_wait(s->transport, left, (int)wait_ms, &s->while_waiting, err);
@@ -144,7 +159,7 @@ static int run(struct serving *s, const struct serve_setup *setup, struct error 
 	int r = 0;
 
 	if (setup->first_bytes)
-		r = session_feed(s->session, setup->first, setup->first_bytes, clock_ms(), err);
+		r = feed(s, setup->first, setup->first_bytes, err);
 	while (r == 0 && session_state(s->session) != SESSION_DONE)
 		r = turn(s, err);
 	return r;
@@ -263,6 +278,8 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 		say_goodbye(&s);
 	if (res.complete)
 		tell_complete(&s, &res);
+	if (res.complete && r < 0)
+		log_warning("%s: %s", res.path, s.failure.msg);
 	else if (r < 0)
 		status = tell_failed(&s, &res);
 	session_free(s.session);

@@ -15,6 +15,8 @@ enum {
 	ACK_MS = 1000,
 
 	HEARTBEATS = 4, /* in a time-out */
+	/* Until WELCOME the sender goes by a time-out of its own, which nobody has told us. */
+	EARLY_HEARTBEAT_MS = 1000,
 
 	/* What goes wrong on this link may go right on the next. */
 	RETRY_S = 1,
@@ -38,7 +40,7 @@ struct session {
 	int place; /* in the queue, as the sender was told */
 	uint64_t asked_ms;
 
-	bool has_end;	     /* the sender has said all */
+	bool is_asked;	     /* the sender waits for WELCOME or GO, which an operation keeps */
 	bool farewell;	     /* was said */
 	bool probe;	     /* nothing is kept */
 	enum go_kind go;     /* what was said */
@@ -170,8 +172,11 @@ static int welcome(struct session *s, const struct frame *f, struct error *err)
 	};
 	struct done done;
 	struct outbuf payload;
-	const int r = setup->ops->hello(setup->ctx, &s->hello, f, &welcome, &done, err);
+	int r;
 
+	s->is_asked = true;
+	r = setup->ops->hello(setup->ctx, &s->hello, f, &welcome, &done, err);
+	s->is_asked = false;
 	if (r < 0)
 		return r;
 	if (r > 0)
@@ -270,8 +275,11 @@ static int take_totals(struct session *s, const struct frame *f, struct error *e
 	struct go go = {0};
 	int r = totals_get(f, &totals, err);
 
-	if (r == 0)
-		r = s->setup.ops->totals(s->setup.ctx, &totals, &go, err);
+	if (r < 0)
+		return r;
+	s->is_asked = true;
+	r = s->setup.ops->totals(s->setup.ctx, &totals, &go, err);
+	s->is_asked = false;
 	if (r < 0)
 		return r;
 	s->go = go.kind;
@@ -358,7 +366,6 @@ static int take_end(struct session *s, const struct frame *f, uint64_t now_ms, s
 		r = error_set(err, -EPROTO, "END, though another level is wanted");
 	if (r < 0)
 		return r;
-	s->has_end = true;
 	memcpy(done.chain, end.chain, DIGEST_BYTES);
 	if (s->probe)
 		return say_done(s, &done, err);
@@ -477,6 +484,12 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 	return r;
 }
 
+void session_listens(struct session *s, uint64_t now_ms)
+{
+	if (s->state != SESSION_HELLO)
+		s->heard_ms = now_ms;
+}
+
 /* What waits to be sent says as much as a heartbeat. */
 static bool is_quiet(const struct session *s)
 {
@@ -486,9 +499,16 @@ static bool is_quiet(const struct session *s)
 	return !pending;
 }
 
+static uint32_t heartbeat_ms(const struct session *s)
+{
+	const uint32_t told_ms = s->setup.timeout_ms / HEARTBEATS;
+
+	return s->state <= SESSION_QUEUED ? MIN(told_ms, (uint32_t)EARLY_HEARTBEAT_MS) : told_ms;
+}
+
 int session_beat(struct session *s, uint64_t now_ms, struct error *err)
 {
-	if (!is_quiet(s) || now_ms - s->said_ms < s->setup.timeout_ms / HEARTBEATS)
+	if (!is_quiet(s) || now_ms - s->said_ms < heartbeat_ms(s))
 		return 0;
 	s->said_ms = now_ms;
 	return say_number(s, FRAME_HEARTBEAT, s->stream_off, err);
@@ -522,7 +542,7 @@ uint64_t session_next_tick_ms(const struct session *s)
 	if (s->setup.oneway || s->state == SESSION_DONE)
 		return UINT64_MAX;
 	if (s->state != SESSION_HELLO && is_quiet(s))
-		next_ms = MIN(next_ms, s->said_ms + s->setup.timeout_ms / HEARTBEATS);
+		next_ms = MIN(next_ms, s->said_ms + heartbeat_ms(s));
 	if (s->acked < s->checkpoint)
 		next_ms = MIN(next_ms, s->acked_ms + ACK_MS);
 	if (s->state == SESSION_QUEUED)
@@ -547,7 +567,7 @@ enum session_state session_state(const struct session *s)
 	return s->state;
 }
 
-bool session_has_end(const struct session *s)
+bool session_is_asked(const struct session *s)
 {
-	return s->has_end;
+	return s->is_asked;
 }

@@ -70,7 +70,8 @@ struct session_setup {
 	void *admit_ctx;
 	bool oneway;	     /* nothing can be said: HELLO has to say oneway, too */
 	uint32_t timeout_ms; /* no byte for so long breaks the link; until HELLO is whole, so long
-				altogether. Heartbeats are a quarter of it */
+				altogether. Heartbeats are a quarter of it, and until
+				WELCOME a second apart at the most */
 };
 
 /* Room for all that the receiver says between two sends. */
@@ -86,6 +87,10 @@ DEFINE_AUTO(struct session, session_free)
  * says. */
 NODISCARD int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes,
 			   uint64_t now_ms, struct error *err);
+
+/* From now on the sender is listened to again: what it says while an operation goes on isn't read,
+ * so its silence counts from here. */
+void session_listens(struct session *s, uint64_t now_ms);
 
 /* The time has come for a heartbeat, an acknowledgement, or the end of patience (-ETIMEDOUT). */
 NODISCARD int session_tick(struct session *s, uint64_t now_ms, struct error *err);
@@ -103,7 +108,8 @@ void session_abort(struct session *s, int code, uint32_t retry_after_s, const ch
 
 enum session_state session_state(const struct session *s);
 
-/* Whether END has come: nothing more is needed of the sender. */
-bool session_has_end(const struct session *s);
+/* Whether an operation is on for whose result the sender waits, at HELLO or TOTALS. It has said no
+ * more then, so if it has gone, nothing is lost with the operation. */
+bool session_is_asked(const struct session *s);
 
 #endif

@@ -92,19 +92,24 @@ static void wait_if_dump(const char *path, bool *slow)
 		shutdown(sender, SHUT_WR);
 }
 
+static void leave(void)
+{
+	const struct timespec noticed = {.tv_nsec = 700000000}; /* a heartbeat is sent in vain */
+
+	close(sender);
+	nanosleep(&noticed, NULL);
+}
+
 static bool leaves_at_end; /* the sender, while END becomes durable */
 static unsigned journal_syncs;
 
 /* That of HELLO comes first, then the last acknowledgement's, then END's. */
 static void leave_if_end(const char *path)
 {
-	const struct timespec noticed = {.tv_nsec = 300000000}; /* an answer is sent in vain */
-
 	if (!leaves_at_end || !strstr(path, "/vmcore.segments") || ++journal_syncs < 3)
 		return;
 	leaves_at_end = false;
-	close(sender);
-	nanosleep(&noticed, NULL);
+	leave();
 }
 
 /* In place of the C library's. */
@@ -129,11 +134,39 @@ int fsync(int fd)
 	return real(fd);
 }
 
-/* A session, all of which the sender says at once: it waits in the socket. */
-static enum exit_status serve_all(void)
+static struct stream said; /* all that the sender says */
+static size_t held_bytes;  /* of it, that it says while data is written: the last of them */
+static bool slow_write, leaves_at_write;
+
+/* Takes longer than either side waits in silence, and the sender says the rest meanwhile. */
+static void wait_if_data(const char *path)
+{
+	const uint64_t begun_ms = clock_ms();
+
+	if (!held_bytes || !strstr(path, "/vmcore.part"))
+		return;
+	unheard |= io_write_full(sender, said.bytes + said.size_bytes - held_bytes, held_bytes) < 0;
+	held_bytes = 0;
+	while (slow_write && clock_ms() < begun_ms + TIMEOUT_MS + TIMEOUT_MS / 4)
+		unheard |= !hear(false);
+	if (leaves_at_write)
+		leave();
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t size_bytes, off_t off)
+{
+	ssize_t (*real)(int, const void *, size_t, off_t);
+	char path[PATH_MAX];
+
+	*(void **)&real = dlsym(RTLD_NEXT, "pwrite64");
+	wait_if_data(path_of(fd, path));
+	return real(fd, bytes, size_bytes, off);
+}
+
+/* A session that the sender says without waiting: all but the last `hold` bytes at once. */
+static enum exit_status serve_all(size_t hold)
 {
 	struct tinysession t = tinysession_make(&(struct tinysession_shape){.small = true});
-	struct stream said = tinysession_frames(&t, false, 4096);
 	const struct serve_setup setup = {
 		.store = {.dir = scratch_path("dir"), .host = "tiny", .proof = "test"},
 		.timeout_ms = TIMEOUT_MS,
@@ -143,14 +176,18 @@ static enum exit_status serve_all(void)
 	struct error err;
 	int fds[2];
 
+	said = tinysession_frames(&t, false, 4096);
+	assert_true(hold < said.size_bytes);
+	held_bytes = hold;
 	dialogue_clear();
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	sender = fds[1];
 	assert_int_equal(transport_new_fds(fds[0], dup(fds[0]), "tiny", &transport, &err), 0);
-	assert_int_equal(io_write_full(sender, said.bytes, said.size_bytes), 0);
-	stream_free(&said);
+	assert_int_equal(io_write_full(sender, said.bytes, said.size_bytes - hold), 0);
 	tinysession_free(&t);
 	status = serve(transport, &setup);
+	assert_int_equal(held_bytes, 0);
+	stream_free(&said);
 	assert_false(unheard);
 	return status;
 }
@@ -159,7 +196,7 @@ static void test_slow_disk(void **state UNUSED)
 {
 	frame_reader_init(&reader, false);
 	slow_data = slow_all = true;
-	assert_int_equal(serve_all(), EXIT_COMPLETE);
+	assert_int_equal(serve_all(0), EXIT_COMPLETE);
 	assert_true(hear(true));
 	assert_true(done);
 	assert_false(slow_data || slow_all);
@@ -169,11 +206,41 @@ static void test_slow_disk(void **state UNUSED)
 	dialogue_clear();
 }
 
+/* The last bytes of what the sender says: END, and some of what is before it. */
+enum { HELD_BYTES = 600 };
+
+/* Its silence is none while nobody listens. */
+static void test_slow_write(void **state UNUSED)
+{
+	frame_reader_init(&reader, false);
+	heard = 0;
+	done = false;
+	slow_write = true;
+	assert_int_equal(serve_all(HELD_BYTES), EXIT_COMPLETE);
+	slow_write = false;
+	assert_true(hear(true));
+	assert_true(done);
+	assert_in_range(heard, 4, 100);
+	close(sender);
+	frame_reader_deinit(&reader);
+	dialogue_clear();
+}
+
+/* What wasn't read when the sender went is read all the same. */
+static void test_gone_at_write(void **state UNUSED)
+{
+	leaves_at_write = true;
+	assert_int_equal(serve_all(HELD_BYTES), EXIT_COMPLETE);
+	leaves_at_write = false;
+	assert_true(file_exists(dialogue_path("vmcore")));
+	dialogue_clear();
+}
+
 /* What the sender has said is enough. */
 static void test_gone_at_end(void **state UNUSED)
 {
 	leaves_at_end = true;
-	assert_int_equal(serve_all(), EXIT_COMPLETE);
+	assert_int_equal(serve_all(0), EXIT_COMPLETE);
 	assert_false(leaves_at_end);
 	assert_true(file_exists(dialogue_path("vmcore")));
 	dialogue_clear();
@@ -184,7 +251,7 @@ static void test_stopped(void **state UNUSED)
 {
 	frame_reader_init(&reader, false);
 	slow_data = is_stopped = true;
-	assert_int_equal(serve_all(), EXIT_INCOMPLETE);
+	assert_int_equal(serve_all(0), EXIT_INCOMPLETE);
 	assert_false(slow_data);
 	assert_true(aborted); /* while the disk was waited for: hear() has come back */
 	close(sender);
@@ -198,6 +265,9 @@ int main(int argc, char **argv)
 
 	log_init("test", LOG_ERROR);
 	unit_add(&u, "serve: is heard of while a disk takes long", test_slow_disk, NULL);
+	unit_add(&u, "serve: doesn't take its own slowness for silence", test_slow_write, NULL);
+	unit_add(&u, "serve: publishes a dump whose sender has gone, END unread",
+		 test_gone_at_write, NULL);
 	unit_add(&u, "serve: publishes a dump whose sender has gone behind END", test_gone_at_end,
 		 NULL);
 	unit_add(&u, "serve: says at once that it is stopped", test_stopped, NULL);
