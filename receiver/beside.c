@@ -98,9 +98,10 @@ int beside_settle(const char *file, struct error *err)
 
 int beside_judge_other(const char *file, const char *name, struct error *err)
 {
-	AUTO_FREE char *path = name_of(file, "-", name);
+	AUTO_FREE char *whole = name_of(file, "-", name), *part = name_of(file, ".part-", name);
+	const int r = refuse_if_there(whole, err);
 
-	return refuse_if_there(path, err);
+	return r < 0 ? r : refuse_if_there(part, err);
 }
 
 int beside_settle_other(const char *file, const char *name, bool replace, struct error *err)

@@ -26,8 +26,8 @@ NODISCARD int beside_drop_part(const char *file, struct error *err);
  */
 NODISCARD int beside_settle(const char *file, struct error *err);
 
-/* The same for what has another name, FILE-NAME: -EEXIST if it is there; FILE.part-NAME, if there
- * is one, becomes it, which may `replace` it or fails -EEXIST. */
+/* The same for what has another name, FILE-NAME: -EEXIST if that or FILE.part-NAME is there; and
+ * FILE.part-NAME, if there is one, becomes it, which may `replace` it or fails -EEXIST. */
 NODISCARD int beside_judge_other(const char *file, const char *name, struct error *err);
 NODISCARD int beside_settle_other(const char *file, const char *name, bool replace,
 				  struct error *err);

@@ -307,11 +307,19 @@ static char *attachment_path(const struct store *s, const char *name)
 	return asprintf(&path, "%s%s-%s", s->base, s->beside, bare_name(name)) < 0 ? NULL : path;
 }
 
+static bool was_attached(const struct store *s, const char *name)
+{
+	for (unsigned i = 0; i < s->attachments; i++)
+		if (strcmp(s->attached[i], name) == 0)
+			return true;
+	return false;
+}
+
 /* A dump's own directory has nothing of others. Beside FILE, what isn't this session's may be
  * anybody's, and the sender chooses the name. */
 static int judge_attachment(const struct store *s, const char *name, struct error *err)
 {
-	if (s->setup.dir || s->setup.force)
+	if (s->setup.dir || s->setup.force || was_attached(s, name))
 		return 0;
 	return beside_judge_other(s->base, bare_name(name), err);
 }

@@ -164,7 +164,12 @@ tests/tools/peer - 0 hello:oneway=1 attach:2:evil attach:3:bad attach:3:good tot
 run "$vmrecv" "$T/web" <"$T/session"
 told "an attachment with the name of a file beside FILE: refused" 1 "$T/web-2 exists; --force replaces it"
 is "the file is as it was" "$(<"$T/web-2")" precious
-rm "$T/web-2"
+rm "$T"/web*
+echo precious >"$T/web.part-2"
+run "$vmrecv" "$T/web" <"$T/session"
+told "one with the name of a part of another dump: refused" 1 "$T/web.part-2 exists; --force replaces it"
+is "that part is as it was" "$(<"$T/web.part-2")" precious
+rm "$T"/web*
 run "$vmrecv" "$T/web" <"$T/session"
 is "one that is begun anew by the same session: replaced" "$(cat "$T/web.part-2" "$T/web.part-3")" evilgood
 
