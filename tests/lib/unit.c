@@ -58,3 +58,22 @@ uint32_t unit_seed(void)
 
 	return (uint32_t)seed * 2654435761U + 1 ? (uint32_t)seed * 2654435761U + 1 : 1;
 }
+
+#ifndef __has_feature
+#define __has_feature(name) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+	__has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+enum { IS_SANITIZED = 1 };
+#else
+enum { IS_SANITIZED = 0 };
+#endif
+
+size_t unit_stride(size_t usual)
+{
+	const char *full = getenv("FULL");
+
+	if (full && *full)
+		return 1;
+	return IS_SANITIZED ? usual * 4 + 1 : usual;
+}

@@ -40,4 +40,9 @@ int unit_run(struct unit *u, const char *group, int argc, char **argv);
 uint32_t unit_random(uint32_t *state);
 uint32_t unit_seed(void);
 
+/* How far it is to the next of many bytes that are tried: 1 with FULL=1 in the environment; else
+ * `usual`, or more under a sanitizer, which takes long for each, and for which all are much alike.
+ */
+size_t unit_stride(size_t usual);
+
 #endif

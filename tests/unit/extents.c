@@ -153,7 +153,7 @@ static void test_verify(void **state UNUSED)
 	df = resume();
 	for (size_t i = 0; i < plain.segments; i++)
 		assert_int_equal(extents_verify(df, d, &plain.checkpoints[i].segment, &err), 0);
-	for (uint64_t off = 0; off < plain.dump.size_bytes; off++) {
+	for (uint64_t off = 0; off < plain.dump.size_bytes; off += unit_stride(1)) {
 		bool found = false;
 
 		/* Through the dumpfile, which has the first bytes in memory. */
@@ -219,7 +219,7 @@ static void test_verify_first(void **state UNUSED)
 	write_journal(&plain, plain.segments);
 	for (size_t n = 1; n <= plain.segments; n++)
 		assert_int_equal(verify_first(n, &err), 0);
-	for (uint64_t off = 0; off < plain.dump.size_bytes; off++) {
+	for (uint64_t off = 0; off < plain.dump.size_bytes; off += unit_stride(1)) {
 		const size_t step = 1 + off % plain.segments;
 		const bool covered = is_covered(&plain, step, off);
 
@@ -289,7 +289,7 @@ static void test_restore_other(void **state UNUSED)
 {
 	struct error err;
 
-	for (uint64_t off = 0; off < KDUMP_HEADER_BYTES; off++) {
+	for (uint64_t off = 0; off < KDUMP_HEADER_BYTES; off += unit_stride(1)) {
 		if (is_status(off))
 			continue;
 		write_part(&plain);
@@ -391,7 +391,7 @@ static void test_check_file(void **state)
 	assert_memory_equal(proof.digest, t->end.chain, DIGEST_BYTES);
 	assert_int_equal(proof.segments, t->segments);
 	assert_true(proof.whole);
-	for (uint64_t off = 0; off < t->dump.size_bytes; off++) {
+	for (uint64_t off = 0; off < t->dump.size_bytes; off += unit_stride(1)) {
 		flip(scratch_path("whole"), off);
 		assert_int_equal(check_file(false, &proof, &err),
 				 is_covered(t, t->segments, off) ? -EBADMSG : 0);
