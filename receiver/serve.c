@@ -276,12 +276,13 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 		store_close(s.store, r < 0 ? &s.failure : NULL, &res);
 	if (s.session)
 		say_goodbye(&s);
-	if (res.complete)
+	if (res.complete) {
 		tell_complete(&s, &res);
-	if (res.complete && r < 0)
-		log_warning("%s: %s", res.path, s.failure.msg);
-	else if (r < 0)
+		if (r < 0)
+			log_warning("%s: %s", res.path, s.failure.msg);
+	} else if (r < 0) {
 		status = tell_failed(&s, &res);
+	}
 	session_free(s.session);
 	store_free(s.store);
 	patience_free(s.patience);

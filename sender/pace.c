@@ -35,8 +35,9 @@ enum {
 	FREELY_BYTES = 2 << 20,
 };
 
-/* Whether a link that was no limit a moment ago may be one now. */
-static bool is_believed(struct pace_queue *q, const struct pace_sample *s)
+/* Take down whether bytes had to wait, and say whether a link that was no limit a moment ago may be
+ * one now. */
+static bool note_and_believe(struct pace_queue *q, const struct pace_sample *s)
 {
 	const bool waits = s->waiting_bytes > MAX((uint64_t)SLACK_BYTES, s->chunk_bytes);
 
@@ -48,7 +49,7 @@ static bool is_believed(struct pace_queue *q, const struct pace_sample *s)
 
 void pace_step(struct pace_queue *q, const struct pace_sample *s)
 {
-	q->bytes = is_believed(q, s) ? s->waiting_bytes : 0;
+	q->bytes = note_and_believe(q, s) ? s->waiting_bytes : 0;
 	q->chunk_bytes = q->chunk_bytes
 				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
 				 : s->chunk_bytes;
