@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "io.h"
@@ -94,6 +95,13 @@ int beside_settle(const char *file, struct error *err)
 	}
 	*err = first;
 	return first.code;
+}
+
+int beside_sync(const char *file, struct error *err)
+{
+	const int r = io_fsync_parent(file);
+
+	return r < 0 ? error_set(err, r, "%s: fsync of its directory: %s", file, strerror(-r)) : 0;
 }
 
 int beside_judge_other(const char *file, const char *name, struct error *err)

@@ -32,4 +32,7 @@ NODISCARD int beside_judge_other(const char *file, const char *name, struct erro
 NODISCARD int beside_settle_other(const char *file, const char *name, bool replace,
 				  struct error *err);
 
+/* Make the names durable of FILE and of what lies beside it. */
+NODISCARD int beside_sync(const char *file, struct error *err);
+
 #endif

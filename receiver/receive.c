@@ -343,9 +343,8 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 	if (beside_settle(o->files[0], &err) < 0)
 		log_warning("%s", err.msg);
 	/* What a power cut brings back beside it would be taken for its proof. */
-	r = io_fsync_parent(o->files[0]);
-	if (r < 0)
-		log_warning("%s: fsync of its directory: %s", o->files[0], strerror(-r));
+	if (beside_sync(o->files[0], &err) < 0)
+		log_warning("%s", err.msg);
 	return status;
 }
 

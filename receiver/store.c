@@ -148,14 +148,6 @@ static char *beside(const struct store *s, const char *suffix)
 	return asprintf(&path, "%s%s%s", s->base, s->beside, suffix) < 0 ? NULL : path;
 }
 
-static int sync_names(const struct store *s, struct error *err)
-{
-	const int r = io_fsync_parent(s->base);
-
-	return r < 0 ? error_set(err, r, "%s: fsync of its directory: %s", s->base, strerror(-r))
-		     : 0;
-}
-
 static int begin_new(struct store *s, const struct frame *hello, struct error *err)
 {
 	AUTO_FREE char *path = beside(s, ".segments");
@@ -172,7 +164,7 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
 		r = journal_sync(s->journal, err);
-	return r < 0 ? r : sync_names(s, err);
+	return r < 0 ? r : beside_sync(s->base, err);
 }
 
 /* What an earlier session left: 1 if it is the whole dump. */
@@ -194,7 +186,7 @@ static int begin_again(struct store *s, struct error *err)
  * between the name and its sync, perhaps. */
 static int was_there(struct store *s, struct done *done_ret, struct error *err)
 {
-	const int r = sync_names(s, err);
+	const int r = beside_sync(s->base, err);
 	struct error unused;
 	struct stat st;
 
@@ -430,7 +422,7 @@ static int begin_over(struct store *s, struct error *err)
 	r = journal_cut(s->journal, 0, err);
 	if (r == 0)
 		r = dumpfile_create(s->base, DUMPFILE_REPLACE_ALL, &s->df, err);
-	return r < 0 ? r : sync_names(s, err);
+	return r < 0 ? r : beside_sync(s->base, err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
@@ -554,7 +546,7 @@ static int settle_beside(const struct store *s, struct error *err)
 					&other) < 0 &&
 		    first.code == 0)
 			first = other;
-	if (sync_names(s, &other) < 0 && first.code == 0)
+	if (beside_sync(s->base, &other) < 0 && first.code == 0)
 		first = other;
 	*err = first;
 	return first.code;
