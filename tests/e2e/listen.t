@@ -90,16 +90,17 @@ hears "who speaks TLS: said so" "127.0.0.1: speaks TLS, and this listens without
 
 rm -rf "$T/dumps"
 collect "${plain[@]}" --max-sessions 1
-mkfifo "$T/go"
-# Killed below, so it is no function: that would be a shell of its own, and its child would stay.
-timeout 120 tests/tools/peer 127.0.0.1 "$port" hello:dump_id="$(printf '1%.0s' {1..64})" until:WELCOME close >"$T/first" &
-first=$!
-within 30 grep -qs WELCOME "$T/first"
-for i in 2 3; do
-    peer hello:dump_id="$(printf "$i%.0s" {1..64})" until:WAIT until:WELCOME >"$T/$i" &
-    pids+=($!)
-    within 30 grep -qs "WAIT $((i - 1))" "$T/$i"
+# Each keeps its place until it is killed. holders: their pids, in order.
+holders=()
+for i in 1 2 3; do
+    steps=(hello:dump_id="$(printf "$i%.0s" {1..64})") first=WELCOME
+    ((i == 1)) || steps+=(until:WAIT) first="WAIT $((i - 1))"
+    # Killed below, so it is no function: that would be a shell of its own, and its child would stay.
+    timeout 120 tests/tools/peer 127.0.0.1 "$port" "${steps[@]}" until:WELCOME close >"$T/$i" &
+    holders+=($!)
+    within 30 grep -qs "$first" "$T/$i"
 done
+pids+=("${holders[@]}")
 is "beyond --max-sessions: each is told its place" "$(head -qn 1 "$T/2" "$T/3" | xargs)" "WAIT 1 WAIT 2"
 timeout 120 "$vmsend" -d 1 --to "tcp://127.0.0.1:$port" --retry 60 "$core" 2>"$T/waits" &
 sender=$!
@@ -109,13 +110,16 @@ is "a probe needs no place" "$rc" 0
 send --to "file:$T/other"
 said "a queue that doesn't get shorter: the next destination has the dump" 0 "$T/other: complete"
 said "a queue that doesn't get shorter: is said" 0 "its queue didn't get shorter for 1 s"
-kill "$first"
+kill "${holders[0]}"
 ok "a place is free: the first that waits has it" within 30 grep -q WELCOME "$T/2"
+for i in 2 1; do
+    ok "vmsend sees the queue get shorter: $i" within 30 grep -q "number $i in the queue" "$T/waits"
+    kill "${holders[3 - i]}"
+done
 wait "$sender"
 rc=$?
 cp "$T/waits" "$T/err"
 said "and so on, in order" 0 "complete and verified"
-like "and so on, in order: vmsend has seen the queue get shorter" "$(<"$T/err")" "number [12] in the queue"
 ok "no process is left" within 60 idle
 
 # --- many at once: all complete, in little memory each
