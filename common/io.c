@@ -7,6 +7,7 @@
 #include <libgen.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -63,6 +64,13 @@ ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t off)
 		done += (size_t)n;
 	}
 	return (ssize_t)done;
+}
+
+void *io_buffer(size_t size_bytes)
+{
+	const size_t page = 4096; /* what the CPU goes by, whatever a page of memory has */
+
+	return aligned_alloc(page, (size_bytes + page - 1) & ~(page - 1));
 }
 
 int io_write_full(int fd, const void *buf, size_t size_bytes)

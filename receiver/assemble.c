@@ -9,6 +9,7 @@
 
 #include "dumpfile.h"
 #include "flat.h"
+#include "io.h"
 #include "looks.h"
 #include "parse.h"
 #include "ranges.h"
@@ -89,7 +90,7 @@ int assemble_new(struct dumpfile *df, const struct assemble_limits *limits, stru
 	ranges_init(&a->map);
 	ranges_init(&a->fresh);
 	set_size_limit(a);
-	a->run = malloc(RUN_BYTES);
+	a->run = io_buffer(RUN_BYTES);
 	if (!a->run)
 		return error_set(err, -ENOMEM, "out of memory");
 	*a_ret = TAKE_PTR(a);

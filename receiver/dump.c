@@ -120,7 +120,7 @@ void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret)
 
 int window_init(struct window *w, size_t room, struct error *err)
 {
-	*w = (struct window){.bytes = malloc(room), .room = room};
+	*w = (struct window){.bytes = io_buffer(room), .room = room};
 	return w->bytes ? 0 : error_set(err, -ENOMEM, "out of memory");
 }
 
@@ -191,7 +191,7 @@ static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8
 int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, struct error *err)
 {
 	const struct kdump_layout *at = &d->layout;
-	AUTO_FREE uint8_t *map1 = malloc(BITMAP_WINDOW_BYTES), *map2 = malloc(BITMAP_WINDOW_BYTES);
+	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES), *map2 = io_buffer(BITMAP_WINDOW_BYTES);
 	struct dump_bitmaps b = {0};
 	int r;
 

@@ -84,7 +84,7 @@ static int differs(const struct extent *e, struct error *err)
 int extents_verify(struct dumpfile *df, struct digester *d, const struct segment *segment,
 		   struct error *err)
 {
-	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(READ_BYTES);
 	const struct source source = source_of(df);
 
 	if (!buf)
@@ -178,7 +178,7 @@ static int verify_segment(void *ctx, const struct segment *segment, struct error
 int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester *d, uint64_t count,
 			 const struct keepalive *alive, uint64_t *good_ret, struct error *err)
 {
-	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(READ_BYTES);
 	struct walk w = {
 		.source = source_of(df), .digester = d, .buf = buf, .count = count, .alive = alive};
 	struct journal_facts unused;
@@ -268,7 +268,7 @@ int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
 		    const struct keepalive *alive, struct error *err)
 {
 	AUTO(digester_free) struct digester *digester = NULL;
-	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(READ_BYTES);
 	struct walk w = {.source = source_of(df), .buf = buf, .alive = alive};
 	int r;
 
@@ -307,7 +307,7 @@ int extents_check_file(const char *path, bool part, const char *journal_path,
 {
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	AUTO(digester_free) struct digester *digester = NULL;
-	AUTO_FREE uint8_t *buf = malloc(READ_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(READ_BYTES);
 	struct walk w = {.buf = buf, .count = UINT64_MAX, .part = part};
 	struct stat st;
 	int r;

@@ -350,7 +350,7 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 
 enum exit_status receive_file(const struct options *o)
 {
-	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(INPUT_BYTES);
 	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf, .moves = true};
 	struct error err;
 	int r;
@@ -412,7 +412,7 @@ enum exit_status receive_stdio(const struct options *o)
 
 enum exit_status receive_connection(const struct options *o, int fd, const char *host)
 {
-	AUTO_FREE uint8_t *buf = malloc(INPUT_BYTES);
+	AUTO_FREE uint8_t *buf = io_buffer(INPUT_BYTES);
 	struct input in = {.fd = fd, .name = host, .buf = buf, .timeout_ms = CONNECTION_SILENCE_MS};
 	struct options quiet = *o;
 	enum exit_status status = EXIT_FAILED;

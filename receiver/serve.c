@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
+#include "io.h"
 #include "log.h"
 #include "parse.h"
 #include "patience.h"
@@ -236,7 +237,7 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 	if (r < 0)
 		return r;
 	session.ctx = s->patience;
-	s->input = malloc(INPUT_BYTES);
+	s->input = io_buffer(INPUT_BYTES);
 	if (!s->input)
 		return error_set(err, -ENOMEM, "out of memory");
 	return session_new(&session, s->begun_ms, &s->session, err);

@@ -4,13 +4,15 @@
 
 #include <stdlib.h>
 
+#include "io.h"
+
 struct chunk *chunk_new(size_t page_data_bytes)
 {
 	struct chunk *chunk = calloc(1, sizeof(*chunk));
 
 	if (!chunk)
 		return NULL;
-	chunk->page_data = malloc(page_data_bytes);
+	chunk->page_data = io_buffer(page_data_bytes);
 	if (!chunk->page_data) {
 		free(chunk);
 		return NULL;

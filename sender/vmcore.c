@@ -182,10 +182,9 @@ int page_source_new(const struct vmcore *core, struct page_source **src_ret, str
 		return error_set(err, -ENOMEM, "out of memory for reading pages");
 	src->core = core;
 	src->window = MAP_FAILED;
-	if (posix_memalign((void **)&src->buf, (size_t)core->page_bytes, PAGE_RUN_BYTES) != 0) {
-		src->buf = NULL;
+	src->buf = io_buffer(PAGE_RUN_BYTES);
+	if (!src->buf)
 		return error_set(err, -ENOMEM, "out of memory for reading pages");
-	}
 	*src_ret = TAKE_PTR(src);
 	return 0;
 }
