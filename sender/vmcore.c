@@ -263,8 +263,8 @@ const uint8_t *page_source_bytes(struct page_source *src, uint64_t paddr, size_t
 	return vmcore_read(src->core, paddr, src->buf, n) == 0 ? src->buf : NULL;
 }
 
-const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
-			       uint64_t *lost_ret)
+const uint8_t *page_source_get_in(struct page_source *src, uint64_t pfn, size_t count,
+				  uint8_t *room, uint64_t *lost_ret)
 {
 	const struct vmcore *core = src->core;
 	const size_t page = (size_t)core->page_bytes;
@@ -278,14 +278,20 @@ const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t cou
 		if (mapped)
 			return mapped;
 	}
-	if (vmcore_read(core, paddr, src->buf, count * page) == 0)
-		return src->buf;
+	if (vmcore_read(core, paddr, room, count * page) == 0)
+		return room;
 	/* Something in there can't be read: find out which pages, and keep all others. */
 	for (size_t i = 0; i < count; i++) {
-		if (vmcore_read(core, paddr + i * page, src->buf + i * page, page) == 0)
+		if (vmcore_read(core, paddr + i * page, room + i * page, page) == 0)
 			continue;
-		memset(src->buf + i * page, 0, page);
+		memset(room + i * page, 0, page);
 		*lost_ret |= UINT64_C(1) << i;
 	}
-	return src->buf;
+	return room;
+}
+
+const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
+			       uint64_t *lost_ret)
+{
+	return page_source_get_in(src, pfn, count, src->buf, lost_ret);
 }

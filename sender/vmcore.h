@@ -79,6 +79,13 @@ const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t cou
 			       uint64_t *lost_ret);
 
 /*
+ * The same, for a caller that wants them in `room`, which is its own and long enough: pages that
+ * are read, and not mapped, are read to there and need no copy.
+ */
+const uint8_t *page_source_get_in(struct page_source *src, uint64_t pfn, size_t count,
+				  uint8_t *room, uint64_t *lost_ret);
+
+/*
  * Borrow `n` bytes (at most PAGE_RUN_BYTES) at a physical address, as long as with
  * page_source_get(). Where the file is mapped there may be more behind them: *there_ret says how
  * many in all. NULL: any of the n can't be read.

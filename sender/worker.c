@@ -36,7 +36,9 @@ static uint32_t store(struct worker *w, const uint8_t *page, uint8_t *out, uint8
 		*codec_ret = (uint8_t)w->setup.ladder->rung[w->rung].codec;
 		return (uint32_t)size;
 	}
-	memcpy(out, page, w->page_bytes);
+	/* It may have been read to there, or a few pages behind: worker_fill(). */
+	if (out != page)
+		memmove(out, page, w->page_bytes);
 	*codec_ret = CODEC_NONE;
 	return (uint32_t)w->page_bytes;
 }
@@ -140,8 +142,10 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err)
 	struct chunk *chunk = item;
 	const struct plan_chunk todo = plan_chunk(w->setup.plan, k);
 	uint64_t pfn = todo.first_pfn;
+	bool raw;
 
 	w->rung = w->setup.pace ? pace_choose(w->setup.pace, k) : 0;
+	raw = w->setup.ladder->rung[w->rung].codec == CODEC_NONE;
 	chunk->first_rank = todo.first_rank;
 	chunk->pages = 0;
 	chunk->data_bytes = 0;
@@ -150,7 +154,10 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err)
 		const size_t n =
 			(size_t)pageset_run(w->setup.pages, pfn, todo.pages - chunk->pages);
 		uint64_t lost;
-		const uint8_t *pages = page_source_get(w->source, pfn, n, &lost);
+		const uint8_t *pages =
+			raw ? page_source_get_in(w->source, pfn, n,
+						 chunk->page_data + chunk->data_bytes, &lost)
+			    : page_source_get(w->source, pfn, n, &lost);
 
 		for (size_t i = 0; i < n; i++)
 			add_page(w, chunk, pfn + i,
