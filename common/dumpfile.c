@@ -369,34 +369,6 @@ int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t 
 	return 0;
 }
 
-ssize_t dumpfile_splice(struct dumpfile *df, int pipe_fd, uint64_t off, size_t size_bytes,
-			struct error *err)
-{
-	off64_t at = (off64_t)off;
-	ssize_t n;
-	int r;
-
-	if (off < SHADOW_BYTES)
-		return -ENOTSUP;
-	n = splice(pipe_fd, NULL, df->fd, &at, size_bytes, 0);
-	if (n < 0 && errno == EINVAL)
-		return -ENOTSUP;
-	if (n < 0 && errno == EINTR)
-		return -EINTR;
-	if (n == 0)
-		return 0;
-	df->wrote = true;
-	df->written = MAX(df->written, off + (n < 0 ? size_bytes : (size_t)n));
-	if (n < 0) {
-		r = error_sys(err, "%s: write", df->part_path);
-		wipe(df, off, size_bytes);
-		return r;
-	}
-	df->end = MAX(df->end, off + (size_t)n);
-	note_dirty(df, off, (size_t)n);
-	return n;
-}
-
 int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_bytes,
 		  struct error *err)
 {

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "error.h"
 
@@ -73,16 +72,6 @@ DEFINE_AUTO(struct dumpfile, dumpfile_free)
  */
 NODISCARD int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes,
 			     size_t size_bytes, struct error *err);
-
-/*
- * Move bytes that wait in a pipe to a file offset, without copying them into this process: at most
- * size_bytes, all below 2^63. The first 4 KiB of the file aren't for that, nor what should become
- * holes. Waits until there is something. Returns what was moved, 0 at the pipe's end, -EINTR, or
- * -ENOTSUP without a text if this can't be done here (no pipe, or a file system without it):
- * nothing was taken then. Else as dumpfile_write().
- */
-NODISCARD ssize_t dumpfile_splice(struct dumpfile *df, int pipe_fd, uint64_t off, size_t size_bytes,
-				  struct error *err);
 
 /* Read back what was written, without our incomplete bit: exactly size_bytes, zeros beyond the end.
  */

@@ -23,13 +23,6 @@ enum {
 	SMALL_BYTES = 32 << 10,
 	RUN_BYTES = 256 << 10,
 
-	/*
-	 * Pieces of page data of SMALL_BYTES and more are moved where they can be. After one of
-	 * them, so many records are read one by one, so as not to read the next large piece
-	 * together with what stands before it.
-	 */
-	ALONE_RECORDS = 8,
-
 	/* Taken in beyond twice the limit: record headers, a sub header that is sent again. */
 	RECEIVED_SLACK_BYTES = 64 << 20,
 };
@@ -57,8 +50,6 @@ struct assemble {
 	uint8_t head[FLAT_HEADER_BYTES]; /* a stream or record header that isn't whole yet */
 	size_t head_bytes;
 	uint64_t payload_off, payload_left;
-	bool movable;	/* the payload */
-	unsigned alone; /* so many more records are to be read one by one */
 
 	uint8_t *run; /* small payloads in a row, not yet written */
 	uint64_t run_off;
@@ -144,25 +135,19 @@ static int look_at_headers(struct assemble *a, struct error *err)
 	return 0;
 }
 
-/* These bytes of the file are in their place. */
-static int note_written(struct assemble *a, uint64_t off, size_t size_bytes, struct error *err)
+static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+		       struct error *err)
 {
-	int r = 0;
+	int r = dumpfile_write(a->df, off, bytes, size_bytes, err);
 
+	if (r < 0)
+		return r;
 	/* The sub header lies one block in, and no block is larger. */
 	if (off < KDUMP_BLOCK_MAX + KDUMP_SUB_HEADER_BYTES)
 		a->headers_touched = true;
 	if (a->limits.once)
 		r = ranges_add(&a->fresh, off, off + size_bytes, err);
 	return r < 0 ? r : ranges_add(&a->map, off, off + size_bytes, err);
-}
-
-static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, size_t size_bytes,
-		       struct error *err)
-{
-	const int r = dumpfile_write(a->df, off, bytes, size_bytes, err);
-
-	return r < 0 ? r : note_written(a, off, size_bytes, err);
 }
 
 /* A second main header is the first one, but that pages may have turned out unreadable: else it
@@ -198,22 +183,14 @@ static int flush_run(struct assemble *a, struct error *err)
 	return r;
 }
 
-static void payload_taken(struct assemble *a, size_t size_bytes)
-{
-	a->received += size_bytes;
-	a->payload_off += size_bytes;
-	a->payload_left -= size_bytes;
-	if (a->payload_left == 0)
-		a->state = WANT_RECORD;
-}
-
 static int take_payload(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
 			struct error *err)
 {
 	const uint64_t off = a->payload_off;
 	int r = 0;
 
-	payload_taken(a, size_bytes);
+	a->payload_off += size_bytes;
+	a->payload_left -= size_bytes;
 	/* The run goes first: what comes later wins where they overlap. */
 	if (off != a->run_off + a->run_bytes || size_bytes > RUN_BYTES - a->run_bytes)
 		r = flush_run(a, err);
@@ -262,19 +239,6 @@ static int judge_once(struct assemble *a, const struct flat_record *rec, struct 
 			 part.begin);
 }
 
-/*
- * Whether its payload is nobody's business: behind the bitmaps of a compressed dump, where no holes
- * are to be made. A session has to check each byte.
- */
-static bool is_movable(const struct assemble *a, const struct flat_record *rec)
-{
-	const struct kdump_header *h = &a->arrived.header;
-
-	return rec->size_bytes >= SMALL_BYTES && !a->limits.once &&
-	       a->arrived.kind == ARRIVED_KDUMP && h->status & KDUMP_CODECS &&
-	       rec->off >= kdump_layout(h).desc_off;
-}
-
 static int take_record_header(struct assemble *a, struct error *err)
 {
 	struct rd r = rd_init(a->head, a->head_bytes);
@@ -307,13 +271,6 @@ static int take_record_header(struct assemble *a, struct error *err)
 	a->payload_off = rec.off;
 	a->payload_left = rec.size_bytes;
 	a->state = WANT_PAYLOAD;
-	a->movable = is_movable(a, &rec);
-	if (a->movable) {
-		a->alone = ALONE_RECORDS;
-		return flush_run(a, err); /* first: what comes later wins */
-	}
-	if (a->alone > 0)
-		a->alone--;
 	return 0;
 }
 
@@ -358,9 +315,12 @@ static int feed(struct assemble *a, const uint8_t *p, size_t left, struct error 
 		if (a->state == WANT_PAYLOAD) {
 			const size_t n = (size_t)MIN(left, a->payload_left);
 
+			a->received += n;
 			r = take_payload(a, p, n, err);
 			p += n;
 			left -= n;
+			if (a->payload_left == 0)
+				a->state = WANT_RECORD;
 		} else {
 			r = feed_header(a, &p, &left, err);
 		}
@@ -383,32 +343,6 @@ static int judge_received(const struct assemble *a, struct error *err)
 			 "%" PRIu64
 			 " bytes came for a file of at most %s: it is written again and again",
 			 a->received, limit);
-}
-
-struct assemble_next assemble_next(const struct assemble *a)
-{
-	if (a->state == WANT_PAYLOAD && a->movable)
-		return (struct assemble_next){
-			.size_bytes = a->payload_left, .unseen = true, .file_off = a->payload_off};
-	if (a->alone == 0)
-		return (struct assemble_next){.size_bytes = UINT64_MAX};
-	if (a->state == WANT_PAYLOAD)
-		return (struct assemble_next){.size_bytes = a->payload_left + FLAT_RECORD_BYTES};
-	return (struct assemble_next){.size_bytes = FLAT_RECORD_BYTES - a->head_bytes};
-}
-
-int assemble_moved(struct assemble *a, size_t size_bytes, struct error *err)
-{
-	const uint64_t off = a->payload_off;
-	int r;
-
-	payload_taken(a, size_bytes);
-	r = note_written(a, off, size_bytes, err);
-	if (r == 0)
-		r = judge_received(a, err);
-	if (r < 0)
-		a->failure = *err;
-	return r;
 }
 
 int assemble_feed(struct assemble *a, const void *bytes, size_t size_bytes, struct error *err)

@@ -80,21 +80,6 @@ NODISCARD int assemble_segment(struct assemble *a, const struct segment *segment
 NODISCARD int assemble_feed(struct assemble *a, const void *bytes, size_t size_bytes,
 			    struct error *err);
 
-/*
- * What to take next: at most `size_bytes` for assemble_feed(). Where the bytes are `unseen`, a part
- * of a large piece of page data, they may go into the file at `file_off` without being read, by
- * dumpfile_splice(); then assemble_moved() has to know. Only advice: all can be read and fed.
- */
-struct assemble_next {
-	uint64_t size_bytes;
-	bool unseen;
-	uint64_t file_off;
-};
-struct assemble_next assemble_next(const struct assemble *a);
-
-/* So much of what may be `unseen` is in its place. Fails -EFBIG or -ENOMEM, as assemble_feed(). */
-NODISCARD int assemble_moved(struct assemble *a, size_t size_bytes, struct error *err);
-
 /* Whatever has come, the dump isn't whole, because of `why` (the input failed, somebody wants it
  * stopped). */
 void assemble_stop(struct assemble *a, const struct error *why);

@@ -42,18 +42,18 @@ struct input {
 	const char *name; /* "standard input" */
 	uint8_t *buf;	  /* INPUT_BYTES */
 	size_t first;	  /* bytes in it that were read to see what they are */
-	bool moves;	  /* it may be a pipe, of which bytes can go into the file unread */
 	int timeout_ms;	  /* how long nothing may come; 0: for ever */
 };
 
-/* Wait for some input: 0, -ECANCELED if told to stop, -ETIMEDOUT, or -errno. */
-static int await_input(const struct input *in, const sigset_t *while_waiting)
+/* Some input: its size, 0 at the end, -ECANCELED if told to stop, -ETIMEDOUT, or -errno. */
+static ssize_t read_input(const struct input *in, const sigset_t *while_waiting)
 {
 	const struct timespec limit = {.tv_sec = in->timeout_ms / 1000};
 
 	for (;;) {
 		struct pollfd pfd = {.fd = in->fd, .events = POLLIN};
 		const int ready = ppoll(&pfd, 1, in->timeout_ms ? &limit : NULL, while_waiting);
+		ssize_t n;
 
 		if (ready < 0 && errno != EINTR)
 			return -errno;
@@ -61,8 +61,13 @@ static int await_input(const struct input *in, const sigset_t *while_waiting)
 			return -ECANCELED;
 		if (ready == 0)
 			return -ETIMEDOUT;
-		if (ready > 0)
-			return 0;
+		if (ready < 0)
+			continue;
+		n = read(in->fd, in->buf, INPUT_BYTES);
+		if (n >= 0)
+			return n;
+		if (errno != EINTR && errno != EAGAIN)
+			return -errno;
 	}
 }
 
@@ -75,61 +80,28 @@ static int tell_input(const struct input *in, int code, uint64_t received, struc
 	return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
 }
 
-/* The same as take_input(), of bytes that need not be read. */
-static int move_input(struct input *in, struct assemble *a, struct dumpfile *df, uint64_t file_off,
-		      size_t size_bytes, struct error *err)
-{
-	const ssize_t n = dumpfile_splice(df, in->fd, file_off, size_bytes, err);
-
-	if (n > 0)
-		return assemble_moved(a, (size_t)n, err);
-	if (n == 0)
-		return 1;
-	if (n == -ENOTSUP)
-		in->moves = false;
-	return n == -ENOTSUP || n == -EINTR ? 0 : (int)n;
-}
-
-/* Take some input: 0, 1 at the end marker or the input's end, or an error. */
-static int take_input(struct input *in, struct assemble *a, struct dumpfile *df, struct error *err)
-{
-	const struct assemble_next next = assemble_next(a);
-	size_t most = INPUT_BYTES;
-	ssize_t n;
-
-	if (in->moves)
-		most = (size_t)MIN(next.size_bytes, (uint64_t)INPUT_BYTES);
-	if (in->moves && next.unseen)
-		return move_input(in, a, df, next.file_off, most, err);
-	n = read(in->fd, in->buf, most);
-	if (n > 0)
-		return assemble_feed(a, in->buf, (size_t)n, err);
-	if (n == 0)
-		return 1;
-	if (errno == EINTR || errno == EAGAIN)
-		return 0;
-	return tell_input(in, -errno, assemble_received(a), err);
-}
-
 /* Take input until the end marker or the input's end: 0, else an error. */
-static int take_until_end(struct input *in, struct assemble *a, struct dumpfile *df,
+static int take_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
 			  struct progress *progress, const sigset_t *while_waiting,
 			  struct error *err)
 {
 	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
 
 	while (r == 0) {
-		r = await_input(in, while_waiting);
-		if (r < 0)
-			return tell_input(in, r, assemble_received(a), err);
-		r = take_input(in, a, df, err);
+		const ssize_t n = read_input(in, while_waiting);
+
+		if (n < 0)
+			return tell_input(in, (int)n, assemble_received(a), err);
+		if (n == 0)
+			return 0;
+		r = assemble_feed(a, in->buf, (size_t)n, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
 	}
 	return r < 0 ? r : 0;
 }
 
-static int take_all(struct input *in, struct assemble *a, struct dumpfile *df,
+static int take_all(const struct input *in, struct assemble *a, struct dumpfile *df,
 		    struct progress *progress, struct error *err)
 {
 	sigset_t while_waiting;
@@ -351,7 +323,7 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 enum exit_status receive_file(const struct options *o)
 {
 	AUTO_FREE uint8_t *buf = io_buffer(INPUT_BYTES);
-	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf, .moves = true};
+	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf};
 	struct error err;
 	int r;
 

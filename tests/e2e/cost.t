@@ -65,15 +65,6 @@ at_most "vmrecv: instructions of a page" \
 at_most "vmrecv: system calls of a page" \
     "$(into "$T/small.raw" calls)" "$(into "$T/large.raw" calls)" 50
 
-# Page data that comes through a pipe goes into the file without being copied into vmrecv, most of it.
-"$vmsend" -q -d 0 --compress=zlib --num-threads 0 -F "$T/large" >"$T/zlib" 2>/dev/null
-# shellcheck disable=SC2002 # it has to be a pipe
-cat "$T/zlib" | into /dev/stdin strace -qq -e trace=splice -o "$T/moves" 2>"$T/err"
-moved=$(awk '{ bytes += $NF } END { print bytes + 0 }' "$T/moves") whole=$(stat -c %s "$T/zlib")
-diag <<<"vmrecv, from a pipe: $moved of $whole bytes aren't copied"
-# The first MiB may have been read at once, before it was clear what comes.
-ok "vmrecv, from a pipe: at least four fifths aren't copied" test "$moved" -ge $((whole * 8 / 10))
-
 # The filter, on struct pages of a real kernel.
 use_core k61-512m
 summary=("$vmsend" --mem-usage --num-threads 0 "$core")

@@ -43,24 +43,8 @@ static void read_back(const char *path, bool part)
 		facts_deinit(&facts);
 }
 
-/* The next `*n` bytes, or fewer: into the file at once where that may be, or into the assembler. */
-static int take(struct assemble *a, struct dumpfile *df, const uint8_t *data, size_t *n,
-		struct error *err)
-{
-	const struct assemble_next next = assemble_next(a);
-
-	REQUIRE(next.size_bytes > 0);
-	*n = (size_t)MIN(*n, next.size_bytes);
-	if (!next.unseen)
-		return assemble_feed(a, data, *n, err);
-	REQUIRE(next.file_off + *n <= MAX_BYTES);
-	REQUIRE(dumpfile_write(df, next.file_off, data, *n, err) == 0);
-	return assemble_moved(a, *n, err);
-}
-
 /* The stream header comes for free: `data` is what follows it, in pieces of `step`. */
-static int feed(struct assemble *a, struct dumpfile *df, const uint8_t *data, size_t size,
-		size_t step)
+static int feed(struct assemble *a, const uint8_t *data, size_t size, size_t step)
 {
 	uint8_t header[FLAT_HEADER_BYTES];
 	struct error err = {0};
@@ -69,9 +53,9 @@ static int feed(struct assemble *a, struct dumpfile *df, const uint8_t *data, si
 	flat_put_header(header);
 	r = assemble_feed(a, header, sizeof(header), &err);
 	while (size > 0 && r == 0) {
-		size_t n = MIN(step, size);
+		const size_t n = MIN(step, size);
 
-		r = take(a, df, data, &n, &err);
+		r = assemble_feed(a, data, n, &err);
 		data += n;
 		size -= n;
 	}
@@ -93,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	REQUIRE(dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, &err) == 0);
 	REQUIRE(assemble_new(df, &limits, &a, &err) == 0);
-	fed = feed(a, df, data + 1, size - 1, (size_t)data[0] * data[0] + 1);
+	fed = feed(a, data + 1, size - 1, (size_t)data[0] * data[0] + 1);
 	ended = assemble_end(a, &res, &err);
 	assemble_free(a);
 	dumpfile_free(df);

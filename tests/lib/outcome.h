@@ -17,19 +17,9 @@ struct outcome {
 	struct assemble_result res;
 };
 
-/*
- * Take the stream in pieces of `step` bytes (0: of all sizes), until it fails or ends: what can be
- * moved by moving, then all by feeding, with the same result.
- */
+/* Feed the stream in pieces of `step` bytes (0: of all sizes), until it fails or ends. */
 struct outcome outcome_of(const struct stream *s, size_t step,
 			  const struct assemble_limits *limits);
-
-/* All by feeding, once. */
-struct outcome outcome_of_feeding(const struct stream *s, size_t step,
-				  const struct assemble_limits *limits);
-
-/* How many bytes were moved so far, in all. */
-extern uint64_t moved_bytes;
 
 void assert_published(const struct outcome *out, const struct tinydump *t);
 

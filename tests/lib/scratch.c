@@ -4,10 +4,13 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char directory[256];
@@ -112,4 +115,21 @@ uint64_t file_disk_bytes(const char *path)
 	if (stat(path, &st) < 0)
 		die(path);
 	return (uint64_t)st.st_blocks * 512;
+}
+
+int run_with_file_limit(uint64_t limit_bytes, int (*body)(const void *ctx), const void *ctx)
+{
+	const pid_t pid = fork();
+	int status;
+
+	if (pid == 0) {
+		const struct rlimit limit = {limit_bytes, limit_bytes};
+
+		signal(SIGXFSZ, SIG_IGN);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		_exit(body(ctx));
+	}
+	if (waitpid(pid, &status, 0) != pid)
+		die("waitpid");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

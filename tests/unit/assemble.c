@@ -19,7 +19,6 @@ static void test_identity(void **state UNUSED)
 	for (size_t i = 0; i < ARRAY_LEN(records); i++) {
 		struct stream s = stream_of(&t, records[i]);
 
-		moved_bytes = 0;
 		for (size_t k = 0; k < ARRAY_LEN(steps); k++) {
 			const struct outcome out = outcome_of(&s, steps[k], &no_limits);
 
@@ -29,7 +28,6 @@ static void test_identity(void **state UNUSED)
 			assert_int_equal(out.res.records,
 					 (t.size_bytes + records[i] - 1) / records[i]);
 		}
-		assert_int_equal(moved_bytes > 0, records[i] == 40000);
 		stream_free(&s);
 	}
 	tinydump_free(&t);
@@ -50,14 +48,12 @@ static void test_small_and_large(void **state UNUSED)
 	assert_true(t.size_bytes > LARGE);
 	stream_header(&s);
 	stream_record(&s, 0, t.bytes, t.size_bytes);
-	stream_record(&s, FAR, t.bytes, LARGE); /* from here on, each record is read alone */
+	stream_record(&s, FAR, t.bytes, LARGE);
 	stream_record(&s, FAR + LARGE / 2, garbage, SMALL);
 	stream_record(&s, FAR, t.bytes, LARGE);
 	stream_end(&s);
-	moved_bytes = 0;
 	out = outcome_of(&s, 0, &no_limits);
 	assert_int_equal(out.code, 0);
-	assert_true(moved_bytes >= LARGE);
 	bytes = file_read(scratch_path("dump"), &size);
 	assert_int_equal(size, FAR + LARGE);
 	assert_memory_equal(bytes + FAR, t.bytes, LARGE);

@@ -2,11 +2,8 @@
 #include "../lib/unit.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../receiver/keepalive.h"
@@ -249,13 +246,13 @@ static void test_alive(void **state UNUSED)
 	const struct assemble_limits limits = {.free_bytes = INT64_MAX, .alive = &alive};
 	struct tinydump t = tinydump_make();
 	struct stream s = stream_of(&t, 1000);
-	struct outcome out = outcome_of_feeding(&s, 0, &limits);
+	struct outcome out = outcome_of(&s, 0, &limits);
 
 	assert_published(&out, &t);
 	assert_int_equal(w.asked, 2); /* with the bitmap, and with the table */
 	for (unsigned patience = 0; patience < 2; patience++) {
 		w = (struct waiting){.patience = patience};
-		out = outcome_of_feeding(&s, 0, &limits);
+		out = outcome_of(&s, 0, &limits);
 		assert_int_equal(out.code, -ECONNRESET);
 		assert_string_equal(out.err.msg, "gone");
 		assert_false(file_exists(scratch_path("dump")));
@@ -270,30 +267,22 @@ static void test_alive(void **state UNUSED)
 	tinydump_free(&t);
 }
 
-/* The file can't grow beyond each of many lengths: what is there is mended. In a child, for the
- * limit. */
+static int feed_too_much(const void *stream)
+{
+	const struct outcome out = outcome_of(stream, 0, &no_limits);
+
+	return out.code == -EFBIG && strstr(out.err.msg, "dump.part") ? 0 : 1;
+}
+
+/* The file can't grow beyond each of many lengths: what is there is mended. */
 static void test_write_error(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
 	struct stream s = stream_of(&t, 1000);
 
 	for (size_t limit = 100; limit < t.size_bytes; limit += 4999) {
-		int status;
-		pid_t pid;
-
 		scratch_clear();
-		pid = fork();
-		if (pid == 0) {
-			const struct rlimit fsize = {limit, limit};
-			struct outcome out;
-
-			signal(SIGXFSZ, SIG_IGN);
-			setrlimit(RLIMIT_FSIZE, &fsize);
-			out = outcome_of(&s, 0, &no_limits);
-			_exit(out.code == -EFBIG && strstr(out.err.msg, "dump.part") ? 0 : 1);
-		}
-		assert_int_equal(waitpid(pid, &status, 0), pid);
-		assert_int_equal(status, 0);
+		assert_int_equal(run_with_file_limit(limit, feed_too_much, &s), 0);
 		assert_false(file_exists(scratch_path("dump")));
 		assert_true(file_exists(scratch_path("dump.part")));
 		if (limit > t.data_off) {

@@ -3,12 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../lib/scratch.h"
@@ -397,26 +394,7 @@ static void test_model(void **state UNUSED)
 	}
 }
 
-/* Run `body` in a child, where the file at `path` can't grow past `limit_bytes`. It returns how
- * much is wrong. */
-static void assert_with_limit(rlim_t limit_bytes, int (*body)(const char *path), const char *path)
-{
-	const pid_t pid = fork();
-	int status;
-
-	if (pid == 0) {
-		const struct rlimit limit = {limit_bytes, limit_bytes};
-
-		signal(SIGXFSZ, SIG_IGN);
-		setrlimit(RLIMIT_FSIZE, &limit);
-		_exit(body(path));
-	}
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
-}
-
-static int write_too_much(const char *path)
+static int write_too_much(const void *path)
 {
 	struct tinydump t = tinydump_make();
 	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
@@ -437,12 +415,12 @@ static void test_write_error(void **state UNUSED)
 	const char *path;
 
 	setup(&path);
-	assert_with_limit(8192, write_too_much, path);
+	assert_int_equal(run_with_file_limit(8192, write_too_much, path), 0);
 	assert_false(file_exists(path));
 	assert_true(status_in(scratch_path("dump.part")) & KDUMP_INCOMPLETE);
 }
 
-static int write_half(const char *path)
+static int write_half(const void *path)
 {
 	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
 	uint8_t bytes[8192], got[sizeof(bytes)], zeros[sizeof(bytes)] = {0};
@@ -463,7 +441,7 @@ static int write_half(const char *path)
 /* Half of a descriptor is taken for a page that is there. */
 static void test_half_write(void **state UNUSED)
 {
-	assert_with_limit(12288 + 100, write_half, scratch_path("half"));
+	assert_int_equal(run_with_file_limit(12288 + 100, write_half, scratch_path("half")), 0);
 }
 
 static struct dumpfile *resume(const char *path)
@@ -598,63 +576,6 @@ static void test_failed_fsync(void **state UNUSED)
 	}
 }
 
-/* What comes through a pipe stands where it should, as if it had been written; what can't come so
- * is left in the pipe. */
-static void test_splice(void **state UNUSED)
-{
-	static const uint8_t text[] = "page data";
-	const size_t size = sizeof(text);
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	uint8_t back[sizeof(text)];
-	struct error err = {0};
-	const char *path;
-	int fds[2], zeros;
-
-	setup(&path);
-	df = create(path, DUMPFILE_REPLACE_NOTHING);
-	assert_int_equal(pipe(fds), 0);
-	assert_int_equal(write(fds[1], text, size), size);
-	assert_int_equal(dumpfile_splice(df, fds[0], 4095, size, &err), -ENOTSUP);
-	assert_int_equal(dumpfile_splice(df, fds[0], 5000, 4, &err), 4);
-	assert_int_equal(dumpfile_splice(df, fds[0], 5004, 1 << 20, &err), size - 4);
-	assert_int_equal(dumpfile_size(df), 5000 + size);
-	assert_int_equal(dumpfile_read(df, 5000, back, size, &err), 0);
-	assert_memory_equal(back, text, size);
-	close(fds[1]);
-	assert_int_equal(dumpfile_splice(df, fds[0], 6000, size, &err), 0);
-	assert_int_equal(dumpfile_size(df), 5000 + size);
-	close(fds[0]);
-
-	zeros = open("/dev/zero", O_RDONLY | O_CLOEXEC);
-	assert_int_equal(dumpfile_splice(df, zeros, 6000, size, &err), -ENOTSUP);
-	close(zeros);
-}
-
-static int move_too_much(const char *path)
-{
-	static const uint8_t bytes[8192] = {1};
-	struct dumpfile *df = create(path, DUMPFILE_REPLACE_NOTHING);
-	struct error err = {0};
-	int bad = 0, fds[2];
-
-	bad += pipe(fds) != 0;
-	bad += write(fds[1], bytes, sizeof(bytes)) != sizeof(bytes);
-	bad += dumpfile_splice(df, fds[0], 5000, sizeof(bytes), &err) != 8192 - 5000;
-	bad += dumpfile_splice(df, fds[0], 8192, 5000, &err) != -EFBIG;
-	bad += err.code != -EFBIG || strstr(err.msg, dumpfile_part_path(df)) == NULL;
-	dumpfile_free(df);
-	return bad;
-}
-
-static void test_splice_error(void **state UNUSED)
-{
-	const char *path;
-
-	setup(&path);
-	assert_with_limit(8192, move_too_much, path);
-	assert_true(file_exists(scratch_path("dump.part")));
-}
-
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -679,9 +600,6 @@ int main(int argc, char **argv)
 	unit_add(&u, "dumpfile: agrees with an array", test_model, NULL);
 	unit_add(&u, "dumpfile: keeps what is there when a write fails", test_write_error, NULL);
 	unit_add(&u, "dumpfile: leaves nothing of a write that fails on the way", test_half_write,
-		 NULL);
-	unit_add(&u, "dumpfile: moves what comes through a pipe", test_splice, NULL);
-	unit_add(&u, "dumpfile: names the file that a move can't get into", test_splice_error,
 		 NULL);
 	unit_add(&u, "dumpfile: goes on with what another one left", test_resume, NULL);
 	unit_add(&u, "dumpfile: goes on with nothing else", test_resume_refused, NULL);

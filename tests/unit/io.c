@@ -340,6 +340,19 @@ static void test_is_zero(void **state UNUSED)
 	free(bytes);
 }
 
+static void test_buffer(void **state UNUSED)
+{
+	static const size_t sizes[] = {1, 4096, 4097, MUCH};
+
+	for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+		AUTO_FREE uint8_t *buf = io_buffer(sizes[i]);
+
+		assert_non_null(buf);
+		assert_int_equal((uintptr_t)buf % 4096, 0);
+		memset(buf, 1, sizes[i]);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const bool no = false, yes = true;
@@ -353,6 +366,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "io_read_full: doesn't spin while it waits", test_waits_without_spinning,
 		 NULL);
 	unit_add(&u, "io_pread_full, io_pwrite_full: go by offsets", test_at_offsets, NULL);
+	unit_add(&u, "io_buffer: begins with a page", test_buffer, NULL);
 	unit_add(&u, "io: returns the system's error", test_errors, NULL);
 	unit_add(&u, "io_fsync_parent: takes any path", test_fsync_parent, NULL);
 	unit_add(&u, "error: keeps code and text", test_error, NULL);
