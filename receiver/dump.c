@@ -191,7 +191,8 @@ static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8
 int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, struct error *err)
 {
 	const struct kdump_layout *at = &d->layout;
-	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES), *map2 = io_buffer(BITMAP_WINDOW_BYTES);
+	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES),
+			  *map2 = io_buffer(BITMAP_WINDOW_BYTES);
 	struct dump_bitmaps b = {0};
 	int r;
 

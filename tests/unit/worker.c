@@ -84,40 +84,40 @@ static void check_page(const struct page_flag *flag, const uint8_t *payload, boo
 		return;
 	}
 	assert_int_equal(decompressor_new(&d, &err), 0);
-	assert_int_equal(decompressor_run(d, flag->codec, payload, flag->size_bytes, got, CORE_PAGE,
-					  &err),
-			 0);
+	assert_int_equal(
+		decompressor_run(d, flag->codec, payload, flag->size_bytes, got, CORE_PAGE, &err),
+		0);
 	assert_memory_equal(got, want, CORE_PAGE);
 }
 
 struct way {
 	const char *name;
 	enum vmcore_access access;
-	struct ladder ladder; /* the first rung is taken */
+	const struct ladder *ladder; /* its first rung is taken */
 	bool exclude_zero;
 };
 
-#define RAW   {.rung = {{CODEC_NONE, 0}}, .count = 1}
-#define MIXED {.rung = {{CODEC_NONE, 0}, {CODEC_ZLIB, 1}}, .count = 2}
-#define SMALL {.rung = {{CODEC_SNAPPY, 1}}, .count = 1}
+static const struct ladder raw = {.rung = {{CODEC_NONE, 0}}, .count = 1};
+static const struct ladder mixed = {.rung = {{CODEC_NONE, 0}, {CODEC_ZLIB, 1}}, .count = 2};
+static const struct ladder snappy = {.rung = {{CODEC_SNAPPY, 1}}, .count = 1};
 
 static const struct way ways[] = {
-	{"raw, read", VMCORE_ACCESS_READ, RAW, false},
-	{"raw, read, zeros left out", VMCORE_ACCESS_READ, RAW, true},
-	{"raw, read, zeros compressed", VMCORE_ACCESS_READ, MIXED, false},
-	{"raw, mapped", VMCORE_ACCESS_MMAP, RAW, false},
-	{"raw, mapped, zeros left out", VMCORE_ACCESS_MMAP, RAW, true},
-	{"raw, mapped, zeros compressed", VMCORE_ACCESS_MMAP, MIXED, false},
-	{"compressed, read", VMCORE_ACCESS_READ, SMALL, false},
-	{"compressed, read, zeros left out", VMCORE_ACCESS_READ, SMALL, true},
-	{"compressed, mapped", VMCORE_ACCESS_MMAP, SMALL, false},
+	{"raw, read", VMCORE_ACCESS_READ, &raw, false},
+	{"raw, read, zeros left out", VMCORE_ACCESS_READ, &raw, true},
+	{"raw, read, zeros compressed", VMCORE_ACCESS_READ, &mixed, false},
+	{"raw, mapped", VMCORE_ACCESS_MMAP, &raw, false},
+	{"raw, mapped, zeros left out", VMCORE_ACCESS_MMAP, &raw, true},
+	{"raw, mapped, zeros compressed", VMCORE_ACCESS_MMAP, &mixed, false},
+	{"compressed, read", VMCORE_ACCESS_READ, &snappy, false},
+	{"compressed, read, zeros left out", VMCORE_ACCESS_READ, &snappy, true},
+	{"compressed, mapped", VMCORE_ACCESS_MMAP, &snappy, false},
 };
 
 static void test_chunks(void **state)
 {
 	const struct way *way = *state;
 	AUTO(worker_free) struct worker *w = NULL;
-	struct worker_setup setup = {.ladder = &way->ladder, .exclude_zero = way->exclude_zero};
+	struct worker_setup setup = {.ladder = way->ladder, .exclude_zero = way->exclude_zero};
 	struct machine m;
 	struct chunk *chunk;
 	uint64_t pfn, rank = 0;
