@@ -18,8 +18,6 @@ enum {
 	/* A command's status comes just behind the end of its output, if at all. */
 	STATUS_MS = 2000,
 
-	LINES_AT_ONCE = 20, /* that the far end may say; one a second more */
-
 	/* Of which nothing is expected; for what is between us and the server. */
 	KEEPALIVE_S = 15,
 };
@@ -114,67 +112,19 @@ static LIBSSH2_DISCONNECT_FUNC(keep_farewell)
 		printable_text(ssh->farewell, sizeof(ssh->farewell), message, (size_t)message_len);
 }
 
-/* One more line, if the far end hasn't said too many. */
-static void tell_line(struct ssh *ssh)
-{
-	struct ssh_lines *l = &ssh->errors;
-	const uint64_t now = clock_ms(), more = (now - l->allowed_ms) / 1000;
-	char note[64];
-
-	if (more) {
-		l->allowed = (unsigned)MIN(l->allowed + more, (uint64_t)LINES_AT_ONCE);
-		l->allowed_ms = now;
-	}
-	if (!l->allowed) {
-		l->hidden++;
-		return;
-	}
-	l->allowed--;
-	if (!ssh->said)
-		return;
-	if (l->hidden) {
-		snprintf(note, sizeof(note), "(%u more lines)", l->hidden);
-		ssh->said(ssh->said_ctx, note);
-		l->hidden = 0;
-	}
-	ssh->said(ssh->said_ctx, l->line);
-}
-
-static void take_errors(struct ssh *ssh, const char *bytes, size_t n)
-{
-	struct ssh_lines *l = &ssh->errors;
-
-	for (size_t i = 0; i < n; i++) {
-		const char c = bytes[i];
-
-		if (c == '\n' || c == '\r') {
-			if (!l->whole && l->len)
-				tell_line(ssh);
-			l->whole = l->whole || l->len;
-			continue;
-		}
-		if (l->whole)
-			l->len = 0;
-		l->whole = false;
-		if (l->len + 1 < sizeof(l->line))
-			l->line[l->len++] = printable((unsigned char)c);
-		l->line[l->len] = '\0';
-	}
-}
-
 static void read_errors(struct ssh *ssh)
 {
 	char bytes[1024];
 	ssize_t n;
 
 	while ((n = libssh2_channel_read_stderr(ssh->channel, bytes, sizeof(bytes))) > 0)
-		take_errors(ssh, bytes, (size_t)n);
+		remote_lines_take(&ssh->errors, bytes, (size_t)n);
 }
 
 /* The beginning of what a server says that doesn't speak SSH, or not to us. */
 static const char *rude_greeting(struct ssh *ssh)
 {
-	char text[SSH_LINE_BYTES];
+	char text[REMOTE_LINE_BYTES];
 	const size_t n = ssh->greeting_bytes;
 
 	if (n == 0 || strncmp(ssh->greeting, "SSH-", MIN(n, (size_t)4)) == 0)
@@ -443,8 +393,6 @@ int ssh_new(int fd, const char *peer, struct ssh **ssh_ret, struct error *err)
 	ssh->t.ops = &ops;
 	ssh->fd = fd;
 	snprintf(ssh->t.peer, sizeof(ssh->t.peer), "%s", peer);
-	ssh->errors.allowed = LINES_AT_ONCE;
-	ssh->errors.allowed_ms = clock_ms();
 	ssh->out = malloc(SSH_BATCH_BYTES + SSH_SLACK_BYTES);
 	ssh->session = libssh2_session_init_ex(NULL, NULL, NULL, ssh);
 	if (!ssh->out || !ssh->session)

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "remote_lines.h"
 #include "transport.h"
 
 enum {
@@ -27,18 +28,6 @@ enum {
 
 	/* The most that it takes at once. libssh2, _libssh2_channel_write(). */
 	SSH_WRITE_BYTES = 32700,
-
-	SSH_LINE_BYTES = 200,
-};
-
-/* Lines that a program of the far end says; the bytes are nobody's friends. */
-struct ssh_lines {
-	char line[SSH_LINE_BYTES]; /* the last whole one, or the beginning of the next */
-	size_t len;
-	bool whole;
-	unsigned allowed; /* that may be told now */
-	unsigned hidden;  /* that were not told */
-	uint64_t allowed_ms;
 };
 
 struct ssh {
@@ -61,13 +50,11 @@ struct ssh {
 
 	uint64_t eof_ms; /* when the command's output was seen to have ended; 0: it hasn't */
 
-	char greeting[SSH_LINE_BYTES]; /* the first bytes that came */
+	char greeting[REMOTE_LINE_BYTES]; /* the first bytes that came */
 	size_t greeting_bytes;
-	char farewell[SSH_LINE_BYTES]; /* of a server that disconnects; "" */
+	char farewell[REMOTE_LINE_BYTES]; /* of a server that disconnects; "" */
 
-	struct ssh_lines errors; /* the command's standard error */
-	void (*said)(void *ctx, const char *line);
-	void *said_ctx;
+	struct remote_lines errors; /* the command's standard error */
 };
 
 /* Takes `fd`. */

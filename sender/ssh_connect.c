@@ -166,8 +166,7 @@ static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret
 		r = ssh_new(fd, s->url->text, &s->ssh, err);
 	if (r < 0)
 		return r;
-	s->ssh->said = s->setup->said;
-	s->ssh->said_ctx = s->setup->said_ctx;
+	remote_lines_init(&s->ssh->errors, s->setup);
 	r = handshake(s, key_types, err);
 	if (r < 0)
 		return r;
