@@ -14,13 +14,13 @@ static const struct {
 	enum url_scheme scheme;
 	const char *port; /* NULL: it has to be given */
 } schemes[] = {
-	{"ssh://", URL_SSH, "22"},
-	{"tls://", URL_TLS, NULL},
-	{"tcp://", URL_TCP, NULL},
-	{"file:", URL_FILE, ""},
+	{"ssh://", URL_SSH, "22"}, {"tls://", URL_TLS, NULL}, {"tcp://", URL_TCP, NULL},
+	{"exec:", URL_EXEC, ""},   {"file:", URL_FILE, ""},
 };
 
-#define FORMS "ssh://[USER@]HOST[:PORT][/DIR], tls://HOST:PORT, tcp://HOST:PORT or file:PATH"
+#define FORMS                                                                                      \
+	"ssh://[USER@]HOST[:PORT][/DIR], tls://HOST:PORT, tcp://HOST:PORT, exec:COMMAND or "       \
+	"file:PATH"
 
 /* Copy a part, which has to fit and not be empty. */
 static bool copy(char *out, size_t room, const char *from, size_t len)
@@ -92,7 +92,7 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 		url.scheme = schemes[i].scheme;
 		snprintf(url.port, sizeof(url.port), "%s", schemes[i].port ? schemes[i].port : "");
 		good = copy(url.text, sizeof(url.text), text, strlen(text)) &&
-		       (url.scheme == URL_FILE
+		       (url.scheme == URL_FILE || url.scheme == URL_EXEC
 				? copy(url.path, sizeof(url.path), text + len, strlen(text + len))
 				: parse_server(text + len, &url));
 		if (!good)

@@ -1,11 +1,11 @@
-/* Where a dump goes: ssh://[user@]host[:port][/dir], tls://host:port, tcp://host:port, file:PATH.
- * Level 2. */
+/* Where a dump goes: ssh://[user@]host[:port][/dir], tls://host:port, tcp://host:port,
+ * exec:COMMAND, file:PATH. Level 2. */
 #ifndef URL_H
 #define URL_H
 
 #include "error.h"
 
-enum url_scheme { URL_SSH, URL_TLS, URL_TCP, URL_FILE };
+enum url_scheme { URL_SSH, URL_TLS, URL_TCP, URL_EXEC, URL_FILE };
 
 struct url {
 	enum url_scheme scheme;
@@ -13,7 +13,9 @@ struct url {
 	char user[64];	/* "" if none; SSH then takes who runs it, as ssh(1) does */
 	char host[256]; /* an IPv6 address without its brackets */
 	char port[8];	/* decimal; SSH has 22 */
-	char path[512]; /* of file: (required), or the directory behind ssh:// ("" if none) */
+	/* Of file:, and the command of exec: (required), or the directory behind ssh:// ("" if
+	   none). */
+	char path[512];
 };
 
 /* Fails -EINVAL with a text that names what is wrong and the accepted form. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "command.h"
 #include "crashlog.h"
 #include "dumpfile.h"
 #include "entropy.h"
@@ -52,7 +53,7 @@ static void say_remote(void *ctx, const char *line)
 static int await_entropy(const struct connect_setup *connect, const struct url *url,
 			 struct error *err)
 {
-	if (url->scheme == URL_TCP || entropy_is_there())
+	if (url->scheme == URL_TCP || url->scheme == URL_EXEC || entropy_is_there())
 		return 0;
 	log_note("%s: waiting for the kernel's random numbers", url->text);
 	return entropy_await(connect->timeout_ms, connect->cancelled, err);
@@ -64,6 +65,8 @@ static int connect_by_scheme(const struct url *url, const struct connect_setup *
 	switch (url->scheme) {
 	case URL_TLS:
 		return transport_tls_connect(url, connect, transport_ret, err);
+	case URL_EXEC:
+		return transport_command_start(url, connect, transport_ret, err);
 	case URL_SSH:
 		return transport_ssh_connect(url, connect, transport_ret, err);
 	default:
@@ -141,7 +144,8 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 	struct upload_setup session = {
 		.hello = setup->hello,
 		.oneway = to->oneway,
-		.skip_noise = to->url.scheme == URL_SSH && !to->oneway,
+		.skip_noise =
+			(to->url.scheme == URL_SSH || to->url.scheme == URL_EXEC) && !to->oneway,
 		.timeout_ms = setup->timeout_ms,
 	};
 	struct transport *transport;

@@ -111,7 +111,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this host's certificate"},
 	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
 	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "a shared key, in place of certificates"},
-	[OPT_TO] = {"to", 0, "URL", "ssh://, tls://, tcp://, file:; more as fallbacks"},
+	[OPT_TO] = {"to", 0, "URL", "ssh: tls: tcp: exec: file:, more as fallbacks"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "say more"},
 	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
 	[OPT_WATCHDOG] = {"watchdog", 0, "DEVICE", "feed it while a dump of /proc/vmcore goes on"},
@@ -249,7 +249,7 @@ static int parse_to(struct options *o, const char *arg, struct error *err)
 				 : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
 	if (r == 0 && !WITH_LIBSSH2 && o->to[o->to_count].scheme == URL_SSH)
 		return error_set(err, -ENOTSUP,
-				 "ssh:// is not part of this build: vmsend | ssh HOST vmrecv FILE");
+				 "ssh:// is not part of this build: exec:ssh HOST vmrecv --stdio");
 	if (r == 0)
 		o->to_count++;
 	return r;

@@ -23,6 +23,9 @@ static const struct url_row {
 	{"url: tls://hub.example.org:7878", URL_TLS, "", "hub.example.org", "7878", ""},
 	{"url: tls://[::1]:1", URL_TLS, "", "::1", "1", ""},
 	{"url: tcp://10.0.0.1:65535", URL_TCP, "", "10.0.0.1", "65535", ""},
+	{"url: exec:ssh -J a@b hub vmrecv --stdio", URL_EXEC, "", "", "",
+	 "ssh -J a@b hub vmrecv --stdio"},
+	{"url: exec:/bin/x", URL_EXEC, "", "", "", "/bin/x"},
 	{"url: file:dump", URL_FILE, "", "", "", "dump"},
 	{"url: file:/var/crash/", URL_FILE, "", "", "", "/var/crash/"},
 	{"url: file://x", URL_FILE, "", "", "", "//x"},
@@ -48,6 +51,7 @@ static const struct url_row {
 	{"url: tls://hub:1/", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: tcp://:1", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: tcp://::1:5000", URL_SSH, NULL, NULL, NULL, NULL},
+	{"url: exec:", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: file:", URL_SSH, NULL, NULL, NULL, NULL},
 };
 
