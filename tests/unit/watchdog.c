@@ -9,22 +9,20 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../../sender/watchdog.h"
 
-/* Ours takes the place of the library's: the clock can be moved on. */
-static _Atomic time_t later_s;
+/* Ours takes the place of the library's: time passes when a test says so, on a busy machine, too.
+ */
+static _Atomic time_t clock_s = 1000;
 
-int clock_gettime(clockid_t clock, struct timespec *now)
+int clock_gettime(clockid_t clock UNUSED, struct timespec *now)
 {
-	const int r = (int)syscall(SYS_clock_gettime, clock, now);
-
-	now->tv_sec += atomic_load(&later_s);
-	return r;
+	*now = (struct timespec){.tv_sec = atomic_load(&clock_s)};
+	return 0;
 }
 
 static int device = -1; /* what was written comes out here */
@@ -73,7 +71,7 @@ static void test_interval(void **state UNUSED)
 		watchdog_feed(w);
 	assert_int_equal(feeds(), 0);
 	for (size_t i = 0; i < 3; i++) {
-		later_s += 5;
+		clock_s += 5;
 		for (int k = 0; k < 1000; k++)
 			watchdog_feed(w);
 		assert_int_equal(feeds(), 1);
@@ -95,7 +93,7 @@ static void test_threads(void **state UNUSED)
 	struct watchdog *w = open_watchdog();
 	pthread_t threads[4];
 
-	later_s += 5;
+	clock_s += 5;
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, feed_often, w), 0);
 	for (size_t i = 0; i < ARRAY_LEN(threads); i++)
