@@ -47,7 +47,7 @@ struct pass {
 	uint64_t write_count;
 	atomic_uint wrong; /* cmocka's assertions work in the main thread only */
 	atomic_uint fill_failures;
-	atomic_bool first_ended;
+	atomic_int first_ended; /* the thread of who has ended the pass; 0: nobody has */
 };
 
 #define CHECK(pass, what)                                                                          \
@@ -86,12 +86,31 @@ static void set_stack_bytes(size_t n)
 /* More than any address space has: pthread_create() fails. */
 #define NO_STACK ((size_t)1 << 55)
 
-/* Wait until the other one has ended the pass, as far as that can be seen from outside. */
+/* Whether a thread has anything to do, though it may wait for a CPU. */
+static bool is_busy(int tid)
+{
+	char path[64], line[256] = "", *name_end;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	stat = fopen(path, "r");
+	if (!stat)
+		return false;
+	(void)!fgets(line, sizeof(line), stat);
+	fclose(stat);
+	name_end = strrchr(line, ')');
+	return name_end && name_end[1] == ' ' && name_end[2] == 'R';
+}
+
+/* Wait until the other one has ended the pass, as far as that can be seen from outside: it sleeps,
+ * or has gone. */
 static void let_go_first(struct pass *pass)
 {
 	while (!atomic_load(&pass->first_ended))
 		usleep(100);
-	usleep(20000);
+	do
+		usleep(20000);
+	while (is_busy(atomic_load(&pass->first_ended)));
 }
 
 static int fill(void *worker, uint64_t chunk, void *to, struct error *err)
@@ -120,7 +139,7 @@ static int fill(void *worker, uint64_t chunk, void *to, struct error *err)
 		return error_set(err, -EIO, "chunk 1 can't be filled");
 	}
 	if (k == 1 && pass->fill_fails_first) {
-		atomic_store(&pass->first_ended, true);
+		atomic_store(&pass->first_ended, gettid());
 		return error_set(err, -EIO, "chunk 1 can't be filled");
 	}
 	item->k = k;
@@ -145,7 +164,7 @@ static int take(void *writer, const void *from, struct error *err)
 	CHECK(pass, item->k == k);
 	if (pass->fill_fails_first)
 		let_go_first(pass);
-	atomic_store(&pass->first_ended, true);
+	atomic_store(&pass->first_ended, gettid());
 	if (k == pass->write_fails_at)
 		return error_set(err, -ENOSPC, "chunk %d can't be written", (int)k);
 	pass->written[k]++;
