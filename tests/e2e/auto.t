@@ -12,10 +12,8 @@ level=1 dir=$T/dumps commands=(sys bt 'log -T' 'kmem -i')
 collect --plain-from 127.0.0.0/8 --timeout 10s
 
 # send [OPTION...]: by a session to the collector; takes the place of the shell that calls it.
-send() { exec "$vmsend" -d "$level" --timeout 10s "$@" --to "tcp://127.0.0.1:$port" "$core"; }
+send() { exec "$vmsend" -d "$level" --timeout 10s "$@" --to "tcp://127.0.0.1:${by:-$port}" "$core"; }
 the_dump() { find "$dir" -name vmcore; }
-# shellcheck disable=SC2317 # within calls it
-part_has() { [[ $(find "$dir" -name vmcore.part -exec stat -c %b {} + 2>/dev/null || echo 0) -gt $(($1 / 512)) ]]; }
 
 # share CODEC: in percent, of the pages that the last dump has compressed.
 share() {
@@ -78,9 +76,10 @@ like "a fast link: a second time: it is there" "$rc $(<"$T/err")" '^0 .*has the 
 rm -rf "$dir"
 
 # --- the sender is killed, and started again where the link is another ---
-send --bwlimit 8M 2>"$T/err" &
+hold $((size / 2))
+by=$held_port send --bwlimit 8M 2>"$T/err" &
 sender=$!
-ok "another link: a part has come" within 300 part_has $((size / 2))
+ok "another link: a part has come" await_held
 kill -KILL "$sender"
 wait "$sender" 2>/dev/null
 ok "another link: the receiver lets go of the part" within 60 logged ' has [0-9]* of '
@@ -92,9 +91,10 @@ is_right "another link" "$T/ref"
 rm -rf "$dir"
 
 # --- the receiver is killed: what wasn't acknowledged is chosen anew ---
-send --bwlimit 20M 2>"$T/err" &
+hold $((size / 2))
+by=$held_port send --bwlimit 20M 2>"$T/err" &
 sender=$!
-ok "the link is cut: a part has come" within 300 part_has $((size / 2))
+ok "the link is cut: a part has come" await_held
 pkill -KILL -P "$collector_pid"
 wait "$sender"
 is "the link is cut: ends well" $? 0

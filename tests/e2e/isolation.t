@@ -36,12 +36,17 @@ everything() { (cd "$1" && find . -printf '%p %y %m %l\n' -type f -exec sha256su
 journal() { [[ -n $(find "$1" -name vmcore.segments -size +1k 2>/dev/null) ]]; }
 # leave_part WHO FOLDER: a dump of the core that breaks off.
 leave_part() {
-    "$vmsend" -q -d 0 --compress=none --to "tls://127.0.0.1:$port" $(as "$1") --bwlimit 12M "$core" 2>"$T/left" &
-    local pid=$!
+    local pid
+    : >"$log"
     # One segment is 16 MiB, and is acknowledged within a second.
+    hold $((28 << 20))
+    "$vmsend" -q -d 0 --compress=none --to "tls://127.0.0.1:$held_port" $(as "$1") "$core" 2>"$T/left" &
+    pid=$!
     within 60 journal "$2"
+    await_held
     kill -KILL "$pid"
     wait "$pid" 2>/dev/null
+    kill "${pids[-1]}"
     within 60 logged "$1.example: .*vmcore.part has [0-9]+ of"
 }
 

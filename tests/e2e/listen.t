@@ -208,13 +208,15 @@ hears "a session that crashes: reported" "127.0.0.1: its session was ended by si
 
 tests/tools/mkcore --every 1 "$T/long" 24M
 collect "${plain[@]}"
-timeout 300 "$vmsend" -d 0 --compress=none --bwlimit 6M --to "tcp://127.0.0.1:$port" "$T/long" 2>"$T/err" &
+hold $((8 << 20))
+timeout 300 "$vmsend" -d 0 --compress=none --to "tcp://127.0.0.1:$held_port" "$T/long" 2>"$T/err" &
 sender=$!
+await_held
 within 60 bash -c '[[ -n $(find "$1" -name vmcore.part -size +4M) ]]' - "$T/dumps"
 stop_collector
 is "SIGTERM ends the collector: exit status 0" "$rc" 0
 ok "and no session outlives it" within 30 bash -c '[[ -z $(find "$1" -name vmcore.part -exec fuser {} + 2>/dev/null) ]]' - "$T/dumps"
-like "the session's operator is told" "$(<"$log")" "stopped by signal 15"
+hears "the session's operator is told" "stopped by signal 15"
 like "the part is kept" "$(cd "$T/dumps/127.0.0.1" && ls ./*)" "vmcore.part"
 ok "the sender is told, and when to come again" within 30 grep -q "the receiver gives up: stopped by signal 15" "$T/err"
 PORT=$port collect "${plain[@]}"

@@ -8,19 +8,22 @@ use_core k61-512m
 use_vmlinux
 # shellcheck source=tests/lib/collector.sh
 . tests/lib/collector.sh
-# Some segments of 16 MiB; a link that leaves time to break it.
+# Some segments of 16 MiB; a link that leaves time to acknowledge some.
 level=1 rate=20M dir=$T/dumps
 listen() { collect --plain-from 127.0.0.0/8 --timeout 10s; }
 
 # send [OPTION...]: by a session to the collector; takes the place of the shell that calls it.
-send() { exec "$vmsend" -l -d "$level" --timeout 10s "$@" --to "tcp://127.0.0.1:$port" "$core"; }
+send() { exec "$vmsend" -l -d "$level" --timeout 10s "$@" --to "tcp://127.0.0.1:${by:-$port}" "$core"; }
+
+# start BYTES: a sender in the background whose link is held there.
+start() {
+    hold "$1"
+    by=$held_port send --bwlimit "$rate" 2>"$T/err" &
+    sender=$!
+}
 
 # dumps PATTERN: files of that name that there are.
 dumps() { find "$dir" -name "$1" 2>/dev/null; }
-
-# has_come BYTES: of the part.
-# shellcheck disable=SC2317 # called by within
-has_come() { [[ $(dumps vmcore.part | head -n 1 | xargs -r stat -c %b 2>/dev/null || echo 0) -gt $(($1 / 512)) ]]; }
 
 # is_whole NAME: there is one dump, complete, verified, and the same as a file written here.
 is_whole() {
@@ -58,9 +61,8 @@ like "tcp: a second time: it is there" "$rc $(<"$T/err")" '^0 .*has the dump alr
 is_whole "tcp"
 
 # --- the receiver's process is killed ---
-send --bwlimit "$rate" 2>"$T/err" &
-sender=$!
-ok "receiver killed: half has come" within 120 has_come $((size / 2))
+start $((size / 2))
+ok "receiver killed: half has come" await_held
 pkill -KILL -P "$collector_pid"
 wait "$sender"
 is "receiver killed: the sender ends well" $? 0
@@ -68,9 +70,9 @@ like "receiver killed: over a second link" "$(<"$T/err")" 'over 2 links'
 is_whole "receiver killed"
 
 # --- the collector is killed with all it has, and started again ---
-send --bwlimit "$rate" 2>"$T/err" &
-sender=$!
-ok "collector killed: a third has come" within 120 has_come $((size / 3))
+start $((size / 3))
+ok "collector killed: a third has come" await_held
+kill -STOP "$collector_pid" # or it could take the next link before its turn
 pkill -KILL -P "$collector_pid"
 kill -KILL "$collector_pid"
 PORT=$port listen
@@ -81,10 +83,9 @@ is_whole "collector killed"
 # --- the sender is killed, and started again; what there is meanwhile opens ---
 bt=$(printf 'bt\nquit\n' | timeout 600 "${crash[@]}" -s "$vmlinux" "$core" 2>&1 | tr -s ' ' | grep -aE '^ ?#[0-9]+ ')
 for percent in 10 50 90; do
-    send --bwlimit "$rate" 2>"$T/err" &
-    sender=$!
+    start $((size * percent / 100))
     what="sender killed at $percent %"
-    within 120 has_come $((size * percent / 100)) || fail "$what: that much comes"
+    await_held || fail "$what: that much comes"
     kill -KILL "$sender"
     wait "$sender" 2>/dev/null
     ok "$what: the receiver lets go of the part" within 60 grep -q ' has [0-9]* of ' "$log"

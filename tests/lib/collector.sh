@@ -4,7 +4,7 @@
 # shellcheck disable=SC2154 # vmrecv: tap.sh sets it
 
 # shellcheck disable=SC2034 # port: for those who source this
-collector_pid='' port='' log=''
+collector_pid='' port='' log='' held_port=''
 pids=()
 end_all() {
     local pid
@@ -59,6 +59,17 @@ stop_collector() {
     rc=$?
     collector_pid=''
 }
+
+# hold BYTES: a way to the collector, by `held_port`, on which so many bytes of a dump come, and then no more until that
+# link is closed; see tests/faults/holdlink. await_held: it has come to that.
+hold() {
+    rm -f "$T/hold"
+    tests/faults/holdlink "$port" "$1" >"$T/hold" &
+    pids+=($!)
+    within 30 test -s "$T/hold" || fail "a link that can be held" "nothing listens"
+    read -r held_port <"$T/hold"
+}
+await_held() { within 120 grep -q held "$T/hold"; }
 
 # said NAME STATUS REGEX: the last `run` ended with this status, and a line on standard error matches.
 said() {
