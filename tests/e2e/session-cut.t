@@ -29,6 +29,8 @@ cut() {
         read -r -u "$link" cut_port
         run timeout 300 "$vmsend" -l -d "$level" --retry 1 --to "tcp://127.0.0.1:$cut_port" "$core"
         sent=$rc
+        # What came before the cut may have to be read yet, which SIGTERM would end.
+        hears "$what: the receiver lets go of the part" 'vmcore\.part has [0-9]+ of'
         stop_collector
         exec {link}<&-
         is "$what: nothing is published" "$(find "$T/dumps" -name vmcore)" ""
