@@ -211,8 +211,8 @@ command="printf 'one\ntwo\033[2J\a three\n\n\n' >&2; exit 4"
 probe
 told "a command that complains: its last line is told, without what terminals mind" 3 "status 4: two\?\[2J\? three$"
 command="sleep 60"
-probe --timeout 2s
-told "a command that is silent: is waited for as long as --timeout says" 3 "nothing came for 2 s"
+probe --timeout 6s
+told "a command that is silent: is waited for as long as --timeout says" 3 "nothing came for 6 s"
 command="echo 'Welcome to hub'; echo 'Last login: never'; exec $vmrecv --stdio --dir $store"
 arrives "a shell that prints before the receiver speaks: is tolerated"
 command="head -c 8000 /dev/zero; exec $vmrecv --stdio --dir $store"
