@@ -72,9 +72,10 @@ static int spawn(const char *command, int in_out, int errors, pid_t *pid_ret)
 	return r;
 }
 
+/* Nor does it run any more where that can't be told, since who started us ignores such news. */
 static bool has_ended(struct command *c)
 {
-	if (c->pid && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
+	if (c->pid && waitpid(c->pid, &c->status, WNOHANG) != 0)
 		c->pid = 0;
 	return c->pid == 0;
 }

@@ -46,7 +46,8 @@ static void say_remote(void *ctx, const char *line)
 {
 	const struct destination *to = ctx;
 
-	log_note("%s: remote: %s", to->url.text, line);
+	log_note("%s: %s: %s", to->url.text, to->url.scheme == URL_EXEC ? "command" : "remote",
+		 line);
 }
 
 /* Keys are made of random numbers. */

@@ -41,7 +41,7 @@ send small "$here"
 arrived "by vmrecv --stdio of this machine" small
 send small "echo Welcome; echo careful >&2; exec $here"
 arrived "by a command that says something before" small
-like "what it says on its standard error is told" "$(<"$T/err")" "remote: careful"
+like "what it says on its standard error is told" "$(<"$T/err")" "exec:.*: command: careful"
 # by_ssh KNOWN_HOSTS: the command
 by_ssh() { echo "exec ssh -F none -o BatchMode=yes -o UserKnownHostsFile=$1 -i $T/id_ed25519 -p $port 127.0.0.1 $here"; }
 send small "$(by_ssh "$T/known")"
@@ -83,7 +83,7 @@ is "no command is left" "$(pgrep -fx "$stay")" ""
 send small "echo 'not a session'; cat >/dev/null" --retry 1 --timeout 2
 failed "it is something else" 3 "it printed: not a session|nothing came for 2 s"
 send small "seq 1000 >&2; exit 1" --retry 1
-ok "it says very much: a few lines are told" test "$(grep -c 'remote: ' "$T/err")" -lt 500
+ok "it says very much: a few lines are told" test "$(grep -c ': command: ' "$T/err")" -lt 500
 send small "exit 1" --retry 1 --to "file:$T/local"
 is "none gets there: the file after it has the dump" "$rc $(cmp "$T/local" "$T/small.dump" 2>&1)" "0 "
 
