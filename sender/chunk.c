@@ -8,22 +8,14 @@
 
 struct chunk *chunk_new(size_t page_data_bytes)
 {
-	struct chunk *chunk = calloc(1, sizeof(*chunk));
+	struct chunk *chunk = io_buffer(sizeof(*chunk) + page_data_bytes);
 
-	if (!chunk)
-		return NULL;
-	chunk->page_data = io_buffer(page_data_bytes);
-	if (!chunk->page_data) {
-		free(chunk);
-		return NULL;
-	}
+	if (chunk)
+		*chunk = (struct chunk){0};
 	return chunk;
 }
 
 void chunk_free(struct chunk *chunk)
 {
-	if (!chunk)
-		return;
-	free(chunk->page_data);
 	free(chunk);
 }

@@ -30,7 +30,11 @@ struct chunk {
 	struct page_flag page_flag[CHUNK_PAGES_MAX];
 	uint32_t data_bytes; /* of page_data that are used */
 	uint8_t sha256[32];  /* of these bytes, if the workers were told to make it */
-	uint8_t *page_data;  /* room for as many bytes as chunk_new() was given */
+
+	/* Room for as many bytes as chunk_new() was given. It begins more than 1,000 bytes behind a
+	   page, where a page that is copied to it is copied fast, be it behind the few bytes that
+	   liblzo2 puts before one that it can't compress: io_buffer(). */
+	uint8_t page_data[];
 };
 
 /* A chunk with room for page_data_bytes, or NULL when memory is out. */
