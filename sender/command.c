@@ -22,6 +22,8 @@ enum {
 	/* A command whose output has ended should end, too, as should one that is told to. */
 	END_MS = 2000,
 	STEP_MS = 10,
+
+	ERRORS_AT_ONCE = 64 << 10,
 };
 
 struct command {
@@ -80,16 +82,21 @@ static bool has_ended(struct command *c)
 	return c->pid == 0;
 }
 
+/* What it has said, but no more than a pipe holds: it may say something all the time. */
 static void read_errors(struct command *c)
 {
 	char bytes[1024];
-	ssize_t n;
+	ssize_t n = 0;
 
 	if (c->errors < 0)
 		return;
-	while ((n = read(c->errors, bytes, sizeof(bytes))) > 0)
+	for (size_t i = 0; i < ERRORS_AT_ONCE / sizeof(bytes); i++) {
+		n = read(c->errors, bytes, sizeof(bytes));
+		if (n <= 0)
+			break;
 		remote_lines_take(&c->lines, bytes, (size_t)n);
-	if (n == 0 || !would_block()) {
+	}
+	if (n == 0 || (n < 0 && !would_block())) {
 		close(c->errors);
 		c->errors = -1;
 	}
@@ -203,17 +210,17 @@ static size_t command_unsent(const struct transport *t)
 	return transport_fd_unsent_bytes(((const struct command *)t)->fd);
 }
 
-/* A command that hasn't ended is told to, with all that it has started and left in its group. */
+/* Unless it is known to have ended, it is told to, with all that it has started and left in its
+ * group: that has its number until we have taken the status. */
 static void command_free(struct transport *t)
 {
 	struct command *c = (struct command *)t;
-	const pid_t group = c->pid;
 
 	close(c->fd);
-	if (group && !has_ended(c)) {
-		kill(-group, SIGTERM);
+	if (c->pid) {
+		kill(-c->pid, SIGTERM);
 		if (!await_end(c, END_MS)) {
-			kill(-group, SIGKILL);
+			kill(-c->pid, SIGKILL);
 			await_end(c, END_MS);
 		}
 	}

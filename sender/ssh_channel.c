@@ -18,6 +18,8 @@ enum {
 	/* A command's status comes just behind the end of its output, if at all. */
 	STATUS_MS = 2000,
 
+	ERRORS_AT_ONCE = 64 << 10,
+
 	/* Of which nothing is expected; for what is between us and the server. */
 	KEEPALIVE_S = 15,
 };
@@ -112,13 +114,18 @@ static LIBSSH2_DISCONNECT_FUNC(keep_farewell)
 		printable_text(ssh->farewell, sizeof(ssh->farewell), message, (size_t)message_len);
 }
 
+/* Some of what it has said: it may say something all the time. */
 static void read_errors(struct ssh *ssh)
 {
 	char bytes[1024];
-	ssize_t n;
 
-	while ((n = libssh2_channel_read_stderr(ssh->channel, bytes, sizeof(bytes))) > 0)
+	for (size_t i = 0; i < ERRORS_AT_ONCE / sizeof(bytes); i++) {
+		const ssize_t n = libssh2_channel_read_stderr(ssh->channel, bytes, sizeof(bytes));
+
+		if (n <= 0)
+			return;
 		remote_lines_take(&ssh->errors, bytes, (size_t)n);
+	}
 }
 
 /* The beginning of what a server says that doesn't speak SSH, or not to us. */
