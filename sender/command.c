@@ -30,8 +30,9 @@ struct command {
 	struct transport t;
 	int fd;	    /* its standard input and output: our end of a pair of sockets */
 	int errors; /* its standard error; -1: that has ended */
-	pid_t pid;  /* 0: it has ended, with `status` */
-	int status; /* as of waitpid() */
+	pid_t pid;  /* and its group's number, which is nobody else's until the last; 0: unknown */
+	bool ended;
+	siginfo_t end; /* how */
 	struct remote_lines lines;
 };
 
@@ -74,12 +75,18 @@ static int spawn(const char *command, int in_out, int errors, pid_t *pid_ret)
 	return r;
 }
 
-/* Nor does it run any more where that can't be told, since who started us ignores such news. */
+/* Its status is left with the kernel, so that its number stays its own: what it has started may be
+ * there for longer. */
 static bool has_ended(struct command *c)
 {
-	if (c->pid && waitpid(c->pid, &c->status, WNOHANG) != 0)
-		c->pid = 0;
-	return c->pid == 0;
+	if (!c->ended && c->pid) {
+		c->end = (siginfo_t){0};
+		/* Where who started us ignores such news, its end can't be told, only that. */
+		if (waitid(P_PID, (id_t)c->pid, &c->end, WEXITED | WNOHANG | WNOWAIT) < 0)
+			c->pid = 0;
+		c->ended = c->end.si_pid != 0;
+	}
+	return c->ended || !c->pid;
 }
 
 /* What it has said, but no more than a pipe holds: it may say something all the time. */
@@ -102,13 +109,14 @@ static void read_errors(struct command *c)
 	}
 }
 
-/* Whether it ends within that time. What it says meanwhile is read, or it might wait for that. */
-static bool await_end(struct command *c, int timeout_ms)
+/* Whether it ends within that time, and so do `all` that could say something in its place. What is
+ * said meanwhile is read, or somebody might wait for that. */
+static bool await_end(struct command *c, int timeout_ms, bool all)
 {
 	const uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
 
 	for (;;) {
-		const bool ended = has_ended(c);
+		const bool ended = has_ended(c) && !(all && c->errors >= 0);
 		const struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
 
 		read_errors(c);
@@ -127,19 +135,19 @@ static int tell_end(struct command *c, struct error *err)
 
 	/* It may wait for us to close, too. */
 	shutdown(c->fd, SHUT_WR);
-	if (await_end(c, END_MS)) {
-		if (WIFSIGNALED(c->status))
-			snprintf(how, sizeof(how), "the command was killed by signal %d",
-				 WTERMSIG(c->status));
-		else if (WEXITSTATUS(c->status))
-			snprintf(how, sizeof(how), "the command ended with status %d",
-				 WEXITSTATUS(c->status));
+	if (await_end(c, END_MS, false)) {
+		const int status = c->end.si_status;
+		const bool exited = c->end.si_code == CLD_EXITED;
+
+		if (c->ended && !exited)
+			snprintf(how, sizeof(how), "the command was killed by signal %d", status);
+		else if (status)
+			snprintf(how, sizeof(how), "the command ended with status %d", status);
 		else
 			snprintf(how, sizeof(how), "the command has ended");
 		/* The shell's, here or at the far end: there is no such program, or it can't be
 		 * run. POSIX, 2.8.2. */
-		if (WIFEXITED(c->status) &&
-		    (WEXITSTATUS(c->status) == 127 || WEXITSTATUS(c->status) == 126))
+		if (exited && (status == 127 || status == 126))
 			code = -ENOTSUP;
 	}
 	return error_set(err, code, "%s%s%s", how, *last ? ": " : "", last);
@@ -196,7 +204,7 @@ static int command_finish(struct transport *t, int timeout_ms, struct error *err
 	const uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
 
 	transport_finish_socket(c->fd, timeout_ms);
-	await_end(c, clock_left_ms(until_ms, END_MS));
+	await_end(c, clock_left_ms(until_ms, END_MS), false);
 	return 0;
 }
 
@@ -210,20 +218,26 @@ static size_t command_unsent(const struct transport *t)
 	return transport_fd_unsent_bytes(((const struct command *)t)->fd);
 }
 
-/* Unless it is known to have ended, it is told to, with all that it has started and left in its
- * group: that has its number until we have taken the status. */
+/* It is told to end, with all that it has started and left in its group, which may be there though
+ * the command itself isn't any more. */
+static void end_group(struct command *c)
+{
+	kill(-c->pid, SIGTERM);
+	await_end(c, END_MS, true);
+	if (c->pid)
+		kill(-c->pid, SIGKILL);
+	await_end(c, END_MS, false);
+	if (c->pid)
+		(void)!waitpid(c->pid, NULL, WNOHANG);
+}
+
 static void command_free(struct transport *t)
 {
 	struct command *c = (struct command *)t;
 
 	close(c->fd);
-	if (c->pid) {
-		kill(-c->pid, SIGTERM);
-		if (!await_end(c, END_MS)) {
-			kill(-c->pid, SIGKILL);
-			await_end(c, END_MS);
-		}
-	}
+	if (c->pid)
+		end_group(c);
 	if (c->errors >= 0)
 		close(c->errors);
 	free(c);

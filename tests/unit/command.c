@@ -123,14 +123,22 @@ static bool has_ended(int pid)
 
 struct going {
 	const char *name, *first, *then;
-	bool ends; /* by itself; what it has started doesn't */
+	enum {
+		STAYS,
+		ENDS,	   /* by itself; what it has started doesn't */
+		ENDS_TOLD, /* and we have been told so */
+	} how;
 };
 
 static const struct going goings[] = {
-	{"command: ends with the transport", "", "exec sleep 10000", false},
+	{"command: ends with the transport", "", "exec sleep 10000", STAYS},
 	{"command: ends with the transport even if it doesn't want to", "trap '' TERM;",
-	 "while :; do sleep 1; done", false},
-	{"command: leaves nobody behind", "sleep 10000 &", "exit 0", true},
+	 "while :; do sleep 1; done", STAYS},
+	{"command: leaves nobody behind", "sleep 10000 &", "exit 0", ENDS},
+	{"command: leaves nobody behind when its output has ended", "sleep 10000 >&- 2>&- <&- &",
+	 "exit 0", ENDS_TOLD},
+	{"command: leaves nobody behind who doesn't want to end",
+	 "(trap '' TERM; while :; do sleep 1; done) &", "exit 0", ENDS},
 };
 
 static void test_goes(void **state)
@@ -140,6 +148,8 @@ static void test_goes(void **state)
 	int pid, started = 0;
 	char command[400];
 	struct transport *t;
+	struct error err;
+	char byte;
 	FILE *f;
 
 	scratch_clear();
@@ -152,8 +162,10 @@ static void test_goes(void **state)
 	assert_non_null(f);
 	assert_true(fscanf(f, "%d %d", &pid, &started) >= 1);
 	fclose(f);
-	while (row->ends && !has_ended(pid))
+	while (row->how == ENDS && !has_ended(pid))
 		usleep(1000);
+	while (row->how == ENDS_TOLD && transport_recv(t, &byte, 1, &err) == 0)
+		assert_true(transport_wait(t, false, LONG_MS, NULL, &err) >= 0);
 	transport_free(t);
 	assert_int_equal(kill(pid, 0), -1);
 	/* That one isn't our child: it is asked to go. */
