@@ -196,7 +196,7 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 		in = pull(l, now_ms, &why);
 		if (in < 0 && in != -ENODATA && in != -ECONNRESET && in != -EPIPE)
 			*err = why;
-		return err->code;
+		return err->code == -ENODATA ? link_ended(l, err) : err->code;
 	}
 	return out || in;
 }

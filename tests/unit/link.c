@@ -396,14 +396,17 @@ struct stuck {
 	bool hello;
 	unsigned waits;
 	uint64_t talks_until_ms; /* 0: it is silent */
+	bool has_ended;		 /* which who sends notices */
 };
 
 static ssize_t stuck_send(struct transport *t, const void *bytes UNUSED, size_t size_bytes,
-			  struct error *err UNUSED)
+			  struct error *err)
 {
 	struct stuck *s = (struct stuck *)t;
 	const bool first = !s->hello;
 
+	if (s->has_ended)
+		return error_set(err, -ENODATA, "it has ended");
 	s->hello = true;
 	return first ? (ssize_t)size_bytes : 0;
 }
@@ -487,6 +490,22 @@ static void test_stuck(void **state UNUSED)
 	frame_writer_deinit(&stuck.out);
 }
 
+/* A program at the other end that has ended is a link that broke, whoever sees it first. */
+static void test_end_seen_sending(void **state UNUSED)
+{
+	struct stuck stuck;
+	struct link *l = stuck_link(&stuck, &no_limits);
+	struct error err;
+
+	stuck.has_ended = true;
+	assert_int_equal(link_totals(l, &(struct totals){0}, &err), 0);
+	assert_int_equal(link_await(l, UPLOAD_ASKED, &err), -ECONNRESET);
+	assert_string_equal(err.msg, "it has ended");
+	assert_true(link_is_broken(l));
+	link_free(l);
+	frame_writer_deinit(&stuck.out);
+}
+
 /* On whose link something always moves: the deadline is over all the same. */
 static void test_talks(void **state UNUSED)
 {
@@ -564,6 +583,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "link: keeps to its rate", test_rate, NULL);
 	unit_add(&u, "link: says why it gives up", test_abort, NULL);
 	unit_add(&u, "link: waits quietly where it is stuck", test_stuck, NULL);
+	unit_add(&u, "link: is broken by an end that is seen when it sends", test_end_seen_sending,
+		 NULL);
 	unit_add(&u, "link: ends at its deadline whatever the receiver says", test_talks, NULL);
 	unit_add(&u, "link: needs no answer one way", test_oneway, NULL);
 	unit_add(&u, "link: breaks with a pipe that nobody reads", test_oneway_broken, NULL);
