@@ -83,6 +83,9 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 {
 	struct url url = {0};
 
+	if (strlen(text) >= sizeof(url.text))
+		return error_set(err, -EINVAL, "\"%.60s...\" is longer than %zu bytes", text,
+				 sizeof(url.text) - 1);
 	for (size_t i = 0; i < ARRAY_LEN(schemes); i++) {
 		const size_t len = strlen(schemes[i].prefix);
 		bool good;
@@ -91,10 +94,10 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 			continue;
 		url.scheme = schemes[i].scheme;
 		snprintf(url.port, sizeof(url.port), "%s", schemes[i].port ? schemes[i].port : "");
-		good = copy(url.text, sizeof(url.text), text, strlen(text)) &&
-		       (url.scheme == URL_FILE || url.scheme == URL_EXEC
-				? copy(url.path, sizeof(url.path), text + len, strlen(text + len))
-				: parse_server(text + len, &url));
+		strcpy(url.text, text);
+		good = url.scheme == URL_FILE || url.scheme == URL_EXEC
+			       ? copy(url.path, sizeof(url.path), text + len, strlen(text + len))
+			       : parse_server(text + len, &url);
 		if (!good)
 			break;
 		*url_ret = url;

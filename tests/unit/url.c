@@ -92,6 +92,8 @@ static void test_long(void **state UNUSED)
 		assert_int_equal(r, n + 5 < sizeof(url.text) ? 0 : -EINVAL);
 		if (r == 0)
 			assert_string_equal(url.path, part);
+		else
+			assert_non_null(strstr(err.msg, "is longer than 511 bytes"));
 		snprintf(text, sizeof(text), "tcp://%s:1", part);
 		r = url_parse(text, &url, &err);
 		assert_int_equal(r, n < sizeof(url.host) ? 0 : -EINVAL);
