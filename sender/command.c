@@ -275,6 +275,9 @@ int transport_command_start(const struct url *url, const struct connect_setup *s
 	if (r == 0) {
 		errno = spawn(url->path, pair[1], errors[1], &c->pid);
 		r = errno ? error_sys(err, "/bin/sh") : 0;
+		/* As of a command that isn't there: it won't be later. */
+		if (r == -ENOENT)
+			r = err->code = -ENOTSUP;
 	}
 	if (pair[1] >= 0)
 		close(pair[1]);

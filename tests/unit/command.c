@@ -1,8 +1,10 @@
 /* sender/command.h: bytes to and from a command, what it says, and how it ends. */
 #include "../lib/unit.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,19 @@
 #include "../lib/scratch.h"
 
 enum { LONG_MS = 60000, MUCH = 3 << 20 };
+
+/* Ours takes the place of the library's: no program may be there, or no memory. */
+static int spawn_fails;
+
+int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+		const posix_spawnattr_t *attr, char *const argv[], char *const envp[])
+{
+	int (*real)(pid_t *, const char *, const posix_spawn_file_actions_t *,
+		    const posix_spawnattr_t *, char *const[], char *const[]);
+
+	*(void **)&real = dlsym(RTLD_NEXT, "posix_spawn");
+	return spawn_fails ? spawn_fails : real(pid, path, actions, attr, argv, envp);
+}
 
 /* What was told, line by line. */
 static char told[1000];
@@ -106,6 +121,32 @@ static void test_end(void **state)
 	assert_string_equal(err.msg, row->error);
 }
 
+/* Without a shell, now is as good as later. */
+static void test_no_shell(void **state UNUSED)
+{
+	static const struct {
+		int fails, code;
+		const char *error;
+	} rows[] = {
+		{ENOENT, -ENOTSUP, "/bin/sh: No such file or directory"},
+		{EACCES, -EACCES, "/bin/sh: Permission denied"},
+		{ENOMEM, -ENOMEM, "/bin/sh: Cannot allocate memory"},
+		{EAGAIN, -EAGAIN, "/bin/sh: Resource temporarily unavailable"},
+	};
+	const struct connect_setup setup = {0};
+	const struct url url = {.scheme = URL_EXEC, .path = "exit 0"};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct transport *t;
+		struct error err;
+
+		spawn_fails = rows[i].fails;
+		assert_int_equal(transport_command_start(&url, &setup, &t, &err), rows[i].code);
+		assert_string_equal(err.msg, rows[i].error);
+	}
+	spawn_fails = 0;
+}
+
 /* Whether a process has ended, though nobody may have taken its status. */
 static bool has_ended(int pid)
 {
@@ -180,6 +221,7 @@ int main(int argc, char **argv)
 
 	unit_add(&u, "command: carries bytes both ways", test_both_ways, NULL);
 	UNIT_ADD_ROWS(&u, ends, test_end);
+	unit_add(&u, "command: takes for final that there is no shell", test_no_shell, NULL);
 	UNIT_ADD_ROWS(&u, goings, test_goes);
 	return unit_run(&u, "command", argc, argv);
 }
