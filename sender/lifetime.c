@@ -68,6 +68,8 @@ static void set_signals(bool keeps_something)
 	sigaction(SIGHUP, &ignore, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGXFSZ, &ignore, NULL);
+	/* Who started us may ignore it, and no command's end could be told. */
+	signal(SIGCHLD, SIG_DFL);
 }
 
 /* In a crash kernel nothing else matters: memory that is short is to be taken from others. It is

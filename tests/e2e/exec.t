@@ -72,6 +72,11 @@ send small "echo no way >&2; exit 3" --retry 1
 failed "it ends with a status" 3 "exec:echo no way >&2; exit 3: the command ended with status 3: no way"
 send small "exec $T/none --stdio"
 failed "there is no such program" 1 "the command ended with status 12[67]: .*not tried again"
+# As who ignores SIGCHLD starts it.
+run timeout 120 python3 -c 'import os, signal, sys
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+os.execv(sys.argv[1], sys.argv[1:])' "$vmsend" -d 1 --retry 1 --to "exec:exit 127" "$T/small"
+failed "it ends while SIGCHLD is ignored" 1 "the command ended with status 127.*not tried again"
 send small "kill -11 \$\$" --retry 1
 failed "it crashes" 3 "the command was killed by signal 11"
 stay="sleep 9$$" # like no other
