@@ -364,9 +364,10 @@ static int ssh_finish(struct transport *t, int timeout_ms, struct error *err)
 			return left;
 		if (!said && ssh->staged_begin == ssh->staged_end)
 			said = libssh2_channel_send_eof(ssh->channel) == 0;
+		/* It may say something all the time. */
 		do
 			n = ssh_recv(t, rest, sizeof(rest), err);
-		while (n > 0);
+		while (n > 0 && clock_ms() < until_ms);
 		if (n < 0)
 			return n == -ENODATA ? 0 : (int)n;
 		if (now_ms >= until_ms)
