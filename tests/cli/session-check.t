@@ -156,6 +156,14 @@ touch "$dump.segments"
 run "$vmrecv" "$dump" <"$T/stream"
 told "a stream: segments that exist are refused" 1 "$dump.segments exists; --force replaces it"
 
+# What a part once had beside it, without its segments, is of no dump that a stream brings.
+rm -f "$dump"*
+for name in dump.json dump-dmesg.txt dump.part.json dump.part-dmesg.txt; do echo "$name" >"$T/$name"; done
+cat "$dump"?* >"$T/before"
+run "$vmrecv" -q "$dump" <"$T/stream"
+is "a stream comes to lie beside what no segments tell of" "$rc" 0
+ok "and leaves it as it was" cmp "$T/before" <(cat "$dump"?*)
+
 # HELLO, and no more: nothing that a next one would be refused for.
 rm -f "$dump"*
 head -c $((24 + $(od -An -tu4 -j8 -N4 "$T/session"))) "$T/session" >"$T/hello"
