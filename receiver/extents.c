@@ -290,6 +290,9 @@ static int check_file(struct walk *w, const char *journal_path, struct extents_p
 	struct journal_facts facts;
 	int r = journal_read(journal_path, &facts, count_headers, w, err);
 
+	/* It is the journal that is damaged: that says nothing of the file. */
+	if (r == -EBADMSG)
+		r = err->code = -EIO;
 	if (r == 0)
 		r = journal_read(journal_path, &facts, verify_segment, w, err);
 	if (r < 0)

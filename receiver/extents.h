@@ -46,7 +46,8 @@ struct extents_proof {
 
 /*
  * Verify a file by its journal. Of a `part`, the incomplete bit in the main header may be the
- * receiver's own. Fails -EBADMSG where the file differs, or as journal_read().
+ * receiver's own. Fails -EBADMSG where the file differs, -EIO where the journal is none, or as
+ * journal_read().
  */
 NODISCARD int extents_check_file(const char *path, bool part, const char *journal_path,
 				 struct extents_proof *proof_ret, struct error *err);

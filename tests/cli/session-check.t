@@ -63,6 +63,11 @@ mkdir "$dump.segments"
 run "$vmrecv" --check "$dump"
 checked "a journal that can't be read proves nothing, of either kind" "^1 $dump: not verified: what was sent can't be read\$"
 rmdir "$dump.segments"
+for damage in '' garbage; do
+    printf %s "$damage" >"$dump.segments"
+    run "$vmrecv" --check "$dump"
+    checked "nor does one of \"$damage\"" "^1 $dump: not verified: what was sent can't be read\$"
+done
 
 # Of a session that broke off, one way: a part, and what of it is proved.
 size=$(stat -c %s "$T/session")
