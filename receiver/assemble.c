@@ -496,6 +496,10 @@ int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct 
 	/* What has failed is mended, whoever waits. */
 	alive = a->failure.code == 0 ? a->limits.alive : NULL;
 	r = arrived_judge(a->df, &a->map, alive, &res->arrived, &judged);
+	if (r == 0 && a->limits.once && a->failure.code == 0 && res->arrived.kind != ARRIVED_KDUMP)
+		error_set(&judged, -EBADMSG,
+			  "it is no kdump-compressed file: nothing tells whether"
+			  " it is whole");
 	/* After a failure it is no news that something is missing, but that the disk fails is. */
 	if (a->failure.code == 0)
 		a->failure = judged;

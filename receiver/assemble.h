@@ -33,7 +33,8 @@ struct assemble_limits {
 	const struct keepalive *alive;
 
 	/* No byte is written twice, but for a second main header: so what was judged stays as it
-	   is, whatever comes later. For assemble_segment(). */
+	   is, whatever comes later. For assemble_segment(). And nothing is published but a
+	   kdump-compressed file. */
 	bool once;
 };
 

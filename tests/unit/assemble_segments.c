@@ -263,6 +263,28 @@ static void test_header_again(void **state UNUSED)
 	}
 }
 
+/* All is as its tables say, but it is no dump: nothing tells whether it is whole. */
+static void test_other_file(void **state UNUSED)
+{
+	struct assemble_result res;
+	struct incoming in;
+
+	incoming_init(&in);
+	memcpy(in.t.stream.bytes + FLAT_HEADER_BYTES + FLAT_RECORD_BYTES, "NOTADUMP", 8);
+	assert_int_equal(feed_segment(&in, 0), 0);
+	assert_int_equal(end_segment(&in, 0), 0);
+	assert_int_equal(
+		feed_stream(&in, tinysession_begin(&in.t, in.t.segments), in.t.stream.size_bytes),
+		1);
+	assert_int_equal(
+		assemble_segment(in.a, &(struct segment){0}, dumpfile_size(in.df), &in.err), 0);
+	assert_int_equal(assemble_end(in.a, &res, &in.err), -EBADMSG);
+	assert_false(res.published);
+	assert_false(file_exists(scratch_path("dump")));
+	assert_true(file_exists(scratch_path("dump.part")));
+	incoming_deinit(&in);
+}
+
 /* Go on with a part that an earlier assembler left at a segment's end. */
 static void test_go_on(void **state UNUSED)
 {
@@ -321,6 +343,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "assemble: takes a main header by itself only", test_header_alone, NULL);
 	unit_add(&u, "assemble: takes a main header again if it is the same", test_header_again,
 		 NULL);
+	unit_add(&u, "assemble: publishes nothing but a dump in a session", test_other_file, NULL);
 	unit_add(&u, "assemble: goes on where another one was", test_go_on, NULL);
 	return unit_run(&u, "assemble_segments", argc, argv);
 }
