@@ -312,7 +312,8 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 	status = receive(o, in, df, o->files[0]);
 	if (status != EXIT_COMPLETE)
 		return status;
-	/* Without --force nothing of a session was there: what has such a name is somebody's own. */
+	/* Without --force nothing of a session was there: what has such a name is somebody's own.
+	 */
 	if (o->force && beside_settle(o->files[0], &err) < 0)
 		log_warning("%s", err.msg);
 	/* What a power cut brings back beside it would be taken for its proof. */
