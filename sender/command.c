@@ -22,17 +22,14 @@ enum {
 	/* A command whose output has ended should end, too, as should one that is told to. */
 	END_MS = 2000,
 	STEP_MS = 10,
-
-	ERRORS_AT_ONCE = 64 << 10,
 };
 
 struct command {
 	struct transport t;
-	int fd;	    /* its standard input and output: our end of a pair of sockets */
-	int errors; /* its standard error; -1: that has ended */
-	pid_t pid;  /* and its group's number, which is nobody else's until the last; 0: unknown */
-	bool ended;
-	siginfo_t end; /* how */
+	int fd;	       /* its standard input and output: our end of a pair of sockets */
+	int errors;    /* its standard error; -1: that has ended */
+	pid_t pid;     /* and its group's number, which is nobody else's until the last */
+	siginfo_t end; /* how it has ended; si_pid 0: it hasn't */
 	struct remote_lines lines;
 };
 
@@ -79,14 +76,10 @@ static int spawn(const char *command, int in_out, int errors, pid_t *pid_ret)
  * there for longer. */
 static bool has_ended(struct command *c)
 {
-	if (!c->ended && c->pid) {
-		c->end = (siginfo_t){0};
-		/* Where who started us ignores such news, its end can't be told, only that. */
-		if (waitid(P_PID, (id_t)c->pid, &c->end, WEXITED | WNOHANG | WNOWAIT) < 0)
-			c->pid = 0;
-		c->ended = c->end.si_pid != 0;
-	}
-	return c->ended || !c->pid;
+	if (c->end.si_pid == 0 &&
+	    waitid(P_PID, (id_t)c->pid, &c->end, WEXITED | WNOHANG | WNOWAIT) < 0)
+		return false;
+	return c->end.si_pid != 0;
 }
 
 /* What it has said, but no more than a pipe holds: it may say something all the time. */
@@ -97,7 +90,7 @@ static void read_errors(struct command *c)
 
 	if (c->errors < 0)
 		return;
-	for (size_t i = 0; i < ERRORS_AT_ONCE / sizeof(bytes); i++) {
+	for (size_t i = 0; i < REMOTE_BYTES_AT_ONCE / sizeof(bytes); i++) {
 		n = read(c->errors, bytes, sizeof(bytes));
 		if (n <= 0)
 			break;
@@ -139,7 +132,7 @@ static int tell_end(struct command *c, struct error *err)
 		const int status = c->end.si_status;
 		const bool exited = c->end.si_code == CLD_EXITED;
 
-		if (c->ended && !exited)
+		if (!exited)
 			snprintf(how, sizeof(how), "the command was killed by signal %d", status);
 		else if (status)
 			snprintf(how, sizeof(how), "the command ended with status %d", status);
@@ -224,11 +217,9 @@ static void end_group(struct command *c)
 {
 	kill(-c->pid, SIGTERM);
 	await_end(c, END_MS, true);
-	if (c->pid)
-		kill(-c->pid, SIGKILL);
+	kill(-c->pid, SIGKILL);
 	await_end(c, END_MS, false);
-	if (c->pid)
-		(void)!waitpid(c->pid, NULL, WNOHANG);
+	(void)!waitpid(c->pid, NULL, WNOHANG);
 }
 
 static void command_free(struct transport *t)
@@ -236,7 +227,7 @@ static void command_free(struct transport *t)
 	struct command *c = (struct command *)t;
 
 	close(c->fd);
-	if (c->pid)
+	if (c->pid) /* else it never began */
 		end_group(c);
 	if (c->errors >= 0)
 		close(c->errors);

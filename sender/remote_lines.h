@@ -11,7 +11,13 @@
 
 struct connect_setup;
 
-enum { REMOTE_LINE_BYTES = 200 };
+enum {
+	REMOTE_LINE_BYTES = 200,
+
+	/* The most to read before something else is looked at: it may say something all the time,
+	   faster than it is read. */
+	REMOTE_BYTES_AT_ONCE = 64 << 10,
+};
 
 struct remote_lines {
 	char line[REMOTE_LINE_BYTES]; /* the last whole one, or the beginning of the next */

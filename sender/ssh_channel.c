@@ -18,8 +18,6 @@ enum {
 	/* A command's status comes just behind the end of its output, if at all. */
 	STATUS_MS = 2000,
 
-	ERRORS_AT_ONCE = 64 << 10,
-
 	/* Of which nothing is expected; for what is between us and the server. */
 	KEEPALIVE_S = 15,
 };
@@ -119,7 +117,7 @@ static void read_errors(struct ssh *ssh)
 {
 	char bytes[1024];
 
-	for (size_t i = 0; i < ERRORS_AT_ONCE / sizeof(bytes); i++) {
+	for (size_t i = 0; i < REMOTE_BYTES_AT_ONCE / sizeof(bytes); i++) {
 		const ssize_t n = libssh2_channel_read_stderr(ssh->channel, bytes, sizeof(bytes));
 
 		if (n <= 0)
