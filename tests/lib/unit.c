@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 void unit_add(struct unit *u, const char *name, CMUnitTestFunction test, const void *row)
 {
@@ -40,6 +41,22 @@ int unit_run(struct unit *u, const char *group, int argc, char **argv)
 	if (!getenv("CMOCKA_MESSAGE_OUTPUT"))
 		cmocka_set_message_output(CM_OUTPUT_TAP);
 	return _cmocka_run_group_tests(group, u->tests, u->count, NULL, NULL);
+}
+
+char unit_task_state(int id)
+{
+	char path[64], line[256] = "", *name_end;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", id);
+	stat = fopen(path, "re");
+	if (!stat)
+		return 0;
+	if (!fgets(line, sizeof(line), stat)) /* it went meanwhile */
+		line[0] = '\0';
+	fclose(stat);
+	name_end = strrchr(line, ')'); /* a name may have one, too */
+	return name_end && name_end[1] == ' ' ? name_end[2] : 0;
 }
 
 uint32_t unit_random(uint32_t *state)

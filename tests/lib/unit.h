@@ -40,6 +40,10 @@ int unit_run(struct unit *u, const char *group, int argc, char **argv);
 uint32_t unit_random(uint32_t *state);
 uint32_t unit_seed(void);
 
+/* What a process or thread does, as proc(5) has it: 'R' runs or wants to, 'Z' has ended, and so on;
+ * 0: there is none. */
+char unit_task_state(int id);
+
 /* How far it is to the next of many bytes that are tried: 1 with FULL=1 in the environment; else
  * `usual`, or more under a sanitizer, which takes long for each, and for which all are much alike.
  */

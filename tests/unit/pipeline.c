@@ -86,22 +86,6 @@ static void set_stack_bytes(size_t n)
 /* More than any address space has: pthread_create() fails. */
 #define NO_STACK ((size_t)1 << 55)
 
-/* Whether a thread has anything to do, though it may wait for a CPU. */
-static bool is_busy(int tid)
-{
-	char path[64], line[256] = "", *name_end;
-	FILE *stat;
-
-	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
-	stat = fopen(path, "r");
-	if (!stat)
-		return false;
-	(void)!fgets(line, sizeof(line), stat);
-	fclose(stat);
-	name_end = strrchr(line, ')');
-	return name_end && name_end[1] == ' ' && name_end[2] == 'R';
-}
-
 /* Wait until the other one has ended the pass, as far as that can be seen from outside: it sleeps,
  * or has gone. */
 static void let_go_first(struct pass *pass)
@@ -110,7 +94,7 @@ static void let_go_first(struct pass *pass)
 		usleep(100);
 	do
 		usleep(20000);
-	while (is_busy(atomic_load(&pass->first_ended)));
+	while (unit_task_state(atomic_load(&pass->first_ended)) == 'R');
 }
 
 static int fill(void *worker, uint64_t chunk, void *to, struct error *err)
