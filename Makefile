@@ -36,7 +36,7 @@ features := -DVERSION='"$(VERSION)"' -DWITH_LZO=$(WITH_LZO) -DWITH_ZSTD=$(WITH_Z
 # Source fortification needs an optimised build and is at odds with the sanitizers.
 # STATIC=1: programs that need no library when they run; see crashkernel. Of the linker's warnings about
 # a static libc's name service one is right: it could load others' libraries, and is told not to
-# (common/transport_tcp.c). Packed relocations take half a megabyte less.
+# (common/wire/transport_tcp.c). Packed relocations take half a megabyte less.
 STATIC ?=
 features += -DSTATIC_PROGRAM=$(if $(STATIC),1,0)
 static_ldflags := -static-pie -Wl,--gc-sections -Wl,-z,pack-relative-relocs \
@@ -45,7 +45,7 @@ hardening := -fstack-protector-strong -fPIE \
 	$(if $(findstring -fsanitize,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 
 all_cflags := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(warnings) $(hardening) $(features) \
-	-iquote include -pthread -MMD -MP $(shell $(PKG_CONFIG) --cflags $(packages)) $(CFLAGS)
+	-iquote . -iquote include -pthread -MMD -MP $(shell $(PKG_CONFIG) --cflags $(packages)) $(CFLAGS)
 # A program needs those of the libraries that it uses.
 all_ldflags := $(if $(STATIC),$(static_ldflags),-pie) -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(CFLAGS) $(LDFLAGS)
 libs := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(packages)) $(if $(STATIC),-lstdc++)
@@ -54,15 +54,18 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$1' '$2')
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $1))
-common_objects := $(call objects,common/*.c)
-# What knows libssh2.
-ssh_objects := $(call objects,sender/ssh_channel.c sender/ssh_connect.c sender/ssh_hostkey.c sender/ssh_auth.c)
-sender_objects := $(filter-out %/main.o $(if $(filter 1,$(WITH_LIBSSH2)),,$(ssh_objects)),$(call objects,sender/*.c))
-receiver_objects := $(filter-out %/main.o,$(call objects,receiver/*.c))
+# A folder's sources are found; a new file, or a new folder, needs no line here.
+sources_in = $(sort $(shell find $1 -name '*.c'))
+common_objects := $(call objects,$(call sources_in,common))
+# The files that know libssh2.
+ssh_objects := $(call objects,$(patsubst %,sender/transport/ssh_%.c,channel connect hostkey auth))
+sender_objects := $(filter-out %/main.o $(if $(filter 1,$(WITH_LIBSSH2)),,$(ssh_objects)), \
+	$(call objects,$(call sources_in,sender)))
+receiver_objects := $(filter-out %/main.o,$(call objects,$(call sources_in,receiver)))
 archives := $(BUILD)/libsender.a $(BUILD)/libreceiver.a $(BUILD)/libcommon.a
 programs := $(BUILD)/vmsend $(BUILD)/vmrecv
 
-unit_tests := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*.c))
+unit_tests := $(patsubst %.c,$(BUILD)/%,$(call sources_in,tests/unit))
 fuzz_targets := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 test_tools := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/tools/*.c))
 bench_tools := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
@@ -261,7 +264,7 @@ fuzz-search: $(fuzz_targets)
 
 # --- looking at the source ------------------------------------------------------------------------------
 
-c_sources = $(wildcard common/*.c include/*.h sender/*.[ch] receiver/*.[ch] tests/*/*.[ch])
+c_sources = $(shell find common include sender receiver tests -name '*.[ch]')
 
 # cppcheck knows neither the cleanup attribute nor mmap() without a file: leaks and the
 # like are for the sanitizers and the compilers to find. readdir() of a stream of one's own is safe.
@@ -275,7 +278,7 @@ lint:
 	scripts/check-includes
 	mandoc -Tlint -Wwarning docs/*.8
 	cppcheck --quiet --error-exitcode=1 --std=c11 --library=posix --inline-suppr \
-		--enable=warning,portability,performance $(cppcheck_blind) -Iinclude -Isender -Ireceiver \
+		--enable=warning,portability,performance $(cppcheck_blind) -I. -Iinclude \
 		common sender receiver
 
 fmt:
@@ -285,7 +288,7 @@ fmt:
 cover:
 	-+$(Q)$(MAKE) BUILD=build-cover CC=gcc CFLAGS='-O0 -g --coverage' covered
 	$(Q)find build-cover/obj/common build-cover/obj/sender build-cover/obj/receiver -name '*.gcda' | xargs gcov -n | \
-		awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^[a-z]+\/[a-z0-9_]+\.c$$/ { printf "%6.1f %%  %s\n", $$2, f; f = "" }' | \
+		awk -F"['%:]" '/^File/ { f = $$2 } /^Lines/ && f ~ /^(common|sender|receiver)\/[a-z0-9_\/]+\.c$$/ { printf "%6.1f %%  %s\n", $$2, f; f = "" }' | \
 		sort -u
 
 # --- installing ------------------------------------------------------------------------------------------

@@ -3,13 +3,13 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "check.h"
-#include "info.h"
-#include "io.h"
-#include "listen.h"
-#include "log.h"
-#include "options.h"
-#include "receive.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "receiver/collector/listen.h"
+#include "receiver/inspect/check.h"
+#include "receiver/inspect/info.h"
+#include "receiver/intake/receive.h"
+#include "receiver/options.h"
 
 static enum exit_status run(const struct options *options)
 {

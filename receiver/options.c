@@ -1,16 +1,16 @@
 /* vmrecv's command line and configuration file: words to struct options.
  * Doesn't act on anything. */
-#include "options.h"
+#include "receiver/options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cli.h"
-#include "codec.h"
-#include "hostname.h"
-#include "message.h"
-#include "parse.h"
+#include "base/cli.h"
+#include "base/hostname.h"
+#include "base/parse.h"
+#include "format/codec.h"
+#include "wire/message.h"
 
 enum option_id {
 	OPT_CHECK,

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "error.h"
-#include "log.h"
-#include "networks.h"
-#include "progress.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "receiver/collector/networks.h"
 
 enum {
 	LISTEN_MAX = 16,

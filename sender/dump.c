@@ -1,24 +1,24 @@
 /* One dump from beginning to end.
  * Doesn't know the command line, nor where the sink leads. */
-#include "dump.h"
+#include "sender/dump.h"
 
 #include <errno.h>
 
-#include "budget.h"
-#include "clock.h"
-#include "delivery.h"
-#include "flat.h"
-#include "meminfo.h"
-#include "pace.h"
-#include "pageset.h"
-#include "pipeline.h"
-#include "plan.h"
-#include "progress.h"
-#include "prologue.h"
-#include "sending_order.h"
-#include "sink.h"
-#include "vmcore.h"
-#include "worker.h"
+#include "base/clock.h"
+#include "base/progress.h"
+#include "format/flat.h"
+#include "sender/delivery/delivery.h"
+#include "sender/machine/meminfo.h"
+#include "sender/output/pace.h"
+#include "sender/output/prologue.h"
+#include "sender/output/sink.h"
+#include "sender/output/worker.h"
+#include "sender/pages/budget.h"
+#include "sender/pages/pageset.h"
+#include "sender/pages/plan.h"
+#include "sender/pages/sending_order.h"
+#include "sender/threads/pipeline.h"
+#include "sender/vmcore/vmcore.h"
 
 enum {
 	/* Segments of which the counts are kept for a resume: more than are sent in the second

@@ -5,10 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "error.h"
-#include "filter.h"
-#include "ladder.h"
-#include "writer.h"
+#include "base/error.h"
+#include "sender/output/ladder.h"
+#include "sender/output/writer.h"
+#include "sender/pages/filter.h"
 
 struct budget;
 struct delivery;

@@ -1,18 +1,18 @@
 /* Signals, the deadline, the watchdog, the OOM killer.
  * Doesn't know what is being done meanwhile. */
-#include "lifetime.h"
+#include "sender/lifetime.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "io.h"
-#include "log.h"
-#include "options.h"
-#include "parse.h"
-#include "watchdog.h"
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "sender/machine/watchdog.h"
+#include "sender/options.h"
 
 enum { GRACE_S = 30 }; /* behind the deadline: time to say goodbye in */
 

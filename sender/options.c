@@ -1,18 +1,18 @@
 /* vmsend's command line and configuration file: words to struct options.
  * Doesn't open what they name. */
-#include "options.h"
+#include "sender/options.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "cpus.h"
-#include "filter.h"
-#include "parse.h"
-#include "pipeline.h"
-#include "ssh.h"
+#include "base/cli.h"
+#include "base/cpus.h"
+#include "base/parse.h"
+#include "sender/pages/filter.h"
+#include "sender/threads/pipeline.h"
+#include "sender/transport/ssh.h"
 
 enum {
 	/* makedumpfile's --message-level bits. Source: makedumpfile(8). */

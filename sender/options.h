@@ -5,14 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "codec.h"
-#include "error.h"
-#include "ladder.h"
-#include "log.h"
-#include "progress.h"
-#include "transport.h"
-#include "url.h"
-#include "vmcore.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "format/codec.h"
+#include "sender/output/ladder.h"
+#include "sender/vmcore/vmcore.h"
+#include "wire/transport.h"
+#include "wire/url.h"
 
 #define CONFIG_PATH "/etc/vmsend.conf"
 

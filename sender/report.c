@@ -1,6 +1,6 @@
 /* Tables and texts about a vmcore.
  * Doesn't know the command line, nor how classes are told. */
-#include "report.h"
+#include "sender/report.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,14 +8,14 @@
 #include <jansson.h>
 #endif
 
-#include "dmesg.h"
-#include "dumpfile.h"
-#include "filter.h"
-#include "kmodel.h"
-#include "pageset.h"
-#include "parse.h"
-#include "vmcore.h"
-#include "zero.h"
+#include "base/parse.h"
+#include "base/zero.h"
+#include "format/dumpfile.h"
+#include "sender/kernel/dmesg.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/pages/filter.h"
+#include "sender/pages/pageset.h"
+#include "sender/vmcore/vmcore.h"
 
 /* What the table has a line for: each class, and of the kernel's pages those that are all zero. */
 struct usage {

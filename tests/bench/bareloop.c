@@ -13,14 +13,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../../sender/filter.h"
-#include "../../sender/kmodel.h"
-#include "../../sender/pageset.h"
-#include "../../sender/remarks.h"
-#include "../../sender/vmcore.h"
-#include "codec.h"
-#include "io.h"
-#include "zero.h"
+#include "base/io.h"
+#include "base/zero.h"
+#include "format/codec.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/kernel/remarks.h"
+#include "sender/pages/filter.h"
+#include "sender/pages/pageset.h"
+#include "sender/vmcore/vmcore.h"
 
 enum { RUN_BYTES = 1 << 20 };
 

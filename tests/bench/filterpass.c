@@ -15,13 +15,13 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "../../sender/filter.h"
-#include "../../sender/kmodel.h"
-#include "../../sender/pageset.h"
-#include "../../sender/pagewalk.h"
-#include "../../sender/remarks.h"
-#include "../../sender/vmcore.h"
-#include "bytes.h"
+#include "base/bytes.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/kernel/pagewalk.h"
+#include "sender/kernel/remarks.h"
+#include "sender/pages/filter.h"
+#include "sender/pages/pageset.h"
+#include "sender/vmcore/vmcore.h"
 
 enum { THREADS_MAX = 64 };
 

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../receiver/assemble.h"
-#include "../../receiver/facts.h"
-#include "../../receiver/verify.h"
-#include "../lib/scratch.h"
-#include "bytes.h"
-#include "dumpfile.h"
-#include "flat.h"
+#include "base/bytes.h"
+#include "format/dumpfile.h"
+#include "format/flat.h"
+#include "receiver/assemble/assemble.h"
+#include "receiver/inspect/facts.h"
+#include "receiver/inspect/verify.h"
+#include "tests/lib/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

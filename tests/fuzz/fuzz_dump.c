@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../receiver/facts.h"
-#include "../../receiver/verify.h"
-#include "../lib/scratch.h"
+#include "receiver/inspect/facts.h"
+#include "receiver/inspect/verify.h"
+#include "tests/lib/scratch.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,13 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../receiver/extents.h"
-#include "../../receiver/journal.h"
-#include "../lib/scratch.h"
-#include "../lib/tinysession.h"
-#include "bytes.h"
-#include "dumpfile.h"
-#include "reader.h"
+#include "base/bytes.h"
+#include "base/reader.h"
+#include "format/dumpfile.h"
+#include "receiver/store/extents.h"
+#include "receiver/store/journal.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/tinysession.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,19 +13,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../sender/dmesg.h"
-#include "../../sender/filter.h"
-#include "../../sender/kernel.h"
-#include "../../sender/kmodel.h"
-#include "../../sender/pageset.h"
-#include "../../sender/remarks.h"
-#include "../../sender/sending_order.h"
-#include "../../sender/vmcore.h"
-#include "../lib/kernel.h"
-#include "../lib/kernelsyms.h"
-#include "bytes.h"
-#include "compiler.h"
-#include "reader.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "base/reader.h"
+#include "sender/kernel/dmesg.h"
+#include "sender/kernel/kernel.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/kernel/remarks.h"
+#include "sender/pages/filter.h"
+#include "sender/pages/pageset.h"
+#include "sender/pages/sending_order.h"
+#include "sender/vmcore/vmcore.h"
+#include "tests/lib/kernel.h"
+#include "tests/lib/kernelsyms.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

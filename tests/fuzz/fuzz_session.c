@@ -15,12 +15,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../receiver/session.h"
-#include "../../receiver/store.h"
-#include "../lib/scratch.h"
-#include "../lib/tinysession.h"
-#include "bytes.h"
-#include "reader.h"
+#include "base/bytes.h"
+#include "base/reader.h"
+#include "receiver/session/session.h"
+#include "receiver/store/store.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/tinysession.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sender/upload.h"
-#include "../lib/tinysession.h"
-#include "bytes.h"
-#include "reader.h"
+#include "base/bytes.h"
+#include "base/reader.h"
+#include "sender/delivery/upload.h"
+#include "tests/lib/tinysession.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

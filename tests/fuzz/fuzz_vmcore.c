@@ -8,13 +8,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../sender/kernel.h"
-#include "../../sender/pageset.h"
-#include "../../sender/plan.h"
-#include "../../sender/prologue.h"
-#include "../../sender/vmcore.h"
-#include "io.h"
-#include "vmcoreinfo.h"
+#include "base/io.h"
+#include "format/vmcoreinfo.h"
+#include "sender/kernel/kernel.h"
+#include "sender/output/prologue.h"
+#include "sender/pages/pageset.h"
+#include "sender/pages/plan.h"
+#include "sender/vmcore/vmcore.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

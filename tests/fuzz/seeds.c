@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../lib/corefile.h"
+#include "tests/lib/corefile.h"
 
 enum { PRSTATUS = 1 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../lib/tinysession.h"
-#include "bytes.h"
+#include "base/bytes.h"
+#include "tests/lib/tinysession.h"
 
 static const char *dir;
 

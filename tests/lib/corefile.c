@@ -1,6 +1,6 @@
 /* ELF cores made up for tests.
  * Doesn't know what is tested with them. */
-#include "corefile.h"
+#include "tests/lib/corefile.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "bytes.h"
-#include "compiler.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
 
 enum {
 	SHDR_BYTES = 64,

@@ -1,14 +1,14 @@
 /* Flattened streams, judged.
  * Doesn't know what made them. */
-#include "corestream.h"
+#include "tests/lib/corestream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "codec.h"
-#include "flat.h"
-#include "unit.h"
+#include "base/bytes.h"
+#include "format/codec.h"
+#include "format/flat.h"
+#include "tests/lib/unit.h"
 
 /* Every byte of the file: whether a record had it. */
 struct sent {

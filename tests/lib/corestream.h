@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kdump.h"
+#include "format/kdump.h"
 
 struct core_stream {
 	uint8_t *file; /* put together */

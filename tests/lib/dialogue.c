@@ -1,6 +1,6 @@
 /* Both sides of a session in memory.
  * Uses the programs' own machines, and nothing of the links between them. */
-#include "dialogue.h"
+#include "tests/lib/dialogue.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../receiver/session.h"
-#include "../../receiver/store.h"
-#include "../../sender/upload.h"
-#include "scratch.h"
-#include "unit.h"
+#include "receiver/session/session.h"
+#include "receiver/store/store.h"
+#include "sender/delivery/upload.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/unit.h"
 
 enum {
 	TIMEOUT_MS = 20000,

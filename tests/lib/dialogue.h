@@ -1,7 +1,7 @@
 /*
- * Both sides of a session against each other in memory: sender/upload.h, receiver/session.h and
- * receiver/store.h, over a link that is cut or damaged at a byte. The receiver's directory is "dir"
- * in the scratch directory, and has one host, "tiny".
+ * Both sides of a session against each other in memory: sender/delivery/upload.h,
+ * receiver/session/session.h and receiver/store/store.h, over a link that is cut or damaged at a
+ * byte. The receiver's directory is "dir" in the scratch directory, and has one host, "tiny".
  */
 #ifndef DIALOGUE_H
 #define DIALOGUE_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "tinysession.h"
+#include "tests/lib/tinysession.h"
 
 enum { DIALOGUE_NEVER = INT32_MAX };
 

@@ -1,6 +1,6 @@
 /* A kernel made up for tests.
  * Doesn't know what vmsend makes of it; all facts are from the kernel's headers. */
-#include "kernel.h"
+#include "tests/lib/kernel.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -10,10 +10,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../sender/vmcore.h"
-#include "bytes.h"
-#include "compiler.h"
-#include "corefile.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "sender/vmcore/vmcore.h"
+#include "tests/lib/corefile.h"
 
 enum {
 	SECTION_SIZE_BITS = 27,

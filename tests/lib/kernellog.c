@@ -1,11 +1,11 @@
 /* The ring of messages. Source: Linux kernel/printk/printk_ringbuffer.h. */
-#include "kernellog.h"
+#include "tests/lib/kernellog.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "kernel.h"
+#include "base/bytes.h"
+#include "tests/lib/kernel.h"
 
 static const char ring_keys[] =
 	"SIZE(printk_ringbuffer)=96\nSIZE(prb_desc)=24\nSIZE(printk_info)=32\n"

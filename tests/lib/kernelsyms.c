@@ -1,14 +1,14 @@
 /* The symbol table of a kernel made up for tests.
  * Doesn't know what the symbols are for. */
-#include "kernelsyms.h"
+#include "tests/lib/kernelsyms.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "compiler.h"
-#include "kernel.h"
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "tests/lib/kernel.h"
 
 enum {
 	NAMES_BYTES = 4096, /* at the least; tests spoil bytes behind the names too */

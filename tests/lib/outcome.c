@@ -1,15 +1,15 @@
 /* Runs a stream through the assembler. */
-#include "outcome.h"
+#include "tests/lib/outcome.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../../receiver/verify.h"
-#include "dumpfile.h"
-#include "scratch.h"
-#include "unit.h"
+#include "format/dumpfile.h"
+#include "receiver/inspect/verify.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/unit.h"
 
 const struct assemble_limits no_limits = {.free_bytes = INT64_MAX};
 

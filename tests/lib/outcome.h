@@ -5,9 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../receiver/assemble.h"
-#include "error.h"
-#include "tinydump.h"
+#include "base/error.h"
+#include "receiver/assemble/assemble.h"
+#include "tests/lib/tinydump.h"
 
 extern const struct assemble_limits no_limits;
 

@@ -1,6 +1,6 @@
 /* Files of tests.
  * Doesn't know what is in them. */
-#include "scratch.h"
+#include "tests/lib/scratch.h"
 
 #include <dirent.h>
 #include <fcntl.h>

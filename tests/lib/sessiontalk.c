@@ -1,10 +1,10 @@
 /* Both ends of a session. */
-#include "sessiontalk.h"
+#include "tests/lib/sessiontalk.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "unit.h"
+#include "tests/lib/unit.h"
 
 /* --- a receiver without files --------------------------------------------------------------- */
 

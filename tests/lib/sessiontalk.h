@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../receiver/session.h"
-#include "frame.h"
-#include "message.h"
-#include "tinysession.h"
+#include "receiver/session/session.h"
+#include "tests/lib/tinysession.h"
+#include "wire/frame.h"
+#include "wire/message.h"
 
 enum { TIMEOUT_MS = 20000, BEAT_MS = TIMEOUT_MS / 4, ACK_MS = 1000 };
 

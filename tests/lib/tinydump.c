@@ -1,6 +1,6 @@
 /* Makes a small dump by hand.
  * Uses none of the program's writers but for headers, descriptors and codecs. */
-#include "tinydump.h"
+#include "tests/lib/tinydump.h"
 
 #include <elf.h>
 #include <stdbool.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "codec.h"
-#include "flat.h"
+#include "base/bytes.h"
+#include "format/codec.h"
+#include "format/flat.h"
 
 static const char vmcoreinfo[] = "OSRELEASE=6.1.0-tiny\n"
 				 "BUILD-ID=00112233445566778899aabbccddeeff00112233\n"

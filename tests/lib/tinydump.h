@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "kdump.h"
+#include "format/kdump.h"
 
 enum {
 	TINY_BLOCK = 4096,

@@ -1,15 +1,15 @@
 /* A small dump in segments.
  * Uses of the programs' code what puts bytes (frames, messages, digests), and nothing that decides.
  */
-#include "tinysession.h"
+#include "tests/lib/tinysession.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bytes.h"
-#include "crc32c.h"
-#include "flat.h"
+#include "base/bytes.h"
+#include "base/crc32c.h"
+#include "format/flat.h"
 
 static const char log_text[] = "<4>[    1.000000] Kernel panic - not syncing: tiny\n";
 

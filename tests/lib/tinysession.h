@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "message.h"
-#include "tinydump.h"
+#include "tests/lib/tinydump.h"
+#include "wire/message.h"
 
 enum {
 	TINY_SEGMENTS_MAX = 48,

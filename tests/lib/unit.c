@@ -1,6 +1,6 @@
 /* Runs tests that were collected at run time.
  * Doesn't know what they test. */
-#include "unit.h"
+#include "tests/lib/unit.h"
 
 #include <assert.h>
 #include <stdlib.h>

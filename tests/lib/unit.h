@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "compiler.h"
+#include "base/compiler.h"
 
 /* The tests of a program, in order. */
 struct unit {

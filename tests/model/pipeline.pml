@@ -1,4 +1,4 @@
-/* Model of sender/pipeline.c and of what sender/writer.c makes of its chunks; tests/model/run runs it.
+/* Model of sender/threads/pipeline.c and of what sender/output/writer.c makes of its chunks; tests/model/run runs it.
  * Doesn't know pages, offsets or memory order: the last is argued at each atomic, and tried with ThreadSanitizer.
  *
  * P workers fill N chunks, claimed in order, into R slots. The consumer is a role. Slot words, labels and the order of

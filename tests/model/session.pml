@@ -1,4 +1,4 @@
-/* Model of a dump that is brought over in sessions: sender/upload.c, receiver/session.c, store.c, journal.c;
+/* Model of a dump that is brought over in sessions: sender/delivery/upload.c, receiver/session/session.c, store.c, journal.c;
  * tests/model/run runs it. Doesn't know frames, bytes or time: DATA is a segment with its CHECKPOINT.
  *
  * The receiver has a part and a journal. What is written is in the page cache (…_seen); what is synced stays (…_kept).

@@ -30,11 +30,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../lib/kernel.h"
-#include "bytes.h"
-#include "checked.h"
-#include "compiler.h"
-#include "parse.h"
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "base/compiler.h"
+#include "base/parse.h"
+#include "tests/lib/kernel.h"
 
 enum {
 	PAGE = 4096,

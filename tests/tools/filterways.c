@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../sender/filter.h"
-#include "../../sender/kmodel.h"
-#include "../../sender/pageset.h"
-#include "../../sender/remarks.h"
-#include "../../sender/vmcore.h"
-#include "bytes.h"
+#include "base/bytes.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/kernel/remarks.h"
+#include "sender/pages/filter.h"
+#include "sender/pages/pageset.h"
+#include "sender/vmcore/vmcore.h"
 
 enum { AT_ONCE = 4096 };
 

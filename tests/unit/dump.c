@@ -1,5 +1,5 @@
 /* sender/dump.h: a dump from beginning to end, and how it ends before that. */
-#include "../lib/unit.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,15 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../../sender/budget.h"
-#include "../../sender/dump.h"
-#include "../../sender/kmodel.h"
-#include "../../sender/remarks.h"
-#include "../../sender/sink.h"
-#include "../../sender/vmcore.h"
-#include "../lib/corefile.h"
-#include "../lib/corestream.h"
-#include "progress.h"
+#include "base/progress.h"
+#include "sender/dump.h"
+#include "sender/kernel/kmodel.h"
+#include "sender/kernel/remarks.h"
+#include "sender/output/sink.h"
+#include "sender/pages/budget.h"
+#include "sender/vmcore/vmcore.h"
+#include "tests/lib/corefile.h"
+#include "tests/lib/corestream.h"
 
 enum { MIB = 1 << 20 };
 

@@ -1,6 +1,6 @@
-/* include/cli.h and sender/options.h: the command line of vmsend, word by word, and its
+/* include/base/cli.h and sender/options.h: the command line of vmsend, word by word, and its
  * configuration file, line by line. */
-#include "../lib/unit.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -9,9 +9,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../sender/options.h"
-#include "../../sender/pipeline.h"
-#include "cli.h"
+#include "base/cli.h"
+#include "sender/options.h"
+#include "sender/threads/pipeline.h"
 
 enum { WORDS_MAX = 24 };
 

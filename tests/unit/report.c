@@ -1,5 +1,5 @@
 /* sender/report.h: --mem-usage and --dump-dmesg as they are printed. */
-#include "../lib/unit.h"
+#include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,13 +8,13 @@
 #include <jansson.h>
 #endif
 
-#include "../../sender/filter.h"
-#include "../../sender/pageclass.h"
-#include "../../sender/remarks.h"
-#include "../../sender/report.h"
-#include "../../sender/vmcore.h"
-#include "../lib/kernel.h"
-#include "bytes.h"
+#include "base/bytes.h"
+#include "sender/kernel/pageclass.h"
+#include "sender/kernel/remarks.h"
+#include "sender/pages/filter.h"
+#include "sender/report.h"
+#include "sender/vmcore/vmcore.h"
+#include "tests/lib/kernel.h"
 
 enum { PAGES = 4096, FIRST = KERNEL_BYTES / KERNEL_PAGE };
 

@@ -1,0 +1,552 @@
+/* A dump file while it is written: PATH.part, holes, the incomplete bit, and the rename at the end.
+ * Doesn't know of streams, records or pages; of the kdump format, only where the status lies. */
+#include "format/dumpfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/io.h"
+#include "base/zero.h"
+#include "format/kdump.h"
+
+enum {
+	SHADOW_BYTES = 4096,
+	STATUS_END = KDUMP_STATUS_OFFSET + 4,
+	SIGNATURE_BYTES = 8,
+
+	/* Smaller holes save little space and cost extents; file systems allocate in blocks up to
+	   this. */
+	HOLE_BYTES = 64 << 10,
+
+	/* Bytes after which writeback is started, so that the fsync at the end finds little to do.
+	 */
+	WRITEBACK_BYTES = 8 << 20,
+};
+
+struct dumpfile {
+	int fd;
+	char *path, *part_path;
+	enum dumpfile_replace replace;
+	bool wrote;	 /* anything, ever */
+	bool published;	 /* the .part has become `path` */
+	bool final;	 /* the header in the file is the true one, without our incomplete bit */
+	int sync_failed; /* the -errno of the first sync that did */
+
+	uint64_t end;	  /* of what the caller wrote, holes included */
+	uint64_t written; /* of what reached the file: it reads as zeros from here on */
+
+	/* What the caller wrote to the first bytes, without our bit; zeros where nothing came. */
+	uint8_t shadow[SHADOW_BYTES];
+
+	/* What was written since writeback was last started. */
+	uint64_t dirty_begin, dirty_end, dirty_bytes;
+};
+
+/* error_sys() for a result of io.h. */
+static int fail(struct error *err, const struct dumpfile *df, const char *what, int r)
+{
+	errno = -r;
+	return error_sys(err, "%s: %s", df->part_path, what);
+}
+
+/*
+ * fsync(), or fdatasync(). What once failed counts for ever: the kernel tells of it one time, may
+ * have dropped what it couldn't write, and says that all is well when asked again.
+ */
+static int sync_all(struct dumpfile *df, bool data_only, struct error *err)
+{
+	if (df->sync_failed)
+		return fail(err, df, "an earlier fsync failed", df->sync_failed);
+	if ((data_only ? fdatasync : fsync)(df->fd) == 0)
+		return 0;
+	df->sync_failed = -errno;
+	return error_sys(err, "%s: %s", df->part_path, data_only ? "fdatasync" : "fsync");
+}
+
+/* Whether the name still leads to what was opened, and not to what somebody else put there. */
+static bool leads_to(const char *path, int fd)
+{
+	struct stat opened, there;
+
+	return fstat(fd, &opened) == 0 && lstat(path, &there) == 0 &&
+	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
+}
+
+/* Refuse what must not become, or isn't, a dump file of ours. */
+static int judge_existing(const char *path, bool may_go, struct error *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT ? 0 : error_sys(err, "%s", path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -EEXIST, "%s exists and isn't a regular file", path);
+	if (!may_go)
+		return error_set(err, -EEXIST, "%s exists; --force replaces it", path);
+	return 0;
+}
+
+/*
+ * Make room for ours. An old .part that another process is writing stays: that process would rename
+ * ours when it is done. The writer's lock goes with the process, so a .part left by a crash isn't
+ * locked. With the lock nobody gives it its final name any more: only now it is clear whether
+ * there is one.
+ */
+static int make_room(const struct dumpfile *df, struct error *err)
+{
+	AUTO_CLOSE int fd = open(df->part_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int r;
+
+	if (fd < 0 && errno != ENOENT)
+		return error_sys(err, "%s", df->part_path);
+	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_set(err, -EBUSY, "%s is being written by another process",
+				 df->part_path);
+	r = judge_existing(df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
+	if (r < 0 || fd < 0)
+		return r;
+	if (!leads_to(df->part_path, fd))
+		return error_set(err, -EBUSY, "%s was replaced by another process", df->part_path);
+	return unlink(df->part_path) < 0 ? error_sys(err, "%s: can't remove it", df->part_path) : 0;
+}
+
+static int open_part(struct dumpfile *df, struct error *err)
+{
+	int r = judge_existing(df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
+
+	if (r == 0)
+		r = make_room(df, err);
+	if (r < 0)
+		return r;
+	df->fd = open(df->part_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (df->fd < 0)
+		return error_sys(err, "%s", df->part_path);
+	/* A file system without locks loses only the protection from a second --force. */
+	(void)flock(df->fd, LOCK_EX | LOCK_NB);
+	return 0;
+}
+
+static int make(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
+		struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = calloc(1, sizeof(*df));
+
+	if (!df)
+		return error_set(err, -ENOMEM, "out of memory");
+	df->fd = -1;
+	df->replace = replace;
+	df->path = strdup(path);
+	if (!df->path || asprintf(&df->part_path, "%s.part", path) < 0) {
+		df->part_path = NULL; /* asprintf leaves it undefined */
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+int dumpfile_create(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
+		    struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = make(path, replace, &df, err);
+
+	if (r == 0)
+		r = open_part(df, err);
+	if (r < 0)
+		return r;
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+static bool shadow_is_kdump(const struct dumpfile *df)
+{
+	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
+}
+
+void dumpfile_came_incomplete(struct dumpfile *df)
+{
+	df->shadow[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
+}
+
+void dumpfile_free(struct dumpfile *df)
+{
+	if (!df)
+		return;
+	if (df->fd >= 0) {
+		if (!df->wrote && !df->published)
+			unlink(df->part_path);
+		close(df->fd);
+	}
+	free(df->part_path);
+	free(df->path);
+	free(df);
+}
+
+/* Start writeback of what is dirty once it is much. Only advice: what fails here fails again at
+ * fsync. */
+static void note_dirty(struct dumpfile *df, uint64_t off, size_t size_bytes)
+{
+	if (df->dirty_bytes == 0 || off < df->dirty_begin)
+		df->dirty_begin = off;
+	df->dirty_end = MAX(df->dirty_bytes ? df->dirty_end : 0, off + size_bytes);
+	df->dirty_bytes += size_bytes;
+	if (df->dirty_bytes < WRITEBACK_BYTES)
+		return;
+	(void)sync_file_range(df->fd, (off64_t)df->dirty_begin,
+			      (off64_t)(df->dirty_end - df->dirty_begin), SYNC_FILE_RANGE_WRITE);
+	df->dirty_bytes = 0;
+}
+
+static int write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+		     struct error *err)
+{
+	int r;
+
+	if (size_bytes == 0)
+		return 0;
+	/* Also if it fails: some of it may be there. */
+	df->wrote = true;
+	df->written = MAX(df->written, off + size_bytes);
+	r = io_pwrite_full(df->fd, bytes, size_bytes, off);
+	if (r < 0)
+		return fail(err, df, "write", r);
+	note_dirty(df, off, size_bytes);
+	return 0;
+}
+
+/*
+ * Bring the file's bytes [begin, end), all below SHADOW_BYTES, in line with the shadow. Of a kdump
+ * file the status goes too, whatever the range: the signature may have come after the status, or
+ * without it.
+ */
+static int write_shadow(struct dumpfile *df, size_t begin, size_t end, struct error *err)
+{
+	uint8_t bytes[SHADOW_BYTES];
+
+	memcpy(bytes, df->shadow, sizeof(bytes));
+	if (shadow_is_kdump(df)) {
+		begin = MIN(begin, (size_t)KDUMP_STATUS_OFFSET);
+		end = MAX(end, (size_t)STATUS_END);
+		if (!df->final)
+			bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
+	}
+	return write_out(df, begin, bytes + begin, end - begin, err);
+}
+
+static int open_again(struct dumpfile *df, struct error *err)
+{
+	struct stat st;
+	bool marked;
+	ssize_t n;
+
+	df->wrote = true; /* whatever comes of this, it isn't ours to remove */
+	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (df->fd < 0 || fstat(df->fd, &st) < 0)
+		return error_sys(err, "%s", df->part_path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
+		return error_set(err, -EEXIST, "%s isn't a regular file of its own", df->part_path);
+	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return error_set(err, -EBUSY, "%s is being written by another process",
+				 df->part_path);
+	n = io_pread_full(df->fd, df->shadow, sizeof(df->shadow), 0);
+	if (n < 0)
+		return fail(err, df, "read", (int)n);
+	df->end = df->written = (uint64_t)st.st_size;
+	if (!shadow_is_kdump(df))
+		return 0;
+	marked = df->shadow[KDUMP_STATUS_OFFSET] & KDUMP_INCOMPLETE;
+	df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
+	/* It was about to be published: now it isn't any more. */
+	return marked ? 0 : write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
+}
+
+int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	int r = make(path, DUMPFILE_REPLACE_NOTHING, &df, err);
+
+	if (r == 0)
+		r = open_again(df, err);
+	if (r < 0)
+		return r;
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+/*
+ * The first whole block of the file in [off, off + size_bytes) that is all zero, or the end of the
+ * range: what stands before it has to be written.
+ */
+static size_t bytes_before_hole(uint64_t off, const uint8_t *bytes, size_t size_bytes)
+{
+	size_t at = (size_t)(-off % HOLE_BYTES);
+
+	for (; at < size_bytes && size_bytes - at >= HOLE_BYTES; at += HOLE_BYTES)
+		if (is_zero(bytes + at, HOLE_BYTES))
+			return at;
+	return size_bytes;
+}
+
+/*
+ * Zeros in place of what a write that failed got through. It may have ended inside of a descriptor,
+ * and half of one reads as a page that is there. Only as far as the file system takes it: what has
+ * its place on a full disk can be written.
+ */
+static void wipe(const struct dumpfile *df, uint64_t off, size_t size_bytes)
+{
+	static const uint8_t zeros[4096];
+
+	while (size_bytes > 0) {
+		const ssize_t n = pwrite(df->fd, zeros, MIN(size_bytes, sizeof(zeros)), (off_t)off);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		off += (uint64_t)n;
+		size_bytes -= (size_t)n;
+	}
+}
+
+static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+			struct error *err)
+{
+	while (size_bytes > 0) {
+		/* Below `written` there may be other bytes, which zeros have to replace. */
+		const size_t n = off < df->written ? (size_t)MIN(size_bytes, df->written - off)
+						   : bytes_before_hole(off, bytes, size_bytes);
+		const int r = write_out(df, off, bytes, n, err);
+
+		if (r < 0) {
+			wipe(df, off, n);
+			return r;
+		}
+		off += n;
+		bytes += n;
+		size_bytes -= n;
+		/* All of that was below `written`, or has moved it: here the file ends. */
+		while (size_bytes >= HOLE_BYTES && off % HOLE_BYTES == 0 &&
+		       is_zero(bytes, HOLE_BYTES)) {
+			off += HOLE_BYTES;
+			bytes += HOLE_BYTES;
+			size_bytes -= HOLE_BYTES;
+		}
+	}
+	return 0;
+}
+
+int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t size_bytes,
+		   struct error *err)
+{
+	const uint8_t *p = bytes;
+	const uint64_t end = off + size_bytes;
+	int r;
+
+	if (off < SHADOW_BYTES && size_bytes > 0) {
+		const size_t n = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+
+		memcpy(df->shadow + off, p, n);
+		r = write_shadow(df, (size_t)off, (size_t)off + n, err);
+		if (r < 0)
+			return r;
+		df->end = MAX(df->end, off + n);
+		off += n;
+		p += n;
+		size_bytes -= n;
+	}
+	r = write_sparse(df, off, p, size_bytes, err);
+	if (r < 0)
+		return r;
+	df->wrote = true; /* even if all of it was a hole */
+	df->end = MAX(df->end, end);
+	return 0;
+}
+
+int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_bytes,
+		  struct error *err)
+{
+	uint8_t *p = bytes;
+	ssize_t n;
+
+	if (off < SHADOW_BYTES) {
+		const size_t head = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+
+		memcpy(p, df->shadow + off, head);
+		off += head;
+		p += head;
+		size_bytes -= head;
+	}
+	n = io_pread_full(df->fd, p, size_bytes, off);
+	if (n < 0)
+		return fail(err, df, "read", (int)n);
+	memset(p + n, 0, size_bytes - (size_t)n);
+	return 0;
+}
+
+uint64_t dumpfile_size(const struct dumpfile *df)
+{
+	return df->end;
+}
+
+const char *dumpfile_part_path(const struct dumpfile *df)
+{
+	return df->part_path;
+}
+
+static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *err)
+{
+	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
+		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
+				 size_bytes);
+	return sync_all(df, false, err);
+}
+
+/* rename() that doesn't replace. Returns 0 or -errno. */
+static int rename_noreplace(const char *from, const char *to)
+{
+	struct stat st;
+
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+		return -errno;
+	/* A file system without it (NFS, some FUSE): link() doesn't replace either. */
+	if (link(from, to) == 0) {
+		if (unlink(from) < 0)
+			return -errno;
+		return 0;
+	}
+	if (errno == EEXIST)
+		return -errno;
+	/* Nor has it hard links (FAT): look, then rename. Who comes between the two loses. */
+	if (lstat(to, &st) == 0)
+		return -EEXIST;
+	return rename(from, to) == 0 ? 0 : -errno;
+}
+
+static int rename_final(struct dumpfile *df, struct error *err)
+{
+	int r;
+
+	if (!leads_to(df->part_path, df->fd))
+		return error_set(err, -EEXIST, "%s was replaced by somebody else", df->part_path);
+	if (df->replace == DUMPFILE_REPLACE_ALL)
+		r = rename(df->part_path, df->path) == 0 ? 0 : -errno;
+	else
+		r = rename_noreplace(df->part_path, df->path);
+	if (r < 0) {
+		errno = -r;
+		return error_sys(err, "%s: can't become %s", df->part_path, df->path);
+	}
+	return 0;
+}
+
+/* Write the header with or without our incomplete bit, and wait until it is stable. */
+static int write_status(struct dumpfile *df, bool final, struct error *err)
+{
+	int r;
+
+	if (!shadow_is_kdump(df))
+		return 0;
+	df->final = final;
+	r = write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
+	if (r == 0 && ftruncate(df->fd, (off_t)df->end) < 0)
+		r = error_sys(err, "%s: can't set its length", df->part_path);
+	return r < 0 ? r : sync_all(df, false, err);
+}
+
+int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
+{
+	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
+		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
+				 size_bytes);
+	df->end = size_bytes;
+	df->written = MIN(df->written, size_bytes);
+	if (size_bytes < SHADOW_BYTES)
+		memset(df->shadow + size_bytes, 0, SHADOW_BYTES - (size_t)size_bytes);
+	return 0;
+}
+
+int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struct error *err)
+{
+	static const uint8_t zeros[HOLE_BYTES];
+	const uint64_t end = off + size_bytes;
+	int r = 0;
+
+	/* The first bytes are in the shadow, too. */
+	if (off < SHADOW_BYTES) {
+		const size_t n = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+
+		r = dumpfile_write(df, off, zeros, n, err);
+		off += n;
+	}
+	if (r == 0 && off < end &&
+	    fallocate(df->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+		      (off_t)(end - off)) == 0)
+		return 0;
+	for (; off < end && r == 0; off += HOLE_BYTES)
+		r = dumpfile_write(df, off, zeros, (size_t)MIN(end - off, (uint64_t)HOLE_BYTES),
+				   err);
+	return r;
+}
+
+int dumpfile_sync(struct dumpfile *df, struct error *err)
+{
+	return sync_all(df, true, err);
+}
+
+int dumpfile_publish(struct dumpfile *df, struct error *err)
+{
+	int r = sync_length(df, df->end, err);
+
+	if (r < 0)
+		return r;
+	/*
+	 * Only now that every page is stable may the header say so, and only then may the name:
+	 * whenever the power goes, a file without the bit has all its bytes, and the final name is
+	 * on a finished file.
+	 */
+	r = write_status(df, true, err);
+	if (r == 0)
+		r = rename_final(df, err);
+	if (r < 0) {
+		struct error ignored;
+
+		(void)write_status(df, false, &ignored);
+		return r;
+	}
+	df->published = true;
+	r = io_fsync_parent(df->path);
+	if (r < 0) {
+		errno = -r;
+		return error_sys(err, "%s is complete, but its directory can't be synced",
+				 df->path);
+	}
+	return 0;
+}
+
+int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err)
+{
+	struct stat st;
+	int r;
+
+	if (df->published)
+		return 0;
+	df->wrote = true;
+	if (fstat(df->fd, &st) < 0)
+		return error_sys(err, "%s", df->part_path);
+	/* Never shorter: a write that failed may have left good bytes behind `end`. */
+	df->end = MAX(df->end, size_bytes);
+	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
+	if (r < 0)
+		return r;
+	r = io_fsync_parent(df->path);
+	return r < 0 ? fail(err, df, "can't sync its directory", r) : 0;
+}

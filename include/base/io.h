@@ -1,0 +1,57 @@
+/* Whole reads and writes of file descriptors: EINTR and short counts end here. */
+#ifndef IO_H
+#define IO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/compiler.h"
+
+struct iovec;
+
+/*
+ * Read until `size_bytes` are there or the file ends. Returns the bytes read (fewer only at the end
+ * of the file) or -errno; what was read before an error is lost to the caller.
+ */
+NODISCARD ssize_t io_read_full(int fd, void *buf, size_t size_bytes);
+
+/* The same at a file offset. */
+NODISCARD ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t off);
+
+/*
+ * Memory that bulk data is read into, or copied to: it begins with a page. The caller's to free();
+ * NULL when memory is out. malloc() gives large blocks that begin 16 bytes behind a page, and what
+ * is copied there begins with one, mostly (page cache, pipes). Where destination and source are
+ * that near each other modulo 4096, and the destination comes later, the instruction that copies
+ * (rep movsb) takes AMD's Zen 3 three to fifteen times as long.
+ */
+NODISCARD void *io_buffer(size_t size_bytes);
+
+/* Write all of it. Returns 0 or -errno. */
+NODISCARD int io_write_full(int fd, const void *buf, size_t size_bytes);
+
+/* The same at a file offset. */
+NODISCARD int io_pwrite_full(int fd, const void *buf, size_t size_bytes, uint64_t off);
+
+/* Write all of the `count` buffers in as few calls as it takes; uses up `iov`. Returns 0 or -errno.
+ */
+NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
+
+/*
+ * Open what is closed of the standard streams, so that no file of ours becomes one of them; using
+ * such a stream fails (EBADF), as if it were still closed. Called first of all.
+ */
+void io_fill_standard_streams(void);
+
+/* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
+NODISCARD int io_fsync_parent(const char *path);
+
+/* Whether there is something of this name, be it a link that leads nowhere. */
+bool io_exists(const char *path);
+
+/* How much the file system of `path` has room for; INT64_MAX where that can't be told. */
+uint64_t io_free_bytes(const char *path);
+
+#endif

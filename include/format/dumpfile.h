@@ -1,0 +1,100 @@
+/*
+ * A dump file while it is being written: PATH.part, which becomes PATH only when it is complete.
+ *
+ *
+ * While the file is PATH.part, its kdump header (if what arrives is a kdump file) carries the
+ * incomplete bit, from the first byte on: what is left by a crash, a kill or a full disk says what
+ * it is. Runs of zeros become holes where they are long. Used by vmrecv, and by vmsend for
+ * DUMPFILE, so that both make the same file.
+ */
+#ifndef DUMPFILE_H
+#define DUMPFILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct dumpfile;
+
+/* What of an earlier dump may go: a .part at once, what has its final name by the final rename. */
+enum dumpfile_replace {
+	DUMPFILE_REPLACE_NOTHING,
+	DUMPFILE_REPLACE_PART, /* the name is one dump's alone: what was cut short gives way to it,
+				  what is complete stays */
+	DUMPFILE_REPLACE_ALL,
+};
+
+/* What --force asks for. */
+static inline enum dumpfile_replace dumpfile_replace_if(bool force)
+{
+	return force ? DUMPFILE_REPLACE_ALL : DUMPFILE_REPLACE_NOTHING;
+}
+
+/*
+ * Create `path`.part, mode 0600. Refused (-EEXIST) if `path` or `path`.part exists and may not go.
+ * What isn't a regular file is refused in any case, and so is a .part that another process is
+ * writing (-EBUSY). What was refused is as it was. *df_ret is the caller's to free.
+ */
+NODISCARD int dumpfile_create(const char *path, enum dumpfile_replace replace,
+			      struct dumpfile **df_ret, struct error *err);
+
+/*
+ * Open PATH.part, which an earlier dumpfile left, to go on with it. Fails -ENOENT if there is none,
+ * -EEXIST if it isn't a regular file, -EBUSY if another process is writing it.
+ */
+NODISCARD int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err);
+
+/* Of a resumed one: the header came with the incomplete bit, so that it isn't ours alone. */
+void dumpfile_came_incomplete(struct dumpfile *df);
+
+/* Make bytes read as zeros again, as if they had never been written. */
+NODISCARD int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes,
+			     struct error *err);
+
+/* Cut it at `size_bytes`, or let it end there. */
+NODISCARD int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err);
+
+/* Wait until all that was written is on stable storage. After a failure it fails always, and so
+ * does dumpfile_publish(). */
+NODISCARD int dumpfile_sync(struct dumpfile *df, struct error *err);
+
+/*
+ * Close; what is there stays as PATH.part, unless it was published or nothing was ever written to
+ * it (then it is removed). NULL is fine.
+ */
+void dumpfile_free(struct dumpfile *df);
+DEFINE_AUTO(struct dumpfile, dumpfile_free)
+
+/* Write at a file offset; off + size_bytes < 2^63 was checked by the caller. The error names the
+ * file. Where it fails the bytes read as zeros, as far as that can be had: no part of them stays.
+ */
+NODISCARD int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes,
+			     size_t size_bytes, struct error *err);
+
+/* Read back what was written, without our incomplete bit: exactly size_bytes, zeros beyond the end.
+ */
+NODISCARD int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_bytes,
+			    struct error *err);
+
+/* Bytes from 0 to the end of what was written. */
+uint64_t dumpfile_size(const struct dumpfile *df);
+
+/* "PATH.part"; borrowed until dumpfile_free(). */
+const char *dumpfile_part_path(const struct dumpfile *df);
+
+/*
+ * Give the file its final length, the header its final status, fsync, rename, fsync the directory.
+ * On failure PATH.part stays and says that it is incomplete; but for a failure of the last step,
+ * after which PATH is there, only not certain to survive a power cut.
+ */
+NODISCARD int dumpfile_publish(struct dumpfile *df, struct error *err);
+
+/*
+ * Make what was cut short as long as `size_bytes` at least (a hole), sync it, and leave it as
+ * PATH.part. Does nothing after dumpfile_publish().
+ */
+NODISCARD int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err);
+
+#endif

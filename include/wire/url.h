@@ -1,0 +1,24 @@
+/* Where a dump goes: ssh://[user@]host[:port][/dir], tls://host:port, tcp://host:port,
+ * exec:COMMAND, file:PATH. */
+#ifndef URL_H
+#define URL_H
+
+#include "base/error.h"
+
+enum url_scheme { URL_SSH, URL_TLS, URL_TCP, URL_EXEC, URL_FILE };
+
+struct url {
+	enum url_scheme scheme;
+	char text[512]; /* as it was given */
+	char user[64];	/* "" if none; SSH then takes who runs it, as ssh(1) does */
+	char host[256]; /* an IPv6 address without its brackets */
+	char port[8];	/* decimal; SSH has 22 */
+	/* Of file:, and the command of exec: (required), or the directory behind ssh:// ("" if
+	   none). */
+	char path[512];
+};
+
+/* Fails -EINVAL with a text that names what is wrong and the accepted form. */
+NODISCARD int url_parse(const char *text, struct url *url_ret, struct error *err);
+
+#endif

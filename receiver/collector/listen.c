@@ -1,0 +1,320 @@
+/* The collector: accepts, forks, counts its children and gives them their places.
+ * Doesn't know what is said over a connection. */
+#include "receiver/collector/listen.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "receiver/collector/attend.h"
+#include "receiver/collector/networks.h"
+#include "receiver/collector/queue.h"
+#include "receiver/intake/stop.h"
+#include "receiver/options.h"
+#include "receiver/store/place.h"
+#include "wire/transport.h"
+
+enum {
+	WAIT_MS = 1000,
+	GONE_MS = 20,	   /* a child whose socket has closed ends any moment */
+	FULL_MS = 1000,	   /* without descriptors or memory, accepting rests */
+	END_MS = 10000,	   /* what children may take to end when the collector does */
+	CHILD_FILES = 128, /* descriptors that a child may have */
+
+	/* Who waits costs a process. Who has said nothing is given up for who comes. */
+	WAITING_MAX = 1024,
+	FRESH_MAX = 128,
+};
+
+struct collector {
+	const struct options *o;
+	struct tls_server *tls; /* NULL: plain TCP */
+	int fds[LISTEN_MAX];
+	size_t count;
+	struct queue queue;
+	struct pollfd *polled; /* the listening sockets, then the guests */
+	uint64_t accept_ms;    /* not before that */
+	sigset_t while_waiting;
+};
+
+static int open_all(struct collector *c, struct error *err)
+{
+	const struct options *o = c->o;
+	int r = 0;
+
+	if (o->tls_cert || o->tls_psk)
+		r = tls_server_new(o->tls_cert, o->tls_key, o->tls_ca, o->tls_psk, &c->tls, err);
+	if (r == 0)
+		r = place_judge(o->dir, err);
+	while (r == 0 && c->count < o->listen_count) {
+		char address[64];
+
+		r = tcp_listen(o->listen[c->count], &c->fds[c->count], address, err);
+		if (r == 0) {
+			log_note("listening on %s, %s", address, c->tls ? "TLS" : "plain TCP");
+			c->count++;
+		}
+	}
+	return r;
+}
+
+/* Room for as many guests as there may be, and descriptors for them. */
+static int make_room(struct collector *c, struct error *err)
+{
+	struct rlimit limit;
+	const int r = queue_init(&c->queue, c->o->max_sessions, WAITING_MAX, FRESH_MAX, err);
+
+	if (r < 0)
+		return r;
+	c->polled = calloc(LISTEN_MAX + c->queue.room, sizeof(*c->polled));
+	if (!c->polled)
+		return error_set(err, -ENOMEM, "out of memory for sessions");
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	return 0;
+}
+
+/* --- children ------------------------------------------------------------------------------- */
+
+/* What the child keeps of the collector is its own connection. */
+static _Noreturn void be_child(struct collector *c, int fd, int queue_fd,
+			       const struct sockaddr_storage *from)
+{
+	const struct options *o = c->o;
+	struct attendance a = {
+		.o = o,
+		.tls = c->tls,
+		.fd = fd,
+		.queue_fd = queue_fd,
+		.is_trusted = networks_have(o->plain_from, o->plain_from_count, from),
+	};
+	const struct rlimit files = {CHILD_FILES, CHILD_FILES};
+
+	address_name(from, a.name);
+	for (size_t i = 0; i < c->count; i++)
+		close(c->fds[i]);
+	for (unsigned i = 0; i < c->queue.count; i++)
+		if (c->queue.guests[i].fd >= 0)
+			close(c->queue.guests[i].fd);
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	sigprocmask(SIG_SETMASK, &c->while_waiting, NULL);
+	exit((int)attend(&a));
+}
+
+/* Takes fd. Fails where the system has no room for another. */
+static int start_child(struct collector *c, int fd, const struct sockaddr_storage *from,
+		       struct error *err)
+{
+	AUTO_CLOSE int connection = fd;
+	AUTO_CLOSE int ours = -1;
+	AUTO_CLOSE int theirs = -1;
+	struct guest *g;
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return error_sys(err, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	fflush(NULL);
+	pid = fork();
+	if (pid < 0)
+		return error_sys(err, "fork");
+	if (pid == 0) {
+		close(ours);
+		be_child(c, connection, theirs, from);
+	}
+	g = queue_add(&c->queue); /* take_one() has looked that there is room */
+	address_name(from, g->name);
+	g->pid = pid;
+	g->fd = TAKE_FD(ours);
+	return 0;
+}
+
+/* Tell a child its place, if it doesn't know. What it doesn't take now it hears another time. */
+static void tell_place(struct guest *g, attend_place place)
+{
+	if (g->told == place && place >= 0)
+		return;
+	if (send(g->fd, &place, sizeof(place), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(place))
+		g->told = place;
+}
+
+static void tell_all(struct collector *c)
+{
+	struct queue *q = &c->queue;
+
+	while (queue_next(q))
+		;
+	for (unsigned i = 0; i < q->count; i++) {
+		struct guest *g = &q->guests[i];
+
+		if (g->fd >= 0 && g->told > 0)
+			tell_place(g, queue_place(q, g));
+	}
+}
+
+/* What a child wants: a place; or it has gone. */
+static void hear(struct collector *c, struct guest *g)
+{
+	char question;
+	const ssize_t n = recv(g->fd, &question, 1, MSG_DONTWAIT);
+
+	if (n == 1) {
+		tell_place(g, queue_ask(&c->queue, g));
+		return;
+	}
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close(g->fd);
+	g->fd = -1;
+}
+
+/* Those that have gone: what ends well or badly says so itself; what is killed can't. */
+static void reap(struct collector *c)
+{
+	struct queue *q = &c->queue;
+	bool some = false;
+
+	for (unsigned i = 0; i < q->count;) {
+		struct guest *g = &q->guests[i];
+		int status = 0; /* of who was reaped by others: SIGCHLD may be ignored here */
+
+		if (g->fd >= 0 || waitpid(g->pid, &status, WNOHANG) == 0) {
+			i++;
+			continue;
+		}
+		if (WIFSIGNALED(status))
+			log_error("%s: its session was ended by signal %d (%s)", g->name,
+				  WTERMSIG(status), strsignal(WTERMSIG(status)));
+		queue_remove(q, g);
+		some = true;
+	}
+	if (some)
+		tell_all(c);
+}
+
+/* --- the loop ------------------------------------------------------------------------------- */
+
+static void take_one(struct collector *c, int listen_fd)
+{
+	struct sockaddr_storage from = {0};
+	struct guest *oldest;
+	struct error err;
+	int fd, r = tcp_accept(listen_fd, &from, &fd, &err);
+
+	/* What the peer's network or the peer has done to it is the peer's business. */
+	if (r == -EINTR || r == -EAGAIN || r == -ECONNABORTED || r == -EPROTO)
+		return;
+	if (r == 0 && queue_is_full(&c->queue)) {
+		close(fd);
+		r = error_set(&err, -EAGAIN, "%u connections are open", c->queue.count);
+	} else if (r == 0) {
+		r = start_child(c, fd, &from, &err);
+	}
+	if (r < 0) {
+		log_warning("%s: no connection is taken for %d s", err.msg, FULL_MS / 1000);
+		c->accept_ms = clock_ms() + FULL_MS;
+		return;
+	}
+	oldest = queue_crowd_out(&c->queue);
+	if (oldest) {
+		log_warning("%s: gives way to others, having said nothing so far", oldest->name);
+		kill(oldest->pid, SIGTERM);
+	}
+}
+
+/* Wait, and do what there is to do. Without `accepting`, no more are let in. */
+static void turn(struct collector *c, bool accepting)
+{
+	const uint64_t now = clock_ms();
+	struct queue *q = &c->queue;
+	const size_t listening = accepting && now >= c->accept_ms ? c->count : 0;
+	const unsigned guests = q->count;
+	int wait_ms = accepting && !listening ? (int)(c->accept_ms - now) : WAIT_MS;
+	struct timespec limit;
+
+	for (size_t i = 0; i < listening; i++)
+		c->polled[i] = (struct pollfd){.fd = c->fds[i], .events = POLLIN};
+	for (unsigned i = 0; i < guests; i++) {
+		c->polled[listening + i] = (struct pollfd){.fd = q->guests[i].fd, .events = POLLIN};
+		if (q->guests[i].fd < 0)
+			wait_ms = GONE_MS;
+	}
+	limit = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
+	if (ppoll(c->polled, listening + guests, &limit, &c->while_waiting) > 0) {
+		/* Guests first: none is added or moved meanwhile. */
+		for (unsigned i = 0; i < guests; i++)
+			if (c->polled[listening + i].revents)
+				hear(c, &q->guests[i]);
+		for (size_t i = 0; i < listening; i++)
+			if (c->polled[i].revents)
+				take_one(c, c->fds[i]);
+	}
+	reap(c);
+}
+
+/* Sessions end in order: each tells its sender, and mends what it has. */
+static void end_children(struct collector *c)
+{
+	const uint64_t until_ms = clock_ms() + END_MS;
+	struct queue *q = &c->queue;
+
+	for (unsigned i = 0; i < q->count; i++)
+		kill(q->guests[i].pid, SIGTERM);
+	while (q->count && clock_ms() < until_ms)
+		turn(c, false);
+	if (q->count)
+		log_warning("%u sessions are left to end by themselves", q->count);
+}
+
+/*
+ * A core would hold keys, and a child's a dump's bytes. 1 is the one limit that the kernel keeps to
+ * also where cores go to a program, such as a distribution's collector of them. Source: Linux
+ * fs/coredump.c, "limit == 1".
+ */
+static void leave_no_core(void)
+{
+	const struct rlimit none = {1, 1};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+enum exit_status listen_for_senders(const struct options *o)
+{
+	struct collector c = {.o = o};
+	struct error err;
+	int r;
+
+	leave_no_core();
+	stop_catch(&c.while_waiting);
+	r = make_room(&c, &err);
+	if (r == 0)
+		r = open_all(&c, &err);
+	while (r == 0 && !stop_signal())
+		turn(&c, true);
+	for (size_t i = 0; i < c.count; i++)
+		close(c.fds[i]);
+	if (r < 0)
+		log_error("%s", err.msg);
+	else
+		end_children(&c);
+	tls_server_free(c.tls);
+	queue_deinit(&c.queue);
+	free(c.polled);
+	return r < 0 ? error_exit_status(r) : EXIT_COMPLETE;
+}

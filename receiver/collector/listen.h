@@ -1,0 +1,12 @@
+/* `vmrecv --listen`: takes connections, and serves each in a process of its own. */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "base/error.h"
+
+struct options;
+
+/* Until a signal ends it. Returns the exit status. */
+enum exit_status listen_for_senders(const struct options *options);
+
+#endif

@@ -1,0 +1,322 @@
+/* Headers, bitmaps and descriptors of a kdump-compressed file, through windows.
+ * Doesn't judge descriptors and doesn't decompress. */
+#include "receiver/inspect/dump.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+#include "base/io.h"
+#include "base/looks.h"
+#include "receiver/assemble/bits.h"
+
+enum {
+	BITMAP_WINDOW_BYTES = 64 << 10,
+	TABLE_WINDOW_BYTES = 8192 * KDUMP_DESC_BYTES,
+
+	/* What is read where the reading jumps: more would mostly be for nothing. */
+	JUMP_BYTES = 64 << 10,
+};
+
+struct dump {
+	int fd;
+	uint64_t size_bytes;
+	struct kdump_header header;
+	struct kdump_layout layout;
+};
+
+/* Read up to size_bytes at `off`; -ENODATA unless all of it is there. */
+static int read_at(const struct dump *d, uint64_t off, void *buf, size_t size_bytes,
+		   const char *what, struct error *err)
+{
+	const ssize_t n = io_pread_full(d->fd, buf, size_bytes, off);
+
+	if (n < 0) {
+		errno = (int)-n;
+		return error_sys(err, "read at %" PRIu64, off);
+	}
+	if ((size_t)n < size_bytes)
+		return error_set(err, -ENODATA, "the file ends inside of %s", what);
+	return 0;
+}
+
+static int read_headers(struct dump *d, struct error *err)
+{
+	uint8_t main_header[KDUMP_HEADER_BYTES], sub_header[KDUMP_SUB_HEADER_BYTES];
+	const size_t head_bytes = (size_t)MIN(d->size_bytes, sizeof(main_header));
+	int r = read_at(d, 0, main_header, head_bytes, "the main header", err);
+
+	if (r < 0)
+		return r;
+	if (head_bytes < 8 || memcmp(main_header, KDUMP_SIGNATURE, 8) != 0)
+		return error_set(err, -ENOTSUP, "no kdump-compressed file%s",
+				 looks_like(main_header, head_bytes));
+	if (head_bytes < sizeof(main_header))
+		return error_set(err, -ENODATA, "the file ends inside of the main header");
+	r = kdump_get_block_size(main_header, err);
+	if (r < 0)
+		return r;
+	r = read_at(d, (uint64_t)r, sub_header, sizeof(sub_header), "the sub header", err);
+	if (r < 0)
+		return r;
+	r = kdump_get_header(main_header, sub_header, &d->header, err);
+	if (r < 0)
+		return r;
+	d->layout = kdump_layout(&d->header);
+	return 0;
+}
+
+int dump_open(const char *path, struct dump **d_ret, struct error *err)
+{
+	AUTO(dump_free) struct dump *d = calloc(1, sizeof(*d));
+	struct stat st;
+	int r;
+
+	if (!d)
+		return error_set(err, -ENOMEM, "out of memory");
+	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
+	d->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (d->fd < 0 || fstat(d->fd, &st) < 0)
+		return error_sys(err, "can't open it");
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, -ENOTSUP, "no regular file");
+	d->size_bytes = (uint64_t)st.st_size;
+	r = read_headers(d, err);
+	if (r < 0)
+		return r;
+	*d_ret = TAKE_PTR(d);
+	return 0;
+}
+
+void dump_free(struct dump *d)
+{
+	if (!d)
+		return;
+	if (d->fd >= 0)
+		close(d->fd);
+	free(d);
+}
+
+const struct kdump_header *dump_header(const struct dump *d)
+{
+	return &d->header;
+}
+
+uint64_t dump_size(const struct dump *d)
+{
+	return d->size_bytes;
+}
+
+void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret)
+{
+	const struct kdump_header *h = &d->header;
+
+	*begin_ret = h->split ? MIN(h->start_pfn, h->max_mapnr) : 0;
+	*end_ret = h->split ? MIN(h->end_pfn, h->max_mapnr) : h->max_mapnr;
+}
+
+int window_init(struct window *w, size_t room, struct error *err)
+{
+	*w = (struct window){.bytes = io_buffer(room), .room = room};
+	return w->bytes ? 0 : error_set(err, -ENOMEM, "out of memory");
+}
+
+void window_deinit(struct window *w)
+{
+	free(w->bytes);
+	*w = (struct window){0};
+}
+
+int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
+	       const uint8_t **bytes_ret, struct error *err)
+{
+	/* Read on: the next piece begins inside of the last one, at its end, or not far behind it.
+	 */
+	const bool onward = off >= w->off && off - w->off <= 2 * w->room;
+	uint64_t end;
+	ssize_t n;
+
+	if (ckd_add(&end, off, size_bytes) || end > d->size_bytes)
+		return error_set(err, -ENODATA,
+				 "%zu bytes at %" PRIu64 " lie beyond the end of the file",
+				 size_bytes, off);
+	if (off < w->off || end > w->off + w->have) {
+		const size_t want =
+			onward ? w->room : MIN(w->room, MAX(size_bytes, (size_t)JUMP_BYTES));
+
+		n = io_pread_full(d->fd, w->bytes, want, off);
+		w->off = off;
+		w->have = n < 0 ? 0 : (size_t)n;
+		if (n < 0) {
+			errno = (int)-n;
+			return error_sys(err, "read at %" PRIu64, off);
+		}
+		if (w->have < size_bytes)
+			return error_set(err, -ENODATA, "the file got shorter at %" PRIu64, off);
+	}
+	*bytes_ret = w->bytes + (off - w->off);
+	return 0;
+}
+
+/* Count in one window of both bitmaps, which begins at `pfn` and has `count` bits. */
+static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8_t *map2,
+			  uint64_t pfn, uint64_t count, struct dump_bitmaps *b)
+{
+	const uint64_t max_mapnr = d->header.max_mapnr;
+	const uint64_t valid = pfn >= max_mapnr ? 0 : MIN(count, max_mapnr - pfn);
+	uint64_t begin, end;
+
+	dump_pfns(d, &begin, &end);
+	b->ram += bits_count(map1, 0, valid);
+	b->present += bits_count(map2, 0, valid);
+	if (begin < pfn + valid && end > pfn)
+		b->in_file += bits_count(map2, MAX(begin, pfn) - pfn, MIN(end, pfn + valid) - pfn);
+	for (uint64_t i = 0; i < valid; i++) {
+		/* Whole bytes at a time: the exception is looked for bit by bit. */
+		if (i % 8 == 0 && !(map2[i / 8] & ~map1[i / 8])) {
+			i += 7;
+			continue;
+		}
+		if (bits_test(map2, i) && !bits_test(map1, i) && b->not_ram++ == 0)
+			b->first_not_ram = pfn + i;
+	}
+	for (uint64_t i = valid; i < count; i++)
+		if ((bits_test(map1, i) || bits_test(map2, i)) && b->beyond++ == 0)
+			b->first_beyond = pfn + i;
+}
+
+int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, struct error *err)
+{
+	const struct kdump_layout *at = &d->layout;
+	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES),
+			  *map2 = io_buffer(BITMAP_WINDOW_BYTES);
+	struct dump_bitmaps b = {0};
+	int r;
+
+	if (!map1 || !map2)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (d->size_bytes < at->desc_off)
+		return error_set(err, -ENODATA, "the file ends inside of the bitmaps");
+	for (uint64_t off = 0; off < at->bitmap_bytes; off += BITMAP_WINDOW_BYTES) {
+		const size_t n = (size_t)MIN(at->bitmap_bytes - off, (uint64_t)BITMAP_WINDOW_BYTES);
+
+		r = read_at(d, at->bitmap1_off + off, map1, n, "bitmap 1", err);
+		if (r == 0)
+			r = read_at(d, at->bitmap2_off + off, map2, n, "bitmap 2", err);
+		if (r < 0)
+			return r;
+		count_bitmaps(d, map1, map2, off * 8, n * UINT64_C(8), &b);
+	}
+	*bitmaps_ret = b;
+	return 0;
+}
+
+int dump_cursor_init(struct dump_cursor *c, const struct dump *d, struct error *err)
+{
+	int r;
+
+	*c = (struct dump_cursor){.dump = d};
+	r = window_init(&c->bitmap, BITMAP_WINDOW_BYTES, err);
+	if (r == 0)
+		r = window_init(&c->table, TABLE_WINDOW_BYTES, err);
+	if (r < 0)
+		dump_cursor_deinit(c);
+	else
+		dump_cursor_seek(c, 0, 0, 0);
+	return r;
+}
+
+void dump_cursor_deinit(struct dump_cursor *c)
+{
+	window_deinit(&c->bitmap);
+	window_deinit(&c->table);
+}
+
+void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pfn, uint64_t index)
+{
+	c->pfn = begin_pfn;
+	c->end_pfn = end_pfn;
+	c->index = index;
+}
+
+/* Bitmap 2 from byte `at` on: at most a window of it, and no more than up to the cursor's end. */
+static int get_bitmap(struct dump_cursor *c, uint64_t at, const uint8_t **map_ret,
+		      size_t *bytes_ret, struct error *err)
+{
+	const uint64_t left = div_round_up(c->end_pfn, 8) - at;
+
+	*bytes_ret = (size_t)MIN(left, (uint64_t)BITMAP_WINDOW_BYTES);
+	return window_get(&c->bitmap, c->dump, c->dump->layout.bitmap2_off + at, *bytes_ret,
+			  map_ret, err);
+}
+
+int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+{
+	uint64_t count = 0, pfn = c->pfn;
+
+	while (pfn < c->end_pfn) {
+		const uint64_t first = pfn - pfn % 8;
+		const uint8_t *map;
+		size_t bytes;
+		const int r = get_bitmap(c, first / 8, &map, &bytes, err);
+		const uint64_t end = MIN(c->end_pfn, first + bytes * UINT64_C(8));
+
+		if (r < 0)
+			return r;
+		count += bits_count(map, pfn - first, end - first);
+		pfn = end;
+	}
+	*count_ret = count;
+	return 0;
+}
+
+/* The next set bit of bitmap 2: 1 and c->pfn on it, or 0 at the end. */
+static int find_page(struct dump_cursor *c, struct error *err)
+{
+	while (c->pfn < c->end_pfn) {
+		const uint64_t byte = c->pfn / 8;
+		const struct window *w = &c->bitmap;
+		const uint64_t in_window = c->dump->layout.bitmap2_off + byte - w->off;
+		const uint8_t *map;
+		size_t bytes;
+		unsigned bits;
+
+		if (w->have == 0 || c->dump->layout.bitmap2_off + byte < w->off ||
+		    in_window >= w->have) {
+			const int r = get_bitmap(c, byte, &map, &bytes, err);
+
+			if (r < 0)
+				return r;
+		} else {
+			map = w->bytes + in_window;
+		}
+		bits = (unsigned)*map >> (c->pfn % 8);
+		if (bits) {
+			c->pfn += (unsigned)__builtin_ctz(bits);
+			return c->pfn < c->end_pfn;
+		}
+		c->pfn = (byte + 1) * 8;
+	}
+	return 0;
+}
+
+int dump_cursor_next(struct dump_cursor *c, struct dump_page *page_ret, struct error *err)
+{
+	const uint8_t *bytes;
+	int r = find_page(c, err);
+
+	if (r <= 0)
+		return r;
+	r = window_get(&c->table, c->dump, c->dump->layout.desc_off + c->index * KDUMP_DESC_BYTES,
+		       KDUMP_DESC_BYTES, &bytes, err);
+	if (r < 0)
+		return error_prefix(err, "descriptor %" PRIu64, c->index);
+	*page_ret =
+		(struct dump_page){.pfn = c->pfn, .index = c->index, .desc = kdump_get_desc(bytes)};
+	c->pfn++;
+	c->index++;
+	return 1;
+}

@@ -1,0 +1,100 @@
+/*
+ * Reading a kdump-compressed file, of which nothing is believed: headers, bitmaps, descriptors,
+ * bytes. All is read through windows of a fixed size, whatever the headers say. A dump may be read
+ * by several threads, each with its own windows and cursors.
+ */
+#ifndef DUMP_H
+#define DUMP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "format/kdump.h"
+
+struct dump; /* opaque */
+
+/*
+ * Open it and judge its headers. Fails -EBADMSG or -ENODATA (headers), -ENOTSUP (something else
+ * than a kdump-compressed file; the text says what), or with what the file system says. The caller
+ * frees it.
+ */
+NODISCARD int dump_open(const char *path, struct dump **d_ret, struct error *err);
+void dump_free(struct dump *d);
+DEFINE_AUTO(struct dump, dump_free)
+
+/* Borrowed, and as trustworthy as kdump_get_header() makes it. */
+const struct kdump_header *dump_header(const struct dump *d);
+uint64_t dump_size(const struct dump *d);
+
+/* The pfns that have their descriptors in this file, where bitmap 2 says so: [*begin_ret,
+ * *end_ret). */
+void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret);
+
+/* A piece of the file that is held in memory. */
+struct window {
+	uint8_t *bytes; /* ours */
+	size_t room, have;
+	uint64_t off; /* of the first of `have` bytes */
+};
+
+/* Fails -ENOMEM. deinit is fine with a window of zeros. */
+NODISCARD int window_init(struct window *w, size_t room, struct error *err);
+void window_deinit(struct window *w);
+
+/*
+ * The `size_bytes` (at most the window's room) at file offset `off`, borrowed until the next call.
+ * Reads as much as the window takes where the reading goes forward, less where it jumps. Fails
+ * -ENODATA beyond the end of the file.
+ */
+NODISCARD int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
+			 const uint8_t **bytes_ret, struct error *err);
+
+/* What the bitmaps say. */
+struct dump_bitmaps {
+	uint64_t ram;	  /* pfns in bitmap 1 */
+	uint64_t present; /* pfns in bitmap 2 */
+	uint64_t in_file; /* of these, with a descriptor in this file: all, unless it is a part */
+	uint64_t beyond;  /* bits of either that are set beyond the highest pfn */
+	uint64_t not_ram; /* pfns in bitmap 2, but not in bitmap 1 */
+	uint64_t first_beyond; /* the lowest such pfn */
+	uint64_t first_not_ram;
+};
+
+/* Read both to the end. Fails -ENODATA if the file ends before them, -ENOMEM. */
+NODISCARD int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret,
+				struct error *err);
+
+/* One page that the dump has. */
+struct dump_page {
+	uint64_t pfn, index; /* of the descriptor */
+	struct kdump_desc desc;
+};
+
+/* A walk over the pages of [pfn, end_pfn), in order. */
+struct dump_cursor {
+	const struct dump *dump; /* borrowed */
+	uint64_t pfn, end_pfn;	 /* the next one to look at */
+	uint64_t index;		 /* of the next descriptor */
+	struct window bitmap, table;
+};
+
+/* Fails -ENOMEM. deinit is fine with a cursor of zeros. */
+NODISCARD int dump_cursor_init(struct dump_cursor *c, const struct dump *d, struct error *err);
+void dump_cursor_deinit(struct dump_cursor *c);
+
+/*
+ * Go to [begin_pfn, end_pfn), within what dump_pfns() says; `index` is that of the first page at or
+ * after begin_pfn.
+ */
+void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pfn, uint64_t index);
+
+/* How many pages are left in the cursor's range. Doesn't move it. Fails as next does. */
+NODISCARD int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err);
+
+/* 1 and *page_ret set, or 0 at the end. Fails -ENODATA where the file ends before bitmap or
+ * descriptor. */
+NODISCARD int dump_cursor_next(struct dump_cursor *c, struct dump_page *page_ret,
+			       struct error *err);
+
+#endif

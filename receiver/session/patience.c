@@ -1,0 +1,227 @@
+/* Calls somebody while operations take long.
+ * Doesn't know what they do. */
+#include "receiver/session/patience.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/clock.h"
+
+enum {
+	LOOK_MS = 100, /* between two calls of alive() */
+
+	/* It calls nothing but alive(); what isn't touched costs nothing. */
+	STACK_BYTES = 256 << 10,
+};
+
+struct patience {
+	const struct session_ops *ops;
+	void *ctx;
+	struct keepalive alive;
+	pthread_t thread;
+	bool has_thread;
+
+	pthread_mutex_t mutex; /* of what follows; held while the thread calls alive() */
+	pthread_cond_t begun_cond, ending_cond;
+	bool in_operation; /* only the caller changes it */
+	bool ending;
+	struct error stopped; /* what alive() has said in this operation; code 0: nothing */
+};
+
+/* --- the thread ----------------------------------------------------------------------------- */
+
+/* With the mutex: for LOOK_MS, or until it is to end. */
+static void rest(struct patience *p)
+{
+	const uint64_t until_ms = clock_ms() + LOOK_MS;
+	const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
+				       .tv_nsec = (long)(until_ms % 1000) * 1000000};
+
+	while (!p->ending && clock_ms() < until_ms)
+		(void)pthread_cond_timedwait(&p->ending_cond, &p->mutex, &until);
+}
+
+static void *thread_main(void *ctx)
+{
+	struct patience *p = ctx;
+
+	pthread_mutex_lock(&p->mutex);
+	while (!p->ending) {
+		struct error stopped;
+
+		if (!p->in_operation) {
+			pthread_cond_wait(&p->begun_cond, &p->mutex);
+			continue;
+		}
+		rest(p);
+		if (p->in_operation && !p->stopped.code && keepalive(&p->alive, &stopped) < 0)
+			p->stopped = stopped;
+	}
+	pthread_mutex_unlock(&p->mutex);
+	return NULL;
+}
+
+/* No signal is its business. */
+static void start_thread(struct patience *p)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+
+	if (pthread_attr_init(&attr) != 0)
+		return;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	p->has_thread = pthread_attr_setstacksize(&attr, STACK_BYTES) == 0 &&
+			pthread_create(&p->thread, &attr, thread_main, p) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+}
+
+int patience_new(const struct session_ops *ops, void *ctx, const struct keepalive *alive,
+		 struct patience **p_ret, struct error *err)
+{
+	struct patience *p = calloc(1, sizeof(*p));
+	pthread_condattr_t attr;
+
+	if (!p)
+		return error_set(err, -ENOMEM, "out of memory");
+	p->ops = ops;
+	p->ctx = ctx;
+	p->alive = *alive;
+	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->begun_cond, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&p->ending_cond, &attr);
+	pthread_condattr_destroy(&attr);
+	start_thread(p);
+	*p_ret = p;
+	return 0;
+}
+
+void patience_free(struct patience *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->mutex);
+	p->ending = true;
+	pthread_cond_signal(&p->begun_cond);
+	pthread_cond_signal(&p->ending_cond);
+	pthread_mutex_unlock(&p->mutex);
+	if (p->has_thread)
+		pthread_join(p->thread, NULL);
+	pthread_cond_destroy(&p->begun_cond);
+	pthread_cond_destroy(&p->ending_cond);
+	pthread_mutex_destroy(&p->mutex);
+	free(p);
+}
+
+/* --- the operations ------------------------------------------------------------------------- */
+
+int patience_wanted(struct patience *p, struct error *err)
+{
+	int r;
+
+	if (!p->in_operation || !p->has_thread)
+		return keepalive(&p->alive, err);
+	pthread_mutex_lock(&p->mutex);
+	r = p->stopped.code;
+	if (r < 0)
+		*err = p->stopped;
+	pthread_mutex_unlock(&p->mutex);
+	return r;
+}
+
+/* What is the session's is the thread's from here on. */
+static struct patience *begin(void *ctx)
+{
+	struct patience *p = ctx;
+
+	pthread_mutex_lock(&p->mutex);
+	p->in_operation = true;
+	p->stopped.code = 0;
+	pthread_cond_signal(&p->begun_cond);
+	pthread_mutex_unlock(&p->mutex);
+	return p;
+}
+
+/* And the caller's again. `r` is what the operation says. */
+static int finish(struct patience *p, int r, struct error *err)
+{
+	pthread_mutex_lock(&p->mutex);
+	p->in_operation = false;
+	pthread_mutex_unlock(&p->mutex);
+	if (r < 0 || p->stopped.code == 0)
+		return r;
+	*err = p->stopped;
+	return err->code;
+}
+
+static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
+		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->hello(p->ctx, hello, payload, welcome_ret, done_ret, err), err);
+}
+
+static int op_attach(void *ctx, const struct attach *attach, struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->attach(p->ctx, attach, err), err);
+}
+
+static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->totals(p->ctx, totals, go_ret, err), err);
+}
+
+static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->data(p->ctx, bytes, size_bytes, err), err);
+}
+
+static int op_checkpoint(void *ctx, const struct checkpoint *checkpoint, const struct frame *frame,
+			 struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->checkpoint(p->ctx, checkpoint, frame, err), err);
+}
+
+static int op_sync(void *ctx, struct error *err)
+{
+	struct patience *p = begin(ctx);
+
+	return finish(p, p->ops->sync(p->ctx, err), err);
+}
+
+/* What it has done counts, whoever has gone. */
+static int op_end(void *ctx, const struct end *end, const struct frame *frame,
+		  struct done *done_ret, struct error *err)
+{
+	struct patience *p = begin(ctx);
+	const int r = p->ops->end(p->ctx, end, frame, done_ret, err);
+	struct error unused;
+
+	(void)!finish(p, r, &unused);
+	return r;
+}
+
+const struct session_ops patience_ops = {
+	.hello = op_hello,
+	.attach = op_attach,
+	.totals = op_totals,
+	.data = op_data,
+	.checkpoint = op_checkpoint,
+	.sync = op_sync,
+	.end = op_end,
+};

@@ -1,0 +1,92 @@
+/*
+ * What is known to be durable of a dump: FILE.segments, in the format of frames. HELLO as it came,
+ * then each CHECKPOINT as it came, once its data is on stable storage, and END when the dump is
+ * whole. It is the resume state while the dump comes, and afterwards what --check proves the dump
+ * with.
+ *
+ * It is only ever appended to: a torn end is told by a frame's CRC, and cut off.
+ */
+#ifndef JOURNAL_H
+#define JOURNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/error.h"
+#include "base/keepalive.h"
+#include "wire/message.h"
+
+struct journal;
+
+/* What a journal says, as far as it is right. */
+struct journal_facts {
+	struct hello hello;
+	bool whole;		     /* END is there */
+	struct end end;		     /* if whole */
+	struct cursor cursor;	     /* of the last checkpoint; segment 0: there is none */
+	uint8_t chain[DIGEST_BYTES]; /* D(cursor.segment) */
+	uint8_t first[DIGEST_BYTES]; /* D(1) */
+};
+
+/* Told of each segment in turn. Fails with *err set, which ends the reading. */
+typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct error *err);
+
+/*
+ * Read a journal to its end, or to what is wrong in it: *facts_ret is what stands before that, the
+ * chain computed anew. `segment` may be NULL. Fails -ENOENT, -EBADMSG (not even HELLO is right), or
+ * with what the system or `segment` says.
+ */
+NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
+			   journal_segment_fn *segment, void *ctx, struct error *err);
+
+/* No more of it than whose it is: it may be long. Fails as journal_read(). */
+NODISCARD int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err);
+
+/*
+ * Where the journal of FILE, or of FILE.part, is if there is one. That of a part is
+ * FILE.part.segments beside a FILE of its own, FILE.segments where FILE is to come. The caller
+ * frees it; NULL without memory.
+ */
+char *journal_path_of(const char *file);
+
+/* Begin one (replacing what is there) with HELLO. The caller frees it. Fails -EBUSY if another
+ * process has it. */
+NODISCARD int journal_create(const char *path, const struct frame *hello, struct journal **j_ret,
+			     struct error *err);
+
+/* Open one to go on with it: journal_load() comes next. If another process has it (-EBUSY),
+ * *holder_ret is which, or 0 if that can't be told. Fails -ENOENT also if it was removed just now.
+ */
+NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret,
+			   struct error *err);
+
+/*
+ * The same, and the process that has it is told to let go (SIGUSR1): its link is the older one. So
+ * is one that waits as we do; who came last is next. Fails -EBUSY if that takes too long, or with
+ * what `alive` says.
+ */
+NODISCARD int journal_take_over(const char *path, const struct keepalive *alive,
+				struct journal **j_ret, struct error *err);
+
+/* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
+ * end is cut off, and what there is is synced. */
+NODISCARD int journal_load(struct journal *j, struct journal_facts *facts_ret,
+			   journal_segment_fn *segment, void *ctx, struct error *err);
+void journal_free(struct journal *j);
+DEFINE_AUTO(struct journal, journal_free)
+
+/* Keep no more than the first `segments` of what journal_load() has read; durable. What waits is
+ * dropped. */
+NODISCARD int journal_cut(struct journal *j, uint64_t segments, struct error *err);
+
+/* Append a frame as it came; held in memory until journal_sync(). How much that is, and with what
+ * is in the file. */
+NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);
+size_t journal_waiting(const struct journal *j);
+uint64_t journal_size(const struct journal *j);
+
+/* Write what waits, and wait until it is on stable storage. Fails always once it has. */
+NODISCARD int journal_sync(struct journal *j, struct error *err);
+
+#endif

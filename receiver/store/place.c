@@ -1,0 +1,312 @@
+/* Directories of hosts and dumps.
+ * Doesn't know what a dump is, but for the journal that says which one it is. */
+#include "receiver/store/place.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/io.h"
+#include "receiver/store/journal.h"
+
+enum {
+	/* To begin a dump takes another session some syncs of small files. */
+	LOCK_MS = 10000,
+	LOCK_STEP_MS = 20,
+
+	SAME_SECOND_MAX = 100,
+};
+
+static const char new_name[] = ".new";
+
+/* A directory below `at`, made if need be; never by way of a symbolic link. */
+static int open_dir(int at, const char *name, bool make, struct error *err)
+{
+	int fd;
+
+	if (make && mkdirat(at, name, 0700) == 0) {
+		if (fsync(at) < 0 && errno != EINVAL)
+			return error_sys(err, "%s: fsync of the directory that has it", name);
+	} else if (make && errno != EEXIST) {
+		return error_sys(err, "%s: can't make it", name);
+	}
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, "%s", name) : fd;
+}
+
+/* The operator's own directory may be a link. */
+static int open_root(const char *dir, struct error *err)
+{
+	int fd, r;
+
+	if (mkdir(dir, 0700) == 0) {
+		r = io_fsync_parent(dir);
+		if (r < 0)
+			return error_set(err, r, "%s: fsync of the directory that has it: %s", dir,
+					 strerror(-r));
+	} else if (errno != EEXIST) {
+		return error_sys(err, "%s: can't make it", dir);
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? error_sys(err, "%s", dir) : fd;
+}
+
+int place_judge(const char *dir, struct error *err)
+{
+	AUTO_CLOSE int fd = open_root(dir, err);
+
+	if (fd >= 0 && access(dir, W_OK | X_OK) < 0)
+		return error_sys(err, "%s", dir);
+	return MIN(fd, 0);
+}
+
+static int open_host(const char *dir, const char *host, struct error *err)
+{
+	AUTO_CLOSE int root_fd = open_root(dir, err);
+
+	return root_fd < 0 ? root_fd : open_dir(root_fd, host, true, err);
+}
+
+/* A file system without locks loses only the protection. */
+static int lock_host(int host_fd, const struct keepalive *alive, struct error *err)
+{
+	const struct timespec step = {.tv_nsec = LOCK_STEP_MS * 1000000};
+
+	for (int ms = 0; flock(host_fd, LOCK_EX | LOCK_NB) < 0; ms += LOCK_STEP_MS) {
+		int r;
+
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return 0;
+		r = keepalive(alive, err);
+		if (r < 0)
+			return r;
+		if (ms >= LOCK_MS)
+			return error_set(err, -EBUSY, "another session of this host is beginning");
+		nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
+/* Whether the directory `name` has the dump. Leaves the process there if so, else in `host_fd`. */
+static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static DIGEST_BYTES])
+{
+	struct hello hello;
+	struct error unused;
+	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
+	bool same;
+
+	if (fd < 0 || fchdir(fd) < 0)
+		return false;
+	same = journal_read_hello("vmcore.segments", &hello, &unused) == 0 &&
+	       memcmp(hello.dump_id, dump_id, DIGEST_BYTES) == 0;
+	if (!same)
+		(void)!fchdir(host_fd);
+	return same;
+}
+
+/* The next entry of a directory but "." and "..", NULL behind the last one; errno is not 0 where
+ * that isn't the end but a failure. */
+static const struct dirent *next_entry(DIR *dir)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
+	return entry;
+}
+
+/* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
+static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struct place *p,
+		  struct error *err)
+{
+	const int fd = dup(host_fd);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int found = 0;
+
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return error_sys(err, "can't read the host's directory");
+	}
+	rewinddir(dir);
+	while (!found && (entry = next_entry(dir))) {
+		if (*entry->d_name == '.')
+			continue;
+		found = has_dump(host_fd, entry->d_name, dump_id);
+		if (found)
+			snprintf(p->name, sizeof(p->name), "%s", entry->d_name);
+	}
+	/* Where it isn't to be found the dump would begin anew, in another place. */
+	if (!found && errno)
+		found = error_sys(err, "can't read the host's directory");
+	closedir(dir);
+	return found;
+}
+
+/* What a process that ended too early has left under the name of a new one. */
+static int remove_new(int host_fd, struct error *err)
+{
+	struct error unused;
+	const int fd = open_dir(host_fd, new_name, false, &unused);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+
+	/* What can't be read can't be empty, as is found below. */
+	while (dir && (entry = next_entry(dir)))
+		unlinkat(fd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	else if (fd >= 0)
+		close(fd);
+	if (unlinkat(host_fd, new_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == ENOTDIR && unlinkat(host_fd, new_name, 0) == 0)
+		return 0;
+	return error_sys(err, "%s, which an earlier session left: can't remove it", new_name);
+}
+
+/* An empty directory in a host's that is locked. */
+static int make_new(int host_fd, struct error *err)
+{
+	AUTO_CLOSE int fd = -1;
+	int r = remove_new(host_fd, err);
+
+	if (r < 0)
+		return r;
+	if (mkdirat(host_fd, new_name, 0700) < 0)
+		return error_sys(err, "a new directory: can't make it");
+	fd = open_dir(host_fd, new_name, false, err);
+	if (fd < 0)
+		return fd;
+	return fchdir(fd) < 0 ? error_sys(err, "a new directory") : 0;
+}
+
+/* Where it will be, as far as that is known. */
+static void set_path(struct place *p, const char *dir, const char *host)
+{
+	snprintf(p->path, sizeof(p->path), "%.3300s/%.255s/", dir, host);
+}
+
+static void add_name(struct place *p)
+{
+	const size_t n = strlen(p->path);
+
+	snprintf(p->path + n, sizeof(p->path) - n, "%s/", p->name);
+}
+
+int place_find(struct place *p, const char *dir, const char *host,
+	       const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
+	       struct error *err)
+{
+	AUTO_CLOSE int host_fd = open_host(dir, host, err);
+	int r;
+
+	*p = (struct place){.host_fd = -1};
+	if (host_fd < 0)
+		return host_fd;
+	r = lock_host(host_fd, alive, err);
+	if (r == 0)
+		r = search(host_fd, dump_id, p, err);
+	if (r < 0)
+		return r;
+	set_path(p, dir, host);
+	if (r > 0) {
+		add_name(p);
+		return 1;
+	}
+	r = make_new(host_fd, err);
+	if (r == 0)
+		p->host_fd = TAKE_FD(host_fd);
+	return r;
+}
+
+int place_make(struct place *p, const char *dir, const char *host, struct error *err)
+{
+	AUTO_CLOSE int host_fd = open_host(dir, host, err);
+	int r;
+
+	*p = (struct place){.host_fd = -1};
+	if (host_fd < 0)
+		return host_fd;
+	r = lock_host(host_fd, NULL, err);
+	if (r == 0)
+		r = make_new(host_fd, err);
+	if (r < 0)
+		return r;
+	set_path(p, dir, host);
+	p->host_fd = TAKE_FD(host_fd);
+	return 0;
+}
+
+/* rename() that replaces nothing: an empty directory can be replaced, too. 0, or -errno. */
+static int rename_new(int host_fd, const char *name)
+{
+	struct stat st;
+
+	if (renameat2(host_fd, new_name, host_fd, name, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
+		return -errno;
+	/* Not every file system has that; but others like us are locked out. */
+	if (fstatat(host_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return renameat(host_fd, new_name, host_fd, name) == 0 ? 0 : -errno;
+}
+
+int place_settle(struct place *p, struct error *err)
+{
+	const time_t now = time(NULL);
+	struct tm tm;
+	char text[32];
+
+	if (p->host_fd < 0)
+		return 0;
+	gmtime_r(&now, &tm);
+	strftime(text, sizeof(text), "%Y-%m-%dT%H-%M-%SZ", &tm);
+	for (int i = 1; i < SAME_SECOND_MAX; i++) {
+		int r;
+
+		snprintf(p->name, sizeof(p->name), i == 1 ? "%.30s" : "%.30s-%d", text, i);
+		r = rename_new(p->host_fd, p->name);
+		if (r == -EEXIST)
+			continue;
+		if (r < 0)
+			return error_set(err, r, "%s%s: can't make it: %s", p->path, p->name,
+					 strerror(-r));
+		if (fsync(p->host_fd) < 0 && errno != EINVAL)
+			return error_sys(err, "%s: fsync", p->path);
+		close(p->host_fd);
+		p->host_fd = -1;
+		p->made = true;
+		add_name(p);
+		return 0;
+	}
+	return error_set(err, -EAGAIN, "too many dumps at once");
+}
+
+void place_deinit(struct place *p)
+{
+	struct error unused;
+	char name[4 + sizeof(p->name)];
+
+	if (p->host_fd >= 0) {
+		(void)!remove_new(p->host_fd, &unused);
+		close(p->host_fd);
+	} else if (p->made) {
+		/* The process is there. Where something is in it, this does nothing. */
+		snprintf(name, sizeof(name), "../%s", p->name);
+		rmdir(name);
+	}
+	*p = (struct place){.host_fd = -1};
+}

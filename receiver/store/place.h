@@ -1,0 +1,49 @@
+/*
+ * The directory of a dump: DIR/HOST/TIME/, found by what identifies the dump, or made. The process
+ * goes there: one place at a time.
+ *
+ * A new one is DIR/HOST/.new until what it begins with is in it and durable. The host's directory
+ * is locked so long, so that two sessions with the same dump come to the same place.
+ */
+#ifndef PLACE_H
+#define PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/keepalive.h"
+#include "format/segment.h"
+
+struct place {
+	int host_fd;	 /* of a new one, and locked; else -1 */
+	bool made;	 /* it was a new one */
+	char path[3900]; /* "DIR/HOST/TIME/" */
+	char name[256];	 /* TIME */
+};
+
+/*
+ * Go to the directory below DIR/HOST that has the dump: 1; or, if there is none, to a new one that
+ * place_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
+ * (another session has been making a directory for too long), or with what `alive` or the system
+ * says.
+ */
+NODISCARD int place_find(struct place *p, const char *dir, const char *host,
+			 const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
+			 struct error *err);
+
+/* The same, of a dump that is nowhere known by its identity: always a new one. */
+NODISCARD int place_make(struct place *p, const char *dir, const char *host, struct error *err);
+
+/* A new one gets its name: the time, with a number where two collide. Its files are synced by now,
+ * and it is when this returns. Does nothing to one that was found. */
+NODISCARD int place_settle(struct place *p, struct error *err);
+
+/* Whether places can be made below `dir`, which is made if need be: 0, or why not. */
+NODISCARD int place_judge(const char *dir, struct error *err);
+
+/* One that was not settled is removed, and so is one that was, if nothing is in it: its files are
+ * closed by now. */
+void place_deinit(struct place *p);
+
+#endif

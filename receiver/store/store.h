@@ -1,0 +1,82 @@
+/*
+ * Where a session's dump goes: DIR/HOST/TIME/ of a collector, or the one FILE of a pipe. Does what
+ * a session asks for (struct session_ops), and keeps what is needed to go on with a dump that
+ * breaks off.
+ *
+ *   DIR/HOST/TIME/vmcore           complete and verified; before that vmcore.part
+ *   DIR/HOST/TIME/vmcore.segments  the journal
+ *   DIR/HOST/TIME/vmcore-NAME      attachments: NAME is dmesg.txt
+ *   DIR/HOST/TIME/meta.json        what it is, for people and programs
+ *
+ * In a directory, the process goes there (fchdir): one store at a time.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/hostname.h"
+#include "base/keepalive.h"
+#include "receiver/session/session.h"
+
+struct store;
+
+struct store_setup {
+	const char *dir;	 /* NULL: a file */
+	const char *file;	 /* NULL: a directory */
+	const char *host;	 /* whom the sender has proved to be, taken as it is or not at all
+				    (host_name_is_good()); NULL: it is taken at its word */
+	const char *proof;	 /* how: "certificate", "address", …; for meta.json */
+	const char *peer;	 /* where from; for meta.json */
+	bool force;		 /* replace FILE */
+	uint64_t max_size_bytes; /* 0: what the dump's header makes plausible, and the free space */
+	struct keepalive alive;	 /* called while something takes long */
+};
+
+/* What a session calls, with a struct store. */
+extern const struct session_ops store_ops;
+
+/* Fails -ENOMEM. Nothing is opened or made before HELLO. */
+NODISCARD int store_new(const struct store_setup *setup, struct store **s_ret, struct error *err);
+
+/* What is left of the dump if it isn't whole is mended first: see store_close(). */
+void store_free(struct store *s);
+DEFINE_AUTO(struct store, store_free)
+
+/* How it went, and how far. */
+struct store_result {
+	bool begun;	/* a dump was offered */
+	bool complete;	/* it is here, durably */
+	bool was_there; /* and was before */
+	bool usable;	/* a part is here that readers open */
+	bool resumed;
+	uint64_t pages, pages_missing, pages_lost;
+	uint64_t stream_bytes, file_bytes;
+	char path[4096]; /* of the dump, or its part */
+	char host[HOST_NAME_ROOM];
+};
+
+/*
+ * The session has ended, because of `why` (NULL: the dump is complete). A part is made as good as
+ * it can be, so that it opens, and is kept for the sender to come back.
+ */
+void store_close(struct store *s, const struct error *why, struct store_result *result_ret);
+
+/* For progress and logs. */
+uint64_t store_stream_bytes(const struct store *s);
+const char *store_host(const struct store *s);
+
+/* What was proved is never changed, for no two hosts may share a directory: fails -EACCES if it
+ * can't be the name of one. */
+NODISCARD int store_judge_host(const char *host, struct error *err);
+
+/*
+ * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-],
+ * other characters become
+ * '_'; "unknown" where nothing but dots is left. Returns `out`.
+ */
+char *store_name(char out[static 65], const char *text);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * Bringing a dump to one of several destinations, in their order: connects, sends what goes first,
+ * finds out where the page pass begins, and when a link breaks, connects again or goes on to the
+ * next one.
+ *
+ *   delivery_open ─► [filter pass] ─► delivery_start ─► pages ─► delivery_end
+ *                                          ▲              │
+ *                                          └── delivery_lost()
+ *
+ * Tells the operator of each attempt itself. One user at a time.
+ */
+#ifndef DELIVERY_H
+#define DELIVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "wire/message.h"
+#include "wire/transport.h"
+#include "wire/url.h"
+
+struct crashlog;
+struct delivery;
+struct sink;
+
+enum { DESTINATIONS_MAX = 16 };
+
+struct delivery_setup {
+	const struct url *to;	      /* borrowed; in this order */
+	size_t to_count;	      /* 0: one way, into standard output */
+	struct connect_setup connect; /* its strings are borrowed */
+	struct hello hello;
+	const struct crashlog *log; /* the kernel's (borrowed); NULL: there is none */
+	uint32_t timeout_ms;	    /* silence before a link counts as broken */
+	uint64_t retry_ms;    /* without progress, how long servers are tried; 0: as long as seems
+				 right */
+	uint64_t deadline_ms; /* clock_ms(); 0: never */
+	uint64_t bytes_per_s; /* 0: not limited */
+	bool force;	      /* file: replaces what is there */
+	bool (*cancelled)(void);
+};
+
+/* Fails -ENOMEM. Nothing is connected so far. */
+NODISCARD int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret,
+			   struct error *err);
+void delivery_free(struct delivery *d);
+DEFINE_AUTO(struct delivery, delivery_free)
+
+/*
+ * Try each server once, and send the log to the first that has an ear. That none has is no failure:
+ * delivery_start() tries again.
+ */
+void delivery_open(struct delivery *d);
+
+/* What the receiver wants. */
+struct delivery_start {
+	enum {
+		START_PAGES,
+		START_DONE,	/* it has the dump already */
+		START_LOG_ONLY, /* it has the log, and wants no more */
+		START_LEVEL,	/* it takes the dump at `level` only, which is another dump */
+	} kind;
+	bool resumed; /* from `cursor`, if D(1) is `first`; else from the prologue */
+	struct cursor cursor;
+	uint8_t first[DIGEST_BYTES];
+	unsigned level;
+};
+
+/*
+ * With the totals known: find a destination, or another one, and where to begin. Waits and tries as
+ * long as the setup allows. Fails with the last attempt's error when no destination is left,
+ * -ECANCELED, -ETIME (deadline).
+ */
+NODISCARD int delivery_start(struct delivery *d, const struct totals *totals,
+			     struct delivery_start *start_ret, struct error *err);
+
+/* A sink for what begins there; keeps segments where they are of use. Borrows `d`. */
+NODISCARD int delivery_sink(struct delivery *d, struct sink **sink_ret, struct error *err);
+
+/* Whether the prologue, of which `sink` has the table, is the one that `start` goes on from: 1 or
+ * 0. */
+NODISCARD int delivery_is_same(struct delivery *d, const struct delivery_start *start,
+			       const struct sink *sink, struct error *err);
+
+/* The prologue is not the one that the receiver has: its part is of no use. Ends the link. */
+void delivery_mismatch(struct delivery *d);
+
+/* A segment's end: `sink` has its table. */
+NODISCARD int delivery_checkpoint(struct delivery *d, const struct cursor *cursor,
+				  const struct sink *sink, struct error *err);
+
+/* Everything was written: 0 once the receiver has it, durably. */
+NODISCARD int delivery_end(struct delivery *d, const struct end *end, struct error *err);
+
+/* Keep the link alive, without waiting: called often. */
+NODISCARD int delivery_pump(struct delivery *d, struct error *err);
+
+/* Whether a link takes what is written now (else a file does), and how much of it waits there to be
+ * sent. */
+bool delivery_has_link(const struct delivery *d);
+uint64_t delivery_waiting_bytes(const struct delivery *d);
+
+/* Whether the failure that `err` tells of is the destination's, so that delivery_start() is worth a
+ * call; if so, it was told to the operator. */
+bool delivery_lost(struct delivery *d, const struct error *err);
+
+/* The dump won't be finished, because of `why`: tell the receiver, keep what there is at least as
+ * long as `table_end` (file:). */
+void delivery_give_up(struct delivery *d, const struct error *why, uint64_t table_end);
+
+/* How it went, for the exit status and the summary. */
+struct delivery_result {
+	bool partial;	     /* some destination has a part that may be of use */
+	bool refused;	     /* by all */
+	unsigned links;	     /* that were made */
+	uint64_t sent_bytes; /* over all links, with what was sent twice */
+	bool in_file;	     /* it is here, and no server has it */
+	char where[768];     /* the destination, and the name that the dump has there */
+};
+void delivery_result(const struct delivery *d, struct delivery_result *result_ret);
+
+#endif

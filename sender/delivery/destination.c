@@ -1,0 +1,324 @@
+/* One destination: connecting to it, and what its failures mean.
+ * Doesn't know of others, nor when one's turn is. */
+#include "sender/delivery/destination.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "format/dumpfile.h"
+#include "sender/kernel/crashlog.h"
+#include "sender/machine/entropy.h"
+#include "sender/machine/network.h"
+#include "sender/transport/command.h"
+#include "sender/transport/ssh.h"
+
+enum {
+	CONNECT_MS = 15000, /* of one attempt, with the handshake */
+	DENIALS_MAX = 2,
+	MISMATCHES_MAX = 2,
+	PUT_OFF_MAX = 4, /* doublings of the time that a server wants to be left alone */
+};
+
+bool destination_is_server(const struct destination *to)
+{
+	return to->url.scheme != URL_FILE;
+}
+
+bool delivery_has_ended(const struct delivery_setup *setup, struct error *err)
+{
+	if (setup->deadline_ms && clock_ms() >= setup->deadline_ms)
+		error_set(err, -ETIME, "the deadline is over");
+	else if (setup->cancelled && setup->cancelled())
+		error_set(err, -ECANCELED, "stopped by a signal");
+	else
+		return false;
+	return true;
+}
+
+static void say_remote(void *ctx, const char *line)
+{
+	const struct destination *to = ctx;
+
+	log_note("%s: %s: %s", to->url.text, to->url.scheme == URL_EXEC ? "command" : "remote",
+		 line);
+}
+
+/* Keys are made of random numbers. */
+static int await_entropy(const struct connect_setup *connect, const struct url *url,
+			 struct error *err)
+{
+	if (url->scheme == URL_TCP || url->scheme == URL_EXEC || entropy_is_there())
+		return 0;
+	log_note("%s: waiting for the kernel's random numbers", url->text);
+	return entropy_await(connect->timeout_ms, connect->cancelled, err);
+}
+
+static int connect_by_scheme(const struct url *url, const struct connect_setup *connect,
+			     struct transport **transport_ret, struct error *err)
+{
+	switch (url->scheme) {
+	case URL_TLS:
+		return transport_tls_connect(url, connect, transport_ret, err);
+	case URL_EXEC:
+		return transport_command_start(url, connect, transport_ret, err);
+	case URL_SSH:
+		return transport_ssh_connect(url, connect, transport_ret, err);
+	default:
+		return transport_tcp_connect(url, connect, transport_ret, err);
+	}
+}
+
+static int connect_transport(struct destination *to, const struct delivery_setup *setup,
+			     struct transport **transport_ret, struct error *err)
+{
+	const struct url *url = &to->url;
+	struct connect_setup connect = setup->connect;
+	int r;
+
+	connect.timeout_ms = CONNECT_MS;
+	if (setup->deadline_ms) {
+		const uint64_t now_ms = clock_ms();
+
+		if (now_ms >= setup->deadline_ms)
+			return error_set(err, -ETIME, "the deadline is over");
+		connect.timeout_ms = (int)MIN(setup->deadline_ms - now_ms, (uint64_t)CONNECT_MS);
+	}
+	connect.cancelled = setup->cancelled;
+	connect.not_before_s = setup->hello.crash_time_s;
+	connect.said = say_remote;
+	connect.said_ctx = to;
+	r = await_entropy(&connect, url, err);
+	if (r == 0)
+		r = connect_by_scheme(url, &connect, transport_ret, err);
+	/* The deadline cancels, too, and is to be called so. */
+	if (r == -ECANCELED && delivery_has_ended(setup, err))
+		return err->code;
+	return r;
+}
+
+/*
+ * As long as the receiver has no place for us: it may be long, after a power cut of many machines.
+ * A queue that doesn't get shorter is no better than a server that doesn't answer.
+ */
+static int wait_in_queue(const struct destination *to, const struct delivery_setup *setup,
+			 struct link *link, struct error *err)
+{
+	struct upload *session = link_session(link);
+	uint64_t since_ms = clock_ms();
+	uint32_t told = 0, best = UINT32_MAX;
+	int r = 0;
+
+	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
+		const uint32_t place = upload_place(session);
+
+		if (place != told)
+			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
+				 to->url.text, place);
+		if (place < best)
+			since_ms = clock_ms();
+		told = place;
+		best = MIN(best, place);
+		if (setup->retry_ms && clock_ms() - since_ms >= setup->retry_ms)
+			return error_set(err, -ETIMEDOUT,
+					 "its queue didn't get shorter for %" PRIu64 " s",
+					 setup->retry_ms / 1000);
+		r = link_turn(link, err);
+	}
+	return r;
+}
+
+int destination_connect(struct destination *to, const struct delivery_setup *setup, bool probe,
+			struct link **link_ret, struct error *err)
+{
+	const struct link_setup link_setup = {
+		.bytes_per_s = setup->bytes_per_s,
+		.cancelled = setup->cancelled,
+		.deadline_ms = setup->deadline_ms,
+	};
+	struct upload_setup session = {
+		.hello = setup->hello,
+		.oneway = to->oneway,
+		.skip_noise =
+			(to->url.scheme == URL_SSH || to->url.scheme == URL_EXEC) && !to->oneway,
+		.timeout_ms = setup->timeout_ms,
+	};
+	struct transport *transport;
+	int r;
+
+	*link_ret = NULL;
+	session.hello.probe = probe;
+	r = to->oneway ? transport_new_fds(-1, dup(STDOUT_FILENO), to->url.text, &transport, err)
+		       : connect_transport(to, setup, &transport, err);
+	if (r == 0)
+		r = link_new(transport, &session, &link_setup, link_ret, err);
+	if (r == 0)
+		r = link_await(*link_ret, UPLOAD_HELLO, err);
+	return r < 0 ? r : wait_in_queue(to, setup, *link_ret, err);
+}
+
+static bool is_directory(const struct url *url)
+{
+	return url->path[strlen(url->path) - 1] == '/';
+}
+
+/* A directory gets a file of its own for each crash. */
+char *destination_file_path(const struct destination *to, const struct delivery_setup *setup)
+{
+	const char *path = to->url.path;
+	const struct hello *hello = &setup->hello;
+	const time_t crash_time = (time_t)hello->crash_time_s;
+	struct tm tm;
+	char time[32], *result, host[sizeof(hello->host)];
+
+	if (!is_directory(&to->url))
+		return strdup(path);
+	/* The name comes from the crashed kernel's memory. */
+	snprintf(host, sizeof(host), "%s", *hello->host ? hello->host : "unknown");
+	for (char *c = host; *c; c++)
+		if (*c == '/')
+			*c = '_';
+	if (!gmtime_r(&crash_time, &tm)) /* so does this: it need not be a time */
+		gmtime_r(&(time_t){0}, &tm);
+	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", &tm);
+	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
+}
+
+/* Where the name is this crash's alone, a part there is what a vmsend has left that was killed, and
+ * is no reason to do without the dump. */
+static enum dumpfile_replace what_may_go(const struct destination *to,
+					 const struct delivery_setup *setup)
+{
+	const time_t crash_time = (time_t)setup->hello.crash_time_s;
+	struct tm unused;
+
+	if (!setup->force && is_directory(&to->url) && crash_time && gmtime_r(&crash_time, &unused))
+		return DUMPFILE_REPLACE_PART;
+	return dumpfile_replace_if(setup->force);
+}
+
+/* The log's file, and what was written to it. */
+struct log_file {
+	struct dumpfile *df;
+	uint64_t bytes;
+};
+
+static int write_log_piece(void *ctx, const char *text, size_t bytes, struct error *err)
+{
+	struct log_file *file = ctx;
+	const uint64_t off = file->bytes;
+
+	file->bytes += bytes;
+	return dumpfile_write(file->df, off, text, bytes, err);
+}
+
+/* The log, beside the dump. */
+static int write_dmesg(const struct delivery_setup *setup, const char *dump_path, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	AUTO_FREE char *path = NULL;
+	struct log_file file = {0};
+	int r;
+
+	if (!setup->log || asprintf(&path, "%s-dmesg.txt", dump_path) < 0)
+		return 0;
+	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
+	file.df = df;
+	if (r == 0)
+		r = crashlog_write(setup->log, write_log_piece, &file, err);
+	return r < 0 ? r : dumpfile_publish(df, err);
+}
+
+int destination_open_file(const struct destination *to, const struct delivery_setup *setup,
+			  char **path_ret, struct dumpfile **df_ret, struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	AUTO_FREE char *path = destination_file_path(to, setup);
+	struct error log_err;
+	int r;
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = dumpfile_create(path, what_may_go(to, setup), &df, err);
+	if (r < 0)
+		return r;
+	/* The dump has it, too. */
+	if (write_dmesg(setup, path, &log_err) < 0)
+		log_warning("the kernel log isn't beside it: %s", log_err.msg);
+	*path_ret = TAKE_PTR(path);
+	*df_ret = TAKE_PTR(df);
+	return 0;
+}
+
+/* What the network lacks, as " (eth0 has no address)", where that may be why. */
+static const char *why_unreachable(int code, char *text, size_t room)
+{
+	char missing[64];
+
+	*text = '\0';
+	if ((code == -ENETUNREACH || code == -EHOSTUNREACH || code == -ENETDOWN ||
+	     code == -ETIMEDOUT) &&
+	    *network_missing(missing, sizeof(missing)))
+		snprintf(text, room, " (%s)", missing);
+	return text;
+}
+
+/* It said to come again so much later. Who says so again and again has to be waited for longer. */
+static void put_off(struct destination *to, uint32_t retry_after_s)
+{
+	const uint64_t ms = UINT64_C(1000) * retry_after_s
+			    << MIN(to->put_off, (unsigned)PUT_OFF_MAX);
+
+	to->put_off++;
+	to->not_before_ms = clock_ms() + ms;
+}
+
+static bool is_denial(int code)
+{
+	return code == -EACCES || code == -ENOTSUP;
+}
+
+bool destination_may_be_wronged(const struct destination *to, int code)
+{
+	return is_denial(code) && !to->welcomed && !to->refused;
+}
+
+/*
+ * Whether no other try can end better. Keys, names and addresses that are wrong stay wrong; what
+ * was right once is so still, whatever a link made of it.
+ */
+static bool is_for_good(struct destination *to, enum upload_failure failure, int code)
+{
+	if (failure == UPLOAD_REFUSED || !destination_is_server(to) || to->oneway)
+		return true;
+	if (code == -ESTALE)
+		return ++to->mismatches >= MISMATCHES_MAX;
+	if (to->welcomed)
+		return false;
+	return is_denial(code) ? ++to->denials >= DENIALS_MAX : code == -EINVAL;
+}
+
+void destination_failed(struct destination *to, struct link *link, const struct error *err)
+{
+	enum upload_failure failure = UPLOAD_BROKEN;
+	char why[72];
+
+	if (link) {
+		failure = upload_failure(link_session(link));
+		if (failure == UPLOAD_LATER)
+			put_off(to, upload_retry_after_s(link_session(link)));
+	}
+	if (is_for_good(to, failure, err->code))
+		to->refused = true;
+	/* The only one there is: its error is the program's, which says it. */
+	if (!to->oneway)
+		log_warning("%s: %s%s%s", to->url.text, err->msg,
+			    why_unreachable(err->code, why, sizeof(why)),
+			    to->refused ? "; not tried again" : "");
+}

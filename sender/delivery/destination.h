@@ -1,0 +1,64 @@
+/*
+ * One destination: a session with a server as far as WELCOME, a file, or standard output one way;
+ * and what its failures mean for trying it again.
+ *
+ * Knows nothing of the other destinations, nor when one's turn is.
+ */
+#ifndef DESTINATION_H
+#define DESTINATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sender/delivery/delivery.h"
+#include "sender/delivery/link.h"
+#include "wire/message.h"
+#include "wire/url.h"
+
+struct dumpfile;
+
+struct destination {
+	struct url url;
+	bool oneway;		      /* standard output: nothing comes back */
+	bool refused;		      /* for good */
+	bool welcomed;		      /* once: names, keys and addresses are right */
+	bool in_vain;		      /* the last try, of a dump that waited for it */
+	bool has_part;		      /* it acknowledged a checkpoint */
+	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
+	unsigned denials;	      /* how often one side didn't trust the other */
+	unsigned mismatches;
+	unsigned put_off; /* how often it said to come later, since it acknowledged something */
+	uint64_t not_before_ms; /* it said when to come again */
+};
+
+/* Whether it is reached by a link. */
+bool destination_is_server(const struct destination *to);
+
+/* Whether the deadline is over or a signal came: *err says which. */
+bool delivery_has_ended(const struct delivery_setup *setup, struct error *err);
+
+/*
+ * A session with a server as far as WELCOME, waiting in its queue if need be. *link_ret: the
+ * caller's, also where this fails with a link half made; NULL where there is none.
+ */
+NODISCARD int destination_connect(struct destination *to, const struct delivery_setup *setup,
+				  bool probe, struct link **link_ret, struct error *err);
+
+/* Where the dump is to lie, for file: with a directory, too; the caller's to free(). NULL: no
+ * memory. */
+char *destination_file_path(const struct destination *to, const struct delivery_setup *setup);
+
+/* The dump file, empty so far, and the kernel log beside it. Both results are the caller's. */
+NODISCARD int destination_open_file(const struct destination *to,
+				    const struct delivery_setup *setup, char **path_ret,
+				    struct dumpfile **df_ret, struct error *err);
+
+/* Whether a failure with that code, told already, may be a link's that changed a byte of a
+ * handshake, which looks like a wrong key. */
+bool destination_may_be_wronged(const struct destination *to, int code);
+
+/* It failed, with `link` or without (NULL): remember what that means for the next try, and tell. */
+void destination_failed(struct destination *to, struct link *link, const struct error *err);
+
+#endif

@@ -1,0 +1,29 @@
+/* What identifies a crash, and tells an operator which it is: HELLO. */
+#ifndef IDENTITY_H
+#define IDENTITY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "wire/message.h"
+
+struct ladder;
+struct vmcore;
+
+/* What of the options fixes the bytes of the dump. */
+struct identity_options {
+	unsigned level;
+	const struct ladder *ladder;
+};
+
+/*
+ * Fill in what the vmcore says of itself: the names, the crash time, the panic (crashlog.h),
+ * and the dump_id, which is the SHA-256 of the notes, the loads and these options: the same crash
+ * sent again with the same options is the same dump, and so is one whose codecs are chosen anew as
+ * it goes. The rest of *hello_ret is zero. Fails as digester_new().
+ */
+NODISCARD int identity_hello(const struct vmcore *core, const struct identity_options *options,
+			     const char *panic, struct hello *hello_ret, struct error *err);
+
+#endif

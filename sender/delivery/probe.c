@@ -1,0 +1,139 @@
+/* Destinations, tried step by step without a dump.
+ * Leaves nothing behind. */
+#include "sender/delivery/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/parse.h"
+#include "format/dumpfile.h"
+#include "sender/delivery/destination.h"
+#include "sender/delivery/link.h"
+#include "sender/delivery/upload.h"
+
+enum { PROBE_BYTES = 16 << 20, PROBE_MS = 2000 };
+
+static void tell_step(void *ctx, const char *step, const char *detail)
+{
+	const struct destination *to = ctx;
+
+	log_note("%s: %s: ok%s%s", to->url.text, step, detail && *detail ? ", " : "",
+		 detail ? detail : "");
+}
+
+/* Bytes that no link can compress, as pages that are compressed can't be. */
+static void fill_noise(uint8_t *bytes, size_t size_bytes)
+{
+	uint32_t state = 1;
+
+	for (size_t i = 0; i < size_bytes; i++)
+		bytes[i] = (uint8_t)((state = state * 1664525 + 1013904223) >> 24);
+}
+
+/* How fast bytes go out, and are there: the end is acknowledged. */
+static int probe_rate(const struct destination *to, struct link *link, struct error *err)
+{
+	AUTO_FREE uint8_t *noise = malloc(UPLOAD_DATA_BYTES);
+	const uint64_t begin_ms = clock_ms();
+	const struct totals totals = {0};
+	uint64_t ms, sent = 0;
+	char rate[16];
+	int r;
+
+	if (!noise)
+		return error_set(err, -ENOMEM, "out of memory");
+	fill_noise(noise, UPLOAD_DATA_BYTES);
+	r = link_totals(link, &totals, err);
+	if (r == 0)
+		r = link_await(link, UPLOAD_ASKED, err);
+	for (; r == 0 && sent < PROBE_BYTES && clock_ms() - begin_ms < PROBE_MS;
+	     sent += UPLOAD_DATA_BYTES)
+		r = link_data(link, noise, UPLOAD_DATA_BYTES, err);
+	if (r == 0)
+		r = link_end(link, &(struct end){.stream_bytes = sent}, err);
+	if (r < 0)
+		return r;
+	ms = MAX(clock_ms() - begin_ms, UINT64_C(1));
+	log_note("%s: rate: about %s/s", to->url.text,
+		 format_size(rate, sizeof(rate), sent * 1000 / ms));
+	return 0;
+}
+
+static int probe_server(struct destination *to, const struct delivery_setup *setup,
+			struct error *err)
+{
+	AUTO(link_free) struct link *link = NULL;
+	struct delivery_setup telling = *setup;
+	const struct welcome *w;
+	char free_text[16];
+	int r;
+
+	telling.connect.passed = tell_step;
+	telling.connect.ctx = to;
+	r = destination_connect(to, &telling, true, &link, err);
+	if (r < 0)
+		return r;
+	w = upload_welcome(link_session(link));
+	log_note("%s: protocol: ok, %s takes this host for \"%s\"", to->url.text,
+		 *w->agent ? w->agent : "the receiver", w->host);
+	if (w->free_bytes)
+		log_note("%s: space: %s are free", to->url.text,
+			 format_size(free_text, sizeof(free_text), w->free_bytes));
+	return probe_rate(to, link, err);
+}
+
+/* What an earlier dump has left is for a dump to replace, not for a probe: 1 if there is something,
+ * which could be. */
+static int probe_part(const char *path, struct error *err)
+{
+	AUTO_FREE char *part = NULL;
+
+	if (asprintf(&part, "%s.part", path) < 0) {
+		part = NULL; /* asprintf leaves it undefined */
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	if (access(part, F_OK) < 0)
+		return 0;
+	return access(part, W_OK) < 0 ? error_sys(err, "%s", part) : 1;
+}
+
+/* Whether a file could be made there; none is left. */
+static int probe_file(const struct destination *to, const struct delivery_setup *setup,
+		      struct error *err)
+{
+	AUTO(dumpfile_free) struct dumpfile *df = NULL;
+	AUTO_FREE char *path = destination_file_path(to, setup);
+	int r;
+
+	if (!path)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = setup->force ? probe_part(path, err) : 0;
+	if (r == 0)
+		r = dumpfile_create(path, dumpfile_replace_if(setup->force), &df, err);
+	r = MIN(r, 0);
+	if (r == 0)
+		log_note("%s: %s can be written", to->url.text, path);
+	return r;
+}
+
+int probe_destinations(const struct delivery_setup *setup)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < setup->to_count; i++) {
+		struct destination to = {.url = setup->to[i]};
+		struct error err;
+		const int r = destination_is_server(&to) ? probe_server(&to, setup, &err)
+							 : probe_file(&to, setup, &err);
+
+		if (r < 0)
+			log_error("%s: %s", to.url.text, err.msg);
+		if (r < 0 && !first)
+			first = r;
+	}
+	return first;
+}

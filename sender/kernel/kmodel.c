@@ -1,0 +1,186 @@
+/* The kernel model: the parts, and what they say together.
+ * Doesn't decide about any page. */
+#include "sender/kernel/kmodel.h"
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "format/vmcoreinfo.h"
+#include "sender/kernel/kernel.h"
+#include "sender/kernel/remarks.h"
+#include "sender/vmcore/vmcore.h"
+
+enum {
+	/* Larger counts are corrupt: the largest machines have some hundred nodes, and a node has
+	   five zones. */
+	NODES_MAX = 4096,
+	ZONES_MAX = 16,
+	NODES_AT_ONCE = 64, /* pointers to them in one read, which is a walk of page tables */
+
+	RESERVED_STEP = 32,	   /* every so many pages of the image are asked for PG_reserved */
+	IMAGE_BYTES_MAX = 1 << 30, /* the addresses that are its own: Linux KERNEL_IMAGE_SIZE */
+	FLAG_BITS = 24, /* above are node, zone and section. Source: Linux page-flags-layout.h */
+};
+
+/* The kernel image's pages: of the load whose virtual addresses are the image's. QEMU's cores have
+ * none. */
+static struct pfn_range find_image(const struct vmcore *core)
+{
+	for (size_t i = 0; i < core->elf.load_count; i++) {
+		const struct elf_load *l = &core->elf.loads[i];
+		const uint64_t at = l->vaddr - X86_64_IMAGE_BASE;
+
+		if (core->elf.machine == ELF_EM_X86_64 && at < IMAGE_BYTES_MAX) {
+			const uint64_t bytes = MIN(l->mem_bytes, IMAGE_BYTES_MAX - at);
+
+			return (struct pfn_range){l->paddr / core->page_bytes,
+						  (l->paddr + bytes) / core->page_bytes};
+		}
+	}
+	return (struct pfn_range){0};
+}
+
+/*
+ * The bit of PG_reserved, which VMCOREINFO doesn't tell (12 until 6.11, 13 since): the only one
+ * that most of the image's pages have. What was freed of the image (init memory, gaps) has lost it.
+ * 0: not found.
+ */
+static uint64_t find_reserved(const struct kmodel *km)
+{
+	unsigned pages = 0, having[FLAG_BITS] = {0};
+	uint8_t raw[STRUCT_PAGE_BYTES_MAX];
+	uint64_t found = 0;
+
+	for (uint64_t pfn = km->image.first; pfn < km->image.end; pfn += RESERVED_STEP) {
+		bool known;
+
+		pagemap_read(&km->pagemap, pfn, 1, raw, &known);
+		if (!known)
+			continue;
+		pages++;
+		for (size_t b = 0; b < FLAG_BITS; b++)
+			having[b] += (unsigned)(le64_get(raw + km->rules.flags_off) >> b & 1);
+	}
+	for (size_t b = 0; b < FLAG_BITS; b++)
+		if (pages && having[b] > pages / 2)
+			found |= UINT64_C(1) << b;
+	return found & (found - 1) ? 0 : found;
+}
+
+void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
+		 struct remarks *remarks)
+{
+	const bool needed = wanted & ~(unsigned)(1 << CLASS_OFFLINE | 1 << CLASS_HWPOISON);
+	struct error err = {0};
+
+	*km = (struct kmodel){.core = core, .image = find_image(core)};
+	if (!core->info) {
+		if (needed)
+			remark(remarks,
+			       "cache, user and free pages stay in the dump: the vmcore has no "
+			       "usable VMCOREINFO");
+		return;
+	}
+	km->has_paging = paging_init(&km->paging, core, &err) == 0;
+	if (!km->has_paging || pagemap_init(&km->pagemap, &km->paging, &err) < 0) {
+		if (needed)
+			remark(remarks, "cache, user and free pages stay in the dump: %s", err.msg);
+		return;
+	}
+	page_rules_init(&km->rules, core->info, km->pagemap.struct_page_bytes, wanted, remarks);
+	if (km->rules.known)
+		km->reserved = find_reserved(km);
+}
+
+void kmodel_deinit(struct kmodel *km)
+{
+	pagemap_deinit(&km->pagemap);
+}
+
+unsigned kmodel_served_level(const struct kmodel *km, unsigned level)
+{
+	unsigned served = level & LEVEL_ZERO;
+
+	for (unsigned bit = LEVEL_CACHE; bit <= LEVEL_FREE; bit <<= 1) {
+		const unsigned always = page_classes_of_level(0);
+		const unsigned classes = page_classes_of_level(bit) & ~always;
+
+		if ((level & bit) && (km->rules.known & classes) == classes)
+			served |= bit;
+	}
+	return served;
+}
+
+/* --- the zones' counters --- */
+
+/* Where the counters lie in a node. */
+struct zone_keys {
+	uint64_t node_zones, nr_zones, zone_bytes, vm_stat, nr_free_pages;
+};
+
+static bool get_zone_keys(struct zone_keys *k, const struct vmcoreinfo *info)
+{
+	k->nr_free_pages = 0; /* the first of enum zone_stat_item on all kernels */
+	vmcoreinfo_number(info, "NR_FREE_PAGES", &k->nr_free_pages);
+	return vmcoreinfo_offset(info, "pglist_data.node_zones", &k->node_zones) &&
+	       vmcoreinfo_offset(info, "pglist_data.nr_zones", &k->nr_zones) &&
+	       vmcoreinfo_size(info, "zone", &k->zone_bytes) &&
+	       vmcoreinfo_offset(info, "zone.vm_stat", &k->vm_stat) && k->nr_free_pages < 64;
+}
+
+/* Add the free pages of the node whose pglist_data lies at `node`. */
+static bool add_node(const struct paging *p, const struct zone_keys *k, uint64_t node,
+		     uint64_t *pages)
+{
+	const uint64_t counter = k->vm_stat + k->nr_free_pages * 8;
+	uint8_t raw[8];
+	uint32_t zones;
+
+	if (!paging_read(p, node + k->nr_zones, raw, 4))
+		return false;
+	zones = le32_get(raw);
+	if (zones > ZONES_MAX)
+		return false;
+	for (uint32_t i = 0; i < zones; i++) {
+		if (!paging_read(p, node + k->node_zones + i * k->zone_bytes + counter, raw, 8))
+			return false;
+		if ((int64_t)le64_get(raw) >
+		    0) /* a zone's counter lags behind its CPUs', and may be below 0 */
+			*pages += le64_get(raw);
+	}
+	return true;
+}
+
+bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret)
+{
+	const struct vmcoreinfo *info = km->core->info;
+	uint64_t nodes_vaddr, nodes = 0, pages = 0, contiguous;
+	uint8_t raw[NODES_AT_ONCE * 8];
+	struct zone_keys k;
+	size_t found = 0;
+
+	if (!km->has_paging || !get_zone_keys(&k, info))
+		return false;
+	if (vmcoreinfo_symbol(info, "contig_page_data", &contiguous)) {
+		*pages_ret = 0;
+		return add_node(&km->paging, &k, contiguous, pages_ret);
+	}
+	if (!vmcoreinfo_symbol(info, "node_data", &nodes_vaddr))
+		return false;
+	vmcoreinfo_length(info, "node_data", &nodes);
+	nodes = MIN(nodes, (uint64_t)NODES_MAX);
+	for (uint64_t i = 0; i < nodes; i++) {
+		const uint8_t *node = raw + i % NODES_AT_ONCE * 8;
+
+		if (i % NODES_AT_ONCE == 0 &&
+		    !paging_read(&km->paging, nodes_vaddr + i * 8, raw,
+				 8 * (size_t)MIN(nodes - i, (uint64_t)NODES_AT_ONCE)))
+			return false;
+		if (le64_get(node) == 0)
+			continue;
+		if (!add_node(&km->paging, &k, le64_get(node), &pages))
+			return false;
+		found++;
+	}
+	*pages_ret = pages;
+	return found > 0;
+}

@@ -1,0 +1,47 @@
+/*
+ * One thread's walk over the struct pages: reads those that decide, as few as there can be, and
+ * says what pages they make. Where a block follows on a block only their first struct pages are
+ * read; where each page is one of its own, more are read at once.
+ */
+#ifndef PAGEWALK_H
+#define PAGEWALK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sender/kernel/pageclass.h"
+
+struct kmodel;
+struct pagewalk;
+
+/* A walk over the kernel's struct pages; borrows `km`. The caller's to free. Fails -ENOMEM. */
+NODISCARD int pagewalk_new(const struct kmodel *km, struct pagewalk **walk_ret, struct error *err);
+void pagewalk_free(struct pagewalk *walk);
+DEFINE_AUTO(struct pagewalk, pagewalk_free)
+
+/*
+ * Borrow the struct pages from pfn on, until the next call: one behind the other, *n_ret of them, 1
+ * to `max`. NULL: those of *n_ret pages can't be had.
+ */
+const uint8_t *pagewalk_get(struct pagewalk *walk, uint64_t pfn, uint64_t max, uint64_t *n_ret);
+
+/* Pages that are told at once. */
+struct page_run {
+	enum page_class class;
+	uint64_t pages; /* 1 and more; a block may reach past what was asked for */
+	bool block;	/* told by its first page alone; else each is judged, as the first is */
+	bool odd;	/* see struct page_verdict */
+	bool known;	/* the struct pages could be read; else they are the kernel's */
+	uint64_t flags; /* the first page's */
+};
+
+/*
+ * What the pages from pfn on are. A class that can't be told on this kernel counts as the kernel's.
+ * Of single pages there are at most end - pfn (> 0), which agree in the bits `flags` of their flags
+ * and in whether their memory is broken.
+ */
+struct page_run pagewalk_next(struct pagewalk *walk, uint64_t pfn, uint64_t end, uint64_t flags);
+
+#endif

@@ -1,0 +1,36 @@
+/* Lines for the operator.
+ * Doesn't print them. */
+#include "sender/kernel/remarks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void remark(struct remarks *remarks, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (remarks->count == REMARKS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(remarks->line[remarks->count++], REMARK_BYTES, fmt, ap);
+	va_end(ap);
+}
+
+void remark_also(struct remarks *remarks, const char *fmt, ...)
+{
+	char *line = remarks->count ? remarks->line[remarks->count - 1] : NULL;
+	const size_t used = line ? strlen(line) : 0;
+	char also[REMARK_BYTES];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(also, sizeof(also), fmt, ap);
+	va_end(ap);
+	if (line && used + 2 + strlen(also) < REMARK_BYTES) {
+		strcpy(line + used, "; ");
+		strcpy(line + used + 2, also);
+	} else {
+		remark(remarks, "%s", also);
+	}
+}

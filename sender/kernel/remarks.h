@@ -1,0 +1,27 @@
+/* Lines for the operator that code below main.c has to say: what was found odd, and what was done
+ * instead. */
+#ifndef REMARKS_H
+#define REMARKS_H
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+
+enum {
+	REMARKS_MAX =
+		16, /* more are not kept: what is odd in so many ways has been said enough of */
+	REMARK_BYTES = 240,
+};
+
+struct remarks {
+	char line[REMARKS_MAX][REMARK_BYTES];
+	size_t count;
+};
+
+/* Add a line, without the final newline. */
+void remark(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
+
+/* Add to the last line what follows from it; a line of its own where there is none, or no room. */
+void remark_also(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

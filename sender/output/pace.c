@@ -1,0 +1,114 @@
+/* Chooses how strongly chunks are compressed.
+ * Doesn't know codecs, nor how the queue is measured. */
+#include "sender/output/pace.h"
+
+#include <stdbool.h>
+
+#include "base/compiler.h"
+
+enum {
+	/* What may wait though the link isn't the limit: what was handed over this very moment. */
+	SLACK_BYTES = 192 << 10,
+	/* That much in front of the link is a queue, however many workers there are, whose chunks
+	   would be none by themselves. */
+	QUEUE_BYTES = 640 << 10,
+	/* From there to where the strongest is chosen. */
+	RANGE_BYTES = 1 << 20,
+
+	/* Until something was sent, nothing can be said: the step that is best on most links. */
+	START_STRENGTH = PACE_STEP,
+
+	SMOOTHING = 16, /* chunks */
+
+	/* Chunks per worker that are no queue: one in work, and those that are ready behind the one
+	   that is next to be written. */
+	IDLE_CHUNKS = 3,
+
+	/* How long there must have been a queue, where the link has shown that it isn't the limit,
+	   before it is believed to be one now. A receiver that gets no CPU or disk for a moment
+	   makes a queue too, as does a lost packet, and it is gone as soon as they go on: 10 to 40
+	   ms were seen of a receiver whose CPU had other work. The time that stronger codecs take
+	   meanwhile would be missing afterwards. */
+	HOLD_MS = 32,
+	/* What shows it: that much went out and none of it had to wait. More than a limit on the
+	   way lets through at once. */
+	FREELY_BYTES = 2 << 20,
+};
+
+/* Take down whether bytes had to wait, and say whether a link that was no limit a moment ago may be
+ * one now. */
+static bool note_and_believe(struct pace_queue *q, const struct pace_sample *s)
+{
+	const bool waits = s->waiting_bytes > MAX((uint64_t)SLACK_BYTES, s->chunk_bytes);
+
+	q->freely_bytes = waits ? 0 : q->freely_bytes + s->chunk_bytes;
+	if (q->freely_bytes >= FREELY_BYTES)
+		q->freely_ms = s->now_ms;
+	return s->now_ms - q->freely_ms >= HOLD_MS;
+}
+
+void pace_step(struct pace_queue *q, const struct pace_sample *s)
+{
+	q->bytes = note_and_believe(q, s) ? s->waiting_bytes : 0;
+	q->chunk_bytes = q->chunk_bytes
+				 ? (q->chunk_bytes * (SMOOTHING - 1) + s->chunk_bytes) / SMOOTHING
+				 : s->chunk_bytes;
+}
+
+static uint64_t beyond(uint64_t bytes, uint64_t limit)
+{
+	return bytes > limit ? bytes - limit : 0;
+}
+
+uint32_t pace_strength(const struct pace_queue *q, uint64_t chunks, unsigned rungs,
+		       unsigned workers)
+{
+	const uint64_t most = (rungs - 1) * (uint64_t)PACE_STEP;
+	const uint64_t begun = q->bytes + chunks * q->chunk_bytes;
+	const uint64_t idle = SLACK_BYTES + IDLE_CHUNKS * (uint64_t)workers * q->chunk_bytes;
+	const uint64_t bytes = MAX(beyond(begun, idle), beyond(q->bytes, QUEUE_BYTES));
+
+	if (!q->chunk_bytes)
+		return (uint32_t)MIN(most, (uint64_t)START_STRENGTH);
+	return (uint32_t)MIN(most, bytes * most / RANGE_BYTES);
+}
+
+unsigned pace_rung(uint32_t strength, uint64_t k)
+{
+	/* The bits of k mirrored: any run of chunks has its thresholds spread evenly. */
+	uint32_t threshold = 0;
+
+	for (unsigned bit = 1; bit < PACE_STEP; bit *= 2, k /= 2)
+		threshold = threshold * 2 + (k & 1);
+	return strength / PACE_STEP + (strength % PACE_STEP > threshold);
+}
+
+void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk)
+{
+	p->rungs = rungs;
+	p->workers = workers;
+	p->queue = (struct pace_queue){0};
+	atomic_init(&p->written, first_chunk);
+	atomic_init(&p->bytes, 0);
+	atomic_init(&p->chunk_bytes, 0);
+}
+
+/* Relaxed, here and below: nothing is read on the strength of these figures. */
+void pace_written(struct pace *p, const struct pace_sample *sample)
+{
+	pace_step(&p->queue, sample);
+	atomic_fetch_add_explicit(&p->written, 1, memory_order_relaxed);
+	atomic_store_explicit(&p->bytes, p->queue.bytes, memory_order_relaxed);
+	atomic_store_explicit(&p->chunk_bytes, p->queue.chunk_bytes, memory_order_relaxed);
+}
+
+unsigned pace_choose(struct pace *p, uint64_t k)
+{
+	const uint64_t written = atomic_load_explicit(&p->written, memory_order_relaxed);
+	const struct pace_queue queue = {
+		.bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
+		.chunk_bytes = atomic_load_explicit(&p->chunk_bytes, memory_order_relaxed),
+	};
+
+	return pace_rung(pace_strength(&queue, k - MIN(k, written), p->rungs, p->workers), k);
+}

@@ -1,0 +1,44 @@
+/* One worker: reads, tests for zero and compresses the pages of a chunk. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "sender/output/chunk.h"
+
+struct ladder;
+struct pace;
+struct pageset;
+struct plan;
+struct vmcore;
+struct worker;
+
+/* What all workers share; it outlives them. */
+struct worker_setup {
+	const struct vmcore *core;
+	const struct pageset *pages; /* the pages to dump */
+	const struct plan *plan;     /* their order */
+	const struct ladder *ladder; /* what chunks may be compressed with */
+	struct pace *pace;	     /* chooses among it; NULL: the fastest */
+	bool exclude_zero;	     /* level bit 1 */
+	bool digest;		     /* make each chunk's SHA-256 */
+};
+
+/* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */
+NODISCARD int worker_new(const struct worker_setup *setup, struct worker **w_ret,
+			 struct error *err);
+void worker_free(struct worker *w);
+DEFINE_AUTO(struct worker, worker_free)
+
+/* Room that a chunk's page_data needs. */
+size_t worker_page_data_bytes(const struct worker *w);
+
+/*
+ * Fill `chunk`, a struct chunk, with chunk k of the plan: what it holds then depends on the vmcore,
+ * k, the setup and what the pace chooses alone. The `worker` is a struct worker. A page that can't
+ * be read becomes PAGE_UNREADABLE; fails only where a digest can't be made.
+ */
+int worker_fill(void *worker, uint64_t k, void *chunk, struct error *err);
+
+#endif

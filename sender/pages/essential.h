@@ -1,0 +1,41 @@
+/*
+ * The essential set: the pages without which no reader opens a dump. They are sent first, so that a
+ * dump that was cut short still shows what the kernel was, the panic, its backtrace and the log.
+ */
+#ifndef ESSENTIAL_H
+#define ESSENTIAL_H
+
+#include "base/error.h"
+
+struct kmodel;
+struct pageset;
+struct remarks;
+
+/* The parts, in the order in which readers need them. */
+enum {
+	/*
+	 * What is found through pointers, and is small: page tables but the direct map's, memory
+	 * sections, the log, the CPUs' areas, stacks and tasks, and the image's constants that
+	 * readers begin with.
+	 */
+	ESSENTIAL_POINTED,
+	ESSENTIAL_IMAGE_DATA, /* the kernel image but for what follows */
+	ESSENTIAL_CALLERS,    /* of its code what the CPUs' stacks return to */
+	ESSENTIAL_IMAGE_TEXT, /* its code and read-only data, where the kernel has a symbol table */
+	ESSENTIAL_PARTS,
+};
+
+/*
+ * Add the essential pages to the empty sets `parts`, as far as the model knows the kernel; without
+ * a model there are none. A page may be in several. Each part is bounded, and so is the time,
+ * whatever the kernel's memory holds; where that leaves much unknown a remark says so. Fails
+ * -ENOMEM, or -ECANCELED as paging_stopped() says.
+ *
+ * Where the kernel has no symbol table, CPUs' areas and tasks come from the pages that were
+ * allocated at boot (PG_reserved) and from what the CPUs' stacks and registers point at.
+ */
+NODISCARD int essential_find(const struct kmodel *km,
+			     struct pageset *const parts[static ESSENTIAL_PARTS],
+			     struct remarks *remarks, struct error *err);
+
+#endif

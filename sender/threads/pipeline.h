@@ -1,0 +1,60 @@
+/*
+ * The ordered pipeline of both passes: workers fill chunks in parallel, a writer takes them
+ * strictly in order. With no worker all of it happens in line, in the calling thread.
+ *
+ * What a chunk is, only fill() and write() know: it is filled into an item, and the same items are
+ * filled again and again.
+ */
+#ifndef PIPELINE_H
+#define PIPELINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum {
+	PIPELINE_WORKERS_MAX = 1024,
+
+	/* Items per worker: the others go on while one writes to a link that is slow just now. */
+	PIPELINE_ITEMS_PER_WORKER = 4,
+};
+
+struct pipeline {
+	unsigned workers; /* threads that fill, the calling one included; 0: in line */
+	uint64_t first_chunk, end_chunk;
+
+	/*
+	 * What chunks are filled into: chunk k into item (k - first_chunk) % item_count. At least
+	 * one; the caller's, and no smaller number of them can make the pass stop.
+	 */
+	void *const *items;
+	size_t item_count;
+
+	/*
+	 * Fill `item` with chunk k. Called by worker number w only, with worker[w] as context;
+	 * several at once for different chunks. Fails with *err set, which ends the pass.
+	 */
+	int (*fill)(void *worker, uint64_t k, void *item, struct error *err);
+	void *const *worker; /* one for each worker; one, if in line */
+
+	/*
+	 * Take the next chunk: called in order, by one thread at a time, though not always the
+	 * same. Returns 0 to go on, 1 to end the pass behind this chunk, or fails with *err set.
+	 */
+	int (*write)(void *writer, const void *item, struct error *err);
+	void *writer;
+
+	/* No thread is started unless so much memory could still be had; 0: whatever there is. */
+	size_t spare_bytes;
+};
+
+/*
+ * Run a pass over its chunks. Returns 0 (all were written), 1 (write() asked to end), or the
+ * first failure of fill() or write(). When it returns, no thread is left. Where a thread can't be
+ * had, the others do its work. *started_ret: how many workers there were. Fails -ENOMEM if there is
+ * no room for the slots' words.
+ */
+NODISCARD int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *err);
+
+#endif

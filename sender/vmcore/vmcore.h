@@ -1,0 +1,96 @@
+/*
+ * The dead kernel's memory: an ELF core that is opened once and read by physical address. After
+ * vmcore_open() everything here is constant, and any number of threads may read.
+ */
+#ifndef VMCORE_H
+#define VMCORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "sender/vmcore/elf.h"
+#include "sender/vmcore/memmap.h"
+
+struct vmcoreinfo;
+
+/* How pages are read. */
+enum vmcore_access {
+	VMCORE_ACCESS_AUTO, /* MMAP for /proc/vmcore, READ for a regular file */
+	VMCORE_ACCESS_MMAP, /* windows of the file; READ where a window can't be had */
+	VMCORE_ACCESS_READ, /* pread */
+};
+
+struct vmcore {
+	int fd;
+	enum vmcore_access access; /* never AUTO */
+	uint64_t file_bytes;
+	uint64_t page_bytes; /* a power of two, 4 KiB to 256 KiB */
+	struct elf_core elf;
+	struct memmap map;
+	struct vmcoreinfo *info;  /* NULL: there is none, or it is unusable */
+	const uint8_t *info_text; /* into elf.notes; NULL with info_bytes 0 if there is none */
+	size_t info_bytes;
+	uint32_t cpus; /* NT_PRSTATUS notes */
+
+	/*
+	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.
+	 * NULL, or set by who opened the core before anybody else has it. Any thread may call it.
+	 */
+	bool (*cancelled)(void);
+};
+
+/*
+ * Open the core `path`. The result is the caller's to free. Fails as elf_core_init() and
+ * memmap_init(), or with the system's error; the message begins with the path. A missing VMCOREINFO
+ * is no failure.
+ */
+NODISCARD int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **core_ret,
+			  struct error *err);
+void vmcore_free(struct vmcore *core);
+DEFINE_AUTO(struct vmcore, vmcore_free)
+
+/*
+ * Read physical memory; what no load covers reads as zeros. Fails with the read's error, or
+ * -ENODATA where the file was cut short. Any thread.
+ */
+NODISCARD int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, size_t size_bytes);
+
+/* One thread's view of the pages: its buffer and its window. Opaque. */
+struct page_source;
+
+enum {
+	PAGE_RUN_BYTES = 256 << 10, /* in one call: long enough that the calls cost nothing */
+	PAGE_RUN_MAX = 64,	    /* pages of 4 KiB in that: a bit each in a word */
+};
+
+NODISCARD int page_source_new(const struct vmcore *core, struct page_source **src_ret,
+			      struct error *err);
+void page_source_free(struct page_source *src);
+DEFINE_AUTO(struct page_source, page_source_free)
+
+/*
+ * Borrow `count` pages (at least 1, at most PAGE_RUN_BYTES) from `pfn` on, one behind the other,
+ * until the next call. Bit i of *lost_ret says that page pfn + i could not be read; it is lost
+ * alone, and reads as zeros.
+ */
+const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
+			       uint64_t *lost_ret);
+
+/*
+ * The same, for a caller that wants them in `room`, which is its own and long enough: pages that
+ * are read, and not mapped, are read to there and need no copy.
+ */
+const uint8_t *page_source_get_in(struct page_source *src, uint64_t pfn, size_t count,
+				  uint8_t *room, uint64_t *lost_ret);
+
+/*
+ * Borrow `n` bytes (at most PAGE_RUN_BYTES) at a physical address, as long as with
+ * page_source_get(). Where the file is mapped there may be more behind them: *there_ret says how
+ * many in all. NULL: any of the n can't be read.
+ */
+const uint8_t *page_source_bytes(struct page_source *src, uint64_t paddr, size_t n,
+				 size_t *there_ret);
+
+#endif
