@@ -71,10 +71,47 @@ enum option_id {
 	OPT_WATCHDOG,
 	OPT_ZLIB,
 	OPT_ZSTD,
-	OPT_COUNT,
+	OPT_COUNT, /* THEIR_OPTIONS follow */
 };
 
-static const struct cli_option table[OPT_COUNT] = {
+/* clang-format off */
+/*
+ * Options of makedumpfile that aren't here: name, letter, argument, and what to use in their place.
+ * Source: makedumpfile(8), 1.7.9.
+ */
+#define THEIR_OPTIONS(X) \
+	X("D", 'D', NULL, "--verbose says more") \
+	X("E", 'E', NULL, "a dump is kdump-compressed, which crash and drgn open; for no compression --compress=none") \
+	X("L", 'L', "SIZE", "a file keeps to \"ulimit -f\", a server to vmrecv --max-size") \
+	X("R", 'R', NULL, "the other end puts a stream together: vmrecv FILE < STREAM") \
+	X("X", 'X', NULL, "dumps of Xen are for makedumpfile") \
+	X("b", 'b', "N", "struct pages are read in blocks as they come") \
+	X("e", 'e', NULL, "struct pages of left out memory stay in the dump") \
+	X("g", 'g', "FILE", "VMCORE has its own VMCOREINFO") \
+	X("i", 'i', "FILE", "VMCORE has its own VMCOREINFO") \
+	X("x", 'x', "FILE", "no vmlinux is needed: the kernel says what it is in VMCOREINFO") \
+	X("check-params", 0, NULL, "wrong options are told at once; --probe tries the destinations") \
+	X("cyclic-buffer", 0, "SIZE", "--memory SIZE holds all of vmsend to a size") \
+	X("diskset", 0, "NAME", "one dump goes to one destination") \
+	X("dry-run", 0, NULL, "--mem-usage says what each level leaves, --probe tries the destinations") \
+	X("eppic", 0, "FILE", "content isn't erased; level 31 leaves user pages out") \
+	X("exclude-xen-user-domain", 0, NULL, "dumps of Xen are for makedumpfile") \
+	X("non-cyclic", 0, NULL, "the page bitmap is kept packed in memory, all of it") \
+	X("non-mmap", 0, NULL, "--access=read") \
+	X("partial-dmesg", 0, NULL, "--dump-dmesg has the whole log") \
+	X("reassemble", 0, NULL, "a dump is never in parts; makedumpfile puts its own together") \
+	X("show-stats", 0, NULL, "--verbose says what was read, left out and written") \
+	X("split", 0, NULL, "one dump is one file; --num-threads shares the work") \
+	X("splitblock-size", 0, "SIZE", "one dump is one file; --num-threads shares the work") \
+	X("vtop", 0, "ADDRESS", "crash translates addresses") \
+	X("work-dir", 0, "DIR", "nothing is put aside on a disk") \
+	X("xen-syms", 0, "FILE", "dumps of Xen are for makedumpfile") \
+	X("xen-vmcoreinfo", 0, "FILE", "dumps of Xen are for makedumpfile")
+#define THEIR_ROW(name, letter, arg, use) {name, letter, arg, NULL},
+#define THEIR_USE(name, letter, arg, use) use,
+/* clang-format on */
+
+static const struct cli_option table[] = {
 	[OPT_ACCESS] = {"access", 0, "HOW", "read VMCORE by: auto, mmap, read"},
 	[OPT_BWLIMIT] = {"bwlimit", 0, "RATE", "bytes per second to send at most, such as 10M"},
 	[OPT_CODECS] = {"codecs", 0, "LIST", "what auto may mix (default zlib,lzo,zstd)"},
@@ -117,7 +154,9 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_WATCHDOG] = {"watchdog", 0, "DEVICE", "feed it while a dump of /proc/vmcore goes on"},
 	[OPT_ZLIB] = {"zlib", 'c', NULL, "compress with zlib"},
 	[OPT_ZSTD] = {"zstd", 'z', NULL, "compress with zstd"},
-};
+	THEIR_OPTIONS(THEIR_ROW)};
+
+static const char *const instead[] = {THEIR_OPTIONS(THEIR_USE)};
 
 /* Where nothing is known of what takes the dump: the fastest that every common reader has. */
 static enum codec_id usual_codec(void)
@@ -429,7 +468,9 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		o->version = true;
 		return 0;
 	default:
-		return error_set(err, -EINVAL, "not handled");
+		return error_set(err, -EINVAL,
+				 "vmsend doesn't have this option of makedumpfile; %s",
+				 instead[option - OPT_COUNT]);
 	}
 }
 
@@ -498,19 +539,20 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 	int r = set_defaults(o, err);
 
 	if (r == 0)
-		r = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+		r = cli_parse(table, ARRAY_LEN(table), argc, argv, apply, o, err);
 	if (r < 0 || o->help || o->version)
 		return r;
 	config = o->config;
 	r = set_defaults(o, err);
 	o->reading_file = true;
 	if (r == 0)
-		r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
+		r = cli_parse_file(table, ARRAY_LEN(table), config, CONFIG_PATH, apply, o, &o->text,
+				   err);
 	o->reading_file = false;
 	o->to_is_usual = o->to_count > 0;
 	o->stream_is_usual = o->oneway || o->flattened;
 	o->host_keys_are_usual = o->connect.host_key_count > 0;
-	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+	return r < 0 ? r : cli_parse(table, ARRAY_LEN(table), argc, argv, apply, o, err);
 }
 
 /*
@@ -587,7 +629,7 @@ void options_print_help(void)
 	     "Write the crash dump VMCORE (default /proc/vmcore) as kdump-compressed DUMPFILE,\n"
 	     "as a flattened stream on standard output (vmsend | ssh HOST vmrecv FILE), or in\n"
 	     "a session to the first --to URL that takes it.\n");
-	cli_help(table, OPT_COUNT);
+	cli_help(table, ARRAY_LEN(table));
 	puts("\nDump levels add up: 1 zero pages, 2 cache, 4 cache with private data, 8 user,\n"
 	     "16 free pages. Exit status: 0 complete, 1 failed, 2 usage, 3 transport failed,\n"
 	     "4 delivered in part, 5 refused or no space. See vmsend(8).");

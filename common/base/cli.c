@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/nearest.h"
 
 enum {
-	OPTIONS_MAX = 64,
+	OPTIONS_MAX = 96,
 	FIRST_ID = 256,	     /* getopt's value of option i is FIRST_ID + i: never a letter */
 	HELP_COLUMN = 32,    /* two blanks behind the longest names that there are */
 	FILE_MAX = 64 << 10, /* a configuration is a page or two */
@@ -51,9 +52,23 @@ static size_t option_index(const struct cli_option *options, size_t count, int v
 	return count;
 }
 
-static int bad_option(int value, char **argv, struct error *err)
+/* The option that `word`, without dashes, is near to, or NULL. */
+static const char *meant(const struct cli_option *options, size_t count, const char *word)
 {
-	const char *word = argv[optind - 1];
+	const char *names[OPTIONS_MAX] = {0};
+	size_t i;
+
+	count = MIN(count, (size_t)OPTIONS_MAX);
+	for (i = 0; i < count; i++)
+		names[i] = options[i].help ? options[i].name : NULL;
+	i = nearest_name(word, strcspn(word, "="), names, count);
+	return i < count ? names[i] : NULL;
+}
+
+static int bad_option(const struct cli_option *options, size_t count, int value, char **argv,
+		      struct error *err)
+{
+	const char *word = argv[optind - 1], *other;
 
 	if (value == ':')
 		return error_set(err, -EINVAL, "option %s needs an argument; try --help", word);
@@ -61,6 +76,10 @@ static int bad_option(int value, char **argv, struct error *err)
 		return error_set(err, -EINVAL, "unknown option -%c; try --help", optopt);
 	if (optopt)
 		return error_set(err, -EINVAL, "option %s takes no argument; try --help", word);
+	other = meant(options, count, word + strspn(word, "-"));
+	if (other)
+		return error_set(err, -EINVAL, "unknown option %s; did you mean --%s?", word,
+				 other);
 	return error_set(err, -EINVAL, "unknown option %s; try --help", word);
 }
 
@@ -80,11 +99,12 @@ int cli_parse(const struct cli_option *options, size_t count, int argc, char **a
 		int r;
 
 		if (value == ':' || value == '?')
-			return bad_option(value, argv, err);
+			return bad_option(options, count, value, argv, err);
 		i = option_index(options, count, value);
 		r = apply(ctx, i, options[i].arg ? optarg : NULL, err);
 		if (r < 0)
-			return error_prefix(err, "--%s", options[i].name);
+			return error_prefix(err, "-%s%s", options[i].name[1] ? "-" : "",
+					    options[i].name);
 	}
 	return optind;
 }
@@ -147,6 +167,7 @@ static int apply_line(const struct cli_option *options, size_t count, char *line
 		      void *ctx, struct error *err)
 {
 	char *value = strchr(line, '=');
+	const char *other;
 	size_t i = 0;
 
 	if (value)
@@ -154,11 +175,14 @@ static int apply_line(const struct cli_option *options, size_t count, char *line
 	line = trim(line);
 	while (i < count && strcmp(line, options[i].name) != 0)
 		i++;
-	if (i == count)
-		return error_set(
-			err, -EINVAL,
-			"unknown option \"%s\": a line is NAME or NAME = VALUE, as in --help",
-			line);
+	if (i == count) {
+		other = meant(options, count, line);
+		return error_set(err, -EINVAL,
+				 "unknown option \"%s\"%s%s%s: a line is NAME or NAME = VALUE, "
+				 "as in --help",
+				 line, other ? " (did you mean " : "", other ? other : "",
+				 other ? "?)" : "");
+	}
 	if (options[i].arg && !value)
 		return error_set(err, -EINVAL, "%s needs a value: \"%s = %s\"", line, line,
 				 options[i].arg);

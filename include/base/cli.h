@@ -10,14 +10,14 @@ struct cli_option {
 	const char *name; /* long name */
 	char letter;	  /* short one, or 0 */
 	const char *arg;  /* what its argument is called, or NULL: it takes none */
-	const char *help; /* one line of at most 48 characters; NULL: not shown */
+	const char *help; /* one line of at most 48 characters; NULL: not shown, not suggested */
 };
 
 /*
  * Parse argv[1…] with getopt_long, GNU-style. For each option `apply(ctx, index into options,
  * argument or NULL, err)` is called in order; what it fails with ends the parsing, prefixed with
  * the option's name. Returns the index in argv of the first operand (argv is permuted), or -EINVAL
- * with a message that says what to do.
+ * with a message that says what to do, such as the option that was likely meant.
  */
 NODISCARD int cli_parse(const struct cli_option *options, size_t count, int argc, char **argv,
 			int (*apply)(void *ctx, size_t option, const char *arg, struct error *err),

@@ -260,8 +260,15 @@ struct bad {
 /* clang-format off */
 static const struct bad bads[] = {
 	{"options: refuses an unknown option", "--nope", "unknown option --nope; try --help"},
-	{"options: refuses an unknown letter", "-X", "unknown option -X; try --help"},
-	{"options: refuses an unknown letter among others", "-cX", "unknown option -X; try --help"},
+	{"options: refuses an unknown letter", "-Q", "unknown option -Q; try --help"},
+	{"options: refuses an unknown letter among others", "-cQ", "unknown option -Q; try --help"},
+	{"options: suggests the option that was mistyped", "--dump-levle=1", "unknown option --dump-levle=1; did you mean --dump-level?"},
+	{"options: suggests no option of makedumpfile", "--splitt", "unknown option --splitt; try --help"},
+	{"options: says what to use for -E", "-E core dump", "-E: vmsend doesn't have this option of makedumpfile; a dump is kdump-compressed"},
+	{"options: says what to use for -x, whatever follows", "-x vmlinux core dump", "-x: vmsend doesn't have this option of makedumpfile; no vmlinux is needed"},
+	{"options: says what to use for -X among others", "-cX", "-X: vmsend doesn't have this option of makedumpfile; "},
+	{"options: says what to use for --split", "--split core a b", "--split: vmsend doesn't have this option of makedumpfile; one dump is one file"},
+	{"options: says what to use for an option with its argument", "--cyclic-buffer=1024", "--cyclic-buffer: vmsend doesn't have this option of makedumpfile; --memory SIZE"},
 	{"options: refuses an unknown option behind operands", "core --nope", "unknown option --nope"},
 	{"options: refuses an ambiguous abbreviation", "--ver", "unknown option --ver"},
 	{"options: refuses an option without its argument", "core -d", "option -d needs an argument"},
@@ -370,6 +377,8 @@ static const struct config configs[] = {
 /* What is refused; the message begins with the file's name and has the rest in it. */
 static const struct bad bad_configs[] = {
 	{"config: refuses an unknown name", "strict\n\nnope = 1\n", ":3: unknown option \"nope\""},
+	{"config: suggests the name that was mistyped", "bwlimt = 1M\n", ":1: unknown option \"bwlimt\" (did you mean bwlimit?): "},
+	{"config: says what to use for an option of makedumpfile", "split\n", ":1: split: vmsend doesn't have this option of makedumpfile; one dump is one file"},
 	{"config: refuses an abbreviation", "dump-lev = 1\n", ":1: unknown option \"dump-lev\""},
 	{"config: refuses a letter", "d = 1\n", ":1: unknown option \"d\""},
 	{"config: refuses dashes", "--strict\n", ":1: unknown option \"--strict\""},
