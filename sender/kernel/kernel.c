@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/vmcoreinfo.h"
+#include "sender/vmcore/elf_machine.h"
 #include "sender/vmcore/vmcore.h"
 
 /* The load that has the kernel image by its virtual address: /proc/vmcore's does, QEMU's cores have
@@ -83,11 +84,10 @@ static bool is_utsname(const struct kdump_utsname *u)
 static void utsname_from_notes(const struct vmcore *core, struct kdump_utsname *u)
 {
 	const char *release = vmcoreinfo_text(core->info, "OSRELEASE");
-	const char *machine = core->elf.machine == ELF_EM_AARCH64 ? "aarch64" : "x86_64";
 
 	*u = (struct kdump_utsname){.sysname = "Linux", .version = "#1"};
 	snprintf(u->release, sizeof(u->release), "%s", release ? release : "unknown");
-	snprintf(u->machine, sizeof(u->machine), "%s", machine);
+	snprintf(u->machine, sizeof(u->machine), "%s", elf_machine_name(core->elf.machine));
 }
 
 bool kernel_utsname(const struct vmcore *core, struct kdump_utsname *uts_ret)

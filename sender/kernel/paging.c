@@ -4,6 +4,7 @@
 
 #include <errno.h>
 
+#include "sender/vmcore/elf_machine.h"
 #include "sender/vmcore/vmcore.h"
 
 static const struct {
@@ -19,8 +20,8 @@ int paging_init(struct paging *p, const struct vmcore *core, struct error *err)
 	for (size_t i = 0; i < ARRAY_LEN(architectures); i++)
 		if (architectures[i].elf_machine == core->elf.machine)
 			return architectures[i].init(p, err);
-	return error_set(err, -ENOTSUP, "page tables of ELF machine %d are not known",
-			 core->elf.machine);
+	return error_set(err, -ENOTSUP, "page tables of ELF machine %d (%s) are not known",
+			 core->elf.machine, elf_machine_name(core->elf.machine));
 }
 
 bool paging_read(const struct paging *p, uint64_t vaddr, void *buf, size_t size_bytes)

@@ -350,7 +350,7 @@ static void test_architecture(void **state UNUSED)
 	assert_true(core_file(file.bytes, file.size_bytes, path) >= 0);
 	assert_int_equal(vmcore_open(path, VMCORE_ACCESS_READ, &core, &err), 0);
 	assert_int_equal(paging_init(&paging, core, &err), -ENOTSUP);
-	assert_non_null(strstr(err.msg, "machine 21"));
+	assert_non_null(strstr(err.msg, "machine 21 (ppc64le)"));
 	vmcore_free(core);
 	core_free(&file);
 }
