@@ -21,8 +21,8 @@ enum {
 	GOODBYE_MS = 3000,
 	RETRY_S = 5, /* when this side is stopped, its operator may start it again */
 
-	/* Whose dump was taken over looks again later whether it has arrived. */
-	OVERTAKEN_RETRY_S = 60,
+	/* How often it is looked whether a newer session waits for the dump. */
+	LOOK_MS = 200,
 };
 
 struct serving {
@@ -35,7 +35,7 @@ struct serving {
 	bool oneway;
 	struct error failure; /* of the session; code 0: none */
 	struct error unheard; /* why nothing can be said any more; code 0: it can */
-	uint64_t begun_ms;
+	uint64_t begun_ms, looked_ms;
 	const char
 		*who; /* for the operator, while the store has no name for it; "": nobody knows */
 };
@@ -81,14 +81,22 @@ static int check_stop(struct serving *s, struct error *err)
 {
 	if (!stop_signal())
 		return 0;
-	if (stop_signal() == SIGUSR1) {
-		error_set(err, -EBUSY, "a newer link has taken the dump over");
-		session_abort(s->session, err->code, OVERTAKEN_RETRY_S, err->msg);
-	} else {
-		error_set(err, -ECANCELED, "stopped by signal %d", stop_signal());
-		session_abort(s->session, -ECANCELED, RETRY_S, err->msg);
-	}
+	error_set(err, -ECANCELED, "stopped by signal %d", stop_signal());
+	session_abort(s->session, -ECANCELED, RETRY_S, err->msg);
 	return err->code;
+}
+
+/* Whether the dump is another session's from now on. */
+static int check_wanted(struct serving *s, struct error *err)
+{
+	const uint64_t now_ms = clock_ms();
+
+	if (now_ms - s->looked_ms < LOOK_MS)
+		return 0;
+	s->looked_ms = now_ms;
+	if (!store_is_wanted(s->store))
+		return 0;
+	return error_set(err, -EALREADY, "a newer link has taken the dump over");
 }
 
 /* What takes long goes on as long as somebody wants it, who hears of us. But what the sender has
@@ -117,19 +125,22 @@ static int stay_alive(void *ctx, struct error *err)
 
 static int still_wanted(void *ctx, struct error *err)
 {
-	const struct serving *s = ctx;
+	struct serving *s = ctx;
+	const int r = patience_wanted(s->patience, err);
 
-	return patience_wanted(s->patience, err);
+	return r < 0 ? r : check_wanted(s, err);
 }
 
 /* Both ways, and wait where nothing moved. What has come is looked at before the time is: it may
  * have come while a disk kept us. */
 static int turn(struct serving *s, struct error *err)
 {
-	uint64_t wait_ms = WAIT_MS, now, tick_ms;
+	uint64_t wait_ms = LOOK_MS, now, tick_ms;
 	bool left = false;
 	int out, in, r = check_stop(s, err);
 
+	if (r == 0 && (r = check_wanted(s, err)) < 0)
+		session_fail(s->session, err);
 	if (r < 0)
 		return r;
 	in = pull(s, err);

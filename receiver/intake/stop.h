@@ -5,9 +5,9 @@
 #include <signal.h>
 
 /*
- * SIGINT, SIGTERM and SIGHUP, and SIGUSR1 (another process takes the dump over), are let through
- * only while we wait, with the mask that comes out, or one that comes just before would be slept
- * over. The second one kills.
+ * SIGINT, SIGTERM and SIGHUP, and SIGUSR1 (by which an older vmrecv takes a dump over), are let
+ * through only while we wait, with the mask that comes out, or one that comes just before would be
+ * slept over. The second one kills.
  */
 void stop_catch(sigset_t *while_waiting_ret);
 

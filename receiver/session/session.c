@@ -20,6 +20,8 @@ enum {
 
 	/* What goes wrong on this link may go right on the next. */
 	RETRY_S = 1,
+	/* Whose dump was taken over looks again later whether it has arrived. */
+	OVERTAKEN_RETRY_S = 60,
 	/* Where not even the queue has room. */
 	BUSY_RETRY_S = 30,
 
@@ -122,6 +124,7 @@ static enum reason reason_of(int code)
 		return REASON_NO_SPACE;
 	case -EAGAIN:
 	case -EBUSY:
+	case -EALREADY:
 		return REASON_BUSY;
 	case -EPROTO:
 	case -EBADMSG:
@@ -451,10 +454,17 @@ static void say_failure(struct session *s, const struct error *err)
 			   err->code == -EFBIG || err->code == -ENOTSUP;
 
 	say_farewell(s, early ? FRAME_REFUSE : FRAME_ABORT, s->mismatch ? -ESTALE : err->code,
-		     final		    ? 0
-		     : err->code == -EAGAIN ? BUSY_RETRY_S
-					    : RETRY_S,
+		     final		      ? 0
+		     : err->code == -EAGAIN   ? BUSY_RETRY_S
+		     : err->code == -EALREADY ? OVERTAKEN_RETRY_S
+					      : RETRY_S,
 		     err->msg);
+}
+
+void session_fail(struct session *s, const struct error *err)
+{
+	if (s->state != SESSION_DONE && !s->farewell)
+		say_failure(s, err);
 }
 
 int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uint64_t now_ms,

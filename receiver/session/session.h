@@ -29,7 +29,7 @@ enum session_state {
 
 /*
  * What is done for a session. Each fails with *err set, which ends it; the sender is told *err's
- * text, with the reason that fits its code.
+ * text, with the reason that fits its code (-EALREADY: a newer link has the dump).
  */
 struct session_ops {
 	/* A dump is offered. Returns 0 (welcome_ret is filled in but for protocol and times), or 1
@@ -105,6 +105,9 @@ void session_sent(struct session *s, size_t size_bytes, uint64_t now_ms);
 
 /* Say why this side gives up; retry_after_s > 0: the sender may come again. */
 void session_abort(struct session *s, int code, uint32_t retry_after_s, const char *text);
+
+/* The same of an error that ends the session, with the time that fits its code. */
+void session_fail(struct session *s, const struct error *err);
 
 enum session_state session_state(const struct session *s);
 

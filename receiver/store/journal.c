@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,33 +224,71 @@ char *journal_path_of(const char *file)
 /* --- writing -------------------------------------------------------------------------------- */
 
 /*
- * Two bytes, which no journal is long enough to have, are locked by who has it, and by who is next.
+ * Three bytes, which no journal is long enough to have, are locked: by who has the journal, by who
+ * is next, and by who wants to be next. So who has it, or is next, looks at the byte after its own:
+ * a lock of just that byte is a session's, and says that a newer one waits. Nobody else is asked
+ * for anything: a backup program that locks the whole file has another range, and only who may
+ * write the journal can have such a lock at all. No process' number is needed, which may be of
+ * another machine, or of another process by now.
+ *
  * Locks go with the process, and with the first descriptor of the file that it closes: nothing else
- * here opens a journal that is being written. Returns 0, or -EBUSY and who has the lock.
+ * here opens a journal that is being written.
  */
 enum lock {
 	LOCK_HELD,
 	LOCK_NEXT,
+	LOCK_LATER,
 };
 
+static struct flock lock_of(enum lock which, short type)
+{
+	return (struct flock){.l_type = type, .l_start = LOCKS_OFF + (off_t)which, .l_len = 1};
+}
+
+static bool is_sessions(const struct flock *lock, enum lock which)
+{
+	return lock->l_start == LOCKS_OFF + (off_t)which && lock->l_len == 1;
+}
+
+/* 0, or -EBUSY and who has the lock; 0 where that can't be told. */
 static int take_lock(const struct journal *j, enum lock which, pid_t *holder_ret, struct error *err)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_start = LOCKS_OFF + (off_t)which, .l_len = 1};
+	struct flock lock = lock_of(which, F_WRLCK);
 
 	*holder_ret = 0;
 	/* A file system without locks loses only the protection. */
 	if (fcntl(j->fd, F_SETLK, &lock) == 0 || (errno != EACCES && errno != EAGAIN))
 		return 0;
-	if (fcntl(j->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && lock.l_pid > 1)
-		*holder_ret = lock.l_pid;
-	return error_set(err, -EBUSY, "%s is being written by another process", j->path);
+	if (fcntl(j->fd, F_GETLK, &lock) < 0 || lock.l_type == F_UNLCK)
+		return error_set(err, -EBUSY, "%s is being written by another process", j->path);
+	*holder_ret = MAX(lock.l_pid, 0);
+	if (is_sessions(&lock, which))
+		return error_set(err, -EBUSY, "%s is being written by another session", j->path);
+	return error_set(err, -EBUSY,
+			 "%s is locked by another program (process %d): no session can go on "
+			 "with the dump until that ends",
+			 j->path, (int)lock.l_pid);
 }
 
 static void leave_lock(const struct journal *j, enum lock which)
 {
-	struct flock lock = {.l_type = F_UNLCK, .l_start = LOCKS_OFF + (off_t)which, .l_len = 1};
+	struct flock lock = lock_of(which, F_UNLCK);
 
 	(void)fcntl(j->fd, F_SETLK, &lock);
+}
+
+/* Whether another session has it. */
+static bool is_locked(const struct journal *j, enum lock which)
+{
+	struct flock lock = lock_of(which, F_WRLCK);
+
+	return fcntl(j->fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK &&
+	       is_sessions(&lock, which);
+}
+
+bool journal_is_wanted(const struct journal *j)
+{
+	return is_locked(j, LOCK_NEXT);
 }
 
 /* Who had it before may have removed it. */
@@ -333,31 +370,50 @@ int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret, st
 	return r;
 }
 
-/* Until the lock is ours; who stands in the way is told to go, once. */
+/* One step on the way to the journal, from what is held so far: 0 when it is ours, -EBUSY while it
+ * isn't. */
+static int step_forward(const struct journal *j, bool *next, struct error *err)
+{
+	pid_t unused;
+	int r = 0;
+
+	if (!*next) {
+		/* Later, so that who is next gives way. */
+		r = take_lock(j, LOCK_LATER, &unused, err);
+		if (r == 0)
+			r = take_lock(j, LOCK_NEXT, &unused, err);
+		if (r < 0)
+			return r;
+		*next = true;
+		leave_lock(j, LOCK_LATER);
+	}
+	r = take_lock(j, LOCK_HELD, &unused, err);
+	if (r == 0)
+		leave_lock(j, LOCK_NEXT);
+	else if (is_locked(j, LOCK_LATER))
+		return error_set(err, -EALREADY, "a newer link has taken the dump over");
+	return r;
+}
+
+/* Until the lock is ours: who has it sees that we wait. */
 static int await_lock(struct journal *j, const struct keepalive *alive, struct error *err)
 {
 	const struct timespec step = {.tv_nsec = TAKEOVER_STEP_MS * 1000000};
-	pid_t told = 0;
+	bool next = false;
 
-	for (int ms = 0; ms < TAKEOVER_MS; ms += TAKEOVER_STEP_MS) {
-		pid_t holder, next;
-		struct error unused;
-		int r = take_lock(j, LOCK_HELD, &holder, err);
+	for (int ms = 0;; ms += TAKEOVER_STEP_MS) {
+		struct error gone;
+		int r = step_forward(j, &next, err);
 
-		if (r == 0) {
-			leave_lock(j, LOCK_NEXT);
-			return 0;
-		}
-		if (take_lock(j, LOCK_NEXT, &next, &unused) < 0)
-			holder = next;
-		if (holder && holder != told && kill(holder, SIGUSR1) == 0)
-			told = holder;
-		r = keepalive(alive, err);
-		if (r < 0)
+		if (r != -EBUSY || ms >= TAKEOVER_MS)
 			return r;
+		r = keepalive(alive, &gone);
+		if (r < 0) {
+			*err = gone;
+			return r;
+		}
 		nanosleep(&step, NULL);
 	}
-	return error_set(err, -EBUSY, "%s is still being written by another process", j->path);
 }
 
 int journal_take_over(const char *path, const struct keepalive *alive, struct journal **j_ret,

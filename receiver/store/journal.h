@@ -62,12 +62,16 @@ NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *hold
 			   struct error *err);
 
 /*
- * The same, and the process that has it is told to let go (SIGUSR1): its link is the older one. So
- * is one that waits as we do; who came last is next. Fails -EBUSY if that takes too long, or with
+ * The same, and the session that has it is to let go (journal_is_wanted()): its link is the older
+ * one. So is one that waits as we do, which fails with -EALREADY; who came last is next. Fails
+ * -EBUSY if that takes too long, or if a program that is no session has locked the file; or with
  * what `alive` says.
  */
 NODISCARD int journal_take_over(const char *path, const struct keepalive *alive,
 				struct journal **j_ret, struct error *err);
+
+/* Whether a newer session waits in journal_take_over(): a system call, over a network perhaps. */
+bool journal_is_wanted(const struct journal *j);
 
 /* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
  * end is cut off, and what there is is synced. */

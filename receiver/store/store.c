@@ -94,6 +94,11 @@ uint64_t store_stream_bytes(const struct store *s)
 	return s->assemble ? assemble_received(s->assemble) : 0;
 }
 
+bool store_is_wanted(const struct store *s)
+{
+	return s->journal && journal_is_wanted(s->journal);
+}
+
 const char *store_host(const struct store *s)
 {
 	return s->host;

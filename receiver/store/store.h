@@ -64,6 +64,9 @@ struct store_result {
  */
 void store_close(struct store *s, const struct error *why, struct store_result *result_ret);
 
+/* Whether a newer session of the host waits for this dump. */
+bool store_is_wanted(const struct store *s);
+
 /* For progress and logs. */
 uint64_t store_stream_bytes(const struct store *s);
 const char *store_host(const struct store *s);

@@ -419,52 +419,174 @@ static int ask_once(void *ctx, struct error *err)
 	return ++*calls < 3 ? 0 : error_set(err, -ECONNRESET, "nobody wants it any more");
 }
 
-/* Two that have it and wait for it, as sessions do: each ends when it is told to. */
+/* A process that does `fn` with the journal, and says "+" once it has begun. */
+static pid_t start_other(void (*fn)(const char *path, int to_us), const char *path, int to_us[2])
+{
+	pid_t child;
+
+	assert_int_equal(pipe(to_us), 0);
+	child = fork();
+	if (child == 0) {
+		signal(SIGUSR1, SIG_DFL);
+		fn(path, to_us[1]);
+		_exit(0);
+	}
+	close(to_us[1]);
+	return child;
+}
+
+static void await_other(const int to_us[2], char expected)
+{
+	char c = 0;
+
+	assert_int_equal(read(to_us[0], &c, 1), 1);
+	assert_int_equal(c, expected);
+}
+
+static void end_other(pid_t child, const int to_us[2], int expected)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, expected);
+	close(to_us[0]);
+}
+
+/* A session that has it, and lets go when a newer one waits. */
+static void hold(const char *path, int to_us)
+{
+	struct journal *j;
+	struct error err;
+	pid_t holder;
+
+	(void)!write(to_us, journal_open(path, &j, &holder, &err) == 0 ? "+" : "-", 1);
+	while (!journal_is_wanted(j))
+		usleep(1000);
+	_exit(7);
+}
+
+/* One that doesn't let go. */
+static void hold_fast(const char *path, int to_us)
+{
+	struct journal *j;
+	struct error err;
+	pid_t holder;
+
+	(void)!write(to_us, journal_open(path, &j, &holder, &err) == 0 ? "+" : "-", 1);
+	pause();
+}
+
+static int say_begun(void *ctx, struct error *err UNUSED)
+{
+	const int *to_us = ctx;
+
+	(void)!write(*to_us, "w", 1);
+	return 0;
+}
+
+/* One that waits, and gives way to who comes later. */
+static void wait_for_it(const char *path, int to_us)
+{
+	struct keepalive alive = {say_begun, &to_us};
+	struct journal *j;
+	struct error err;
+
+	_exit(journal_take_over(path, &alive, &j, &err) == -EALREADY ? 7 : 1);
+}
+
+/* What a backup program does: the whole file, for reading. It minds no signals. */
+static void lock_all(const char *path, int to_us)
+{
+	struct flock all = {.l_type = F_RDLCK};
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	(void)!write(to_us, fcntl(fd, F_SETLK, &all) == 0 ? "+" : "-", 1);
+	pause();
+}
+
 static void test_take_over(void **state UNUSED)
 {
 	const char *path = scratch_path("taken over");
 	struct journal *j;
 	struct error err;
-	pid_t holder = 0, child;
-	int to_us[2], status, calls = 0;
+	int to_us[2], calls = 0;
 	struct keepalive alive = {ask_once, &calls};
-	char c;
+	pid_t child;
 
 	write_journal(path, 3);
-	assert_int_equal(pipe(to_us), 0);
-	child = fork();
-	if (child == 0) {
-		const int r = journal_open(path, &j, &holder, &err);
-
-		(void)!write(to_us[1], r == 0 ? "+" : "-", 1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(to_us[0], &c, 1), 1);
-	assert_int_equal(c, '+');
-	/* SIGUSR1 does what it does to who minds no signals. */
+	child = start_other(hold, path, to_us);
+	await_other(to_us, '+');
 	assert_int_equal(journal_take_over(path, NULL, &j, &err), 0);
-	waitpid(child, &status, 0);
-	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
+	assert_false(journal_is_wanted(j));
+	end_other(child, to_us, 7 << 8);
+	journal_free(j);
 
 	/* One that doesn't let go: the waiting ends when nobody wants it. */
-	journal_free(j);
-	child = fork();
-	if (child == 0) {
-		signal(SIGUSR1, SIG_IGN);
-		(void)!journal_open(path, &j, &holder, &err);
-		(void)!write(to_us[1], "+", 1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(to_us[0], &c, 1), 1);
+	child = start_other(hold_fast, path, to_us);
+	await_other(to_us, '+');
 	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
 	assert_int_equal(calls, 3);
 	kill(child, SIGKILL);
-	waitpid(child, &status, 0);
+	end_other(child, to_us, SIGKILL);
 	goes_on(path, 3);
-	close(to_us[0]);
-	close(to_us[1]);
+}
+
+static void test_last_is_next(void **state UNUSED)
+{
+	const char *path = scratch_path("waited for");
+	int to_us[2], of_next[2], calls = 0;
+	struct keepalive alive = {ask_once, &calls};
+	struct journal *j;
+	struct error err;
+	pid_t holder, next;
+
+	write_journal(path, 3);
+	holder = start_other(hold_fast, path, to_us);
+	await_other(to_us, '+');
+	next = start_other(wait_for_it, path, of_next);
+	await_other(of_next, 'w');
+	/* It gives way, whether we get further or not. */
+	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
+	end_other(next, of_next, 7 << 8);
+	kill(holder, SIGKILL);
+	end_other(holder, to_us, SIGKILL);
+}
+
+/* A program that isn't ours is left alone, and so is a session that it looks at. */
+static void test_others(void **state UNUSED)
+{
+	const char *path = scratch_path("backed up");
+	int to_us[2], calls = 0;
+	struct keepalive alive = {ask_once, &calls};
+	struct flock all = {.l_type = F_WRLCK};
+	struct journal *j;
+	struct error err;
+	pid_t backup, holder;
+	int fd;
+
+	write_journal(path, 3);
+	backup = start_other(lock_all, path, to_us);
+	await_other(to_us, '+');
+	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
+	assert_int_equal(journal_open(path, &j, &holder, &err), -EBUSY);
+	assert_int_equal(holder, backup);
+	assert_non_null(strstr(err.msg, "locked by another program"));
+	assert_int_equal(waitpid(backup, NULL, WNOHANG), 0);
+	kill(backup, SIGKILL);
+	end_other(backup, to_us, SIGKILL); /* and nothing else has ended it */
+
+	/* It comes second: it has to wait, and the session isn't taken over by it. */
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	holder = start_other(hold, path, to_us);
+	await_other(to_us, '+');
+	assert_int_equal(fcntl(fd, F_SETLK, &all), -1);
+	all = (struct flock){.l_type = F_WRLCK, .l_len = 1};
+	assert_int_equal(fcntl(fd, F_SETLK, &all), 0);
+	usleep(50000);
+	assert_int_equal(waitpid(holder, NULL, WNOHANG), 0);
+	kill(holder, SIGKILL);
+	end_other(holder, to_us, SIGKILL);
+	close(fd);
 }
 
 static size_t bytes_read;
@@ -526,6 +648,9 @@ int main(int argc, char **argv)
 	unit_add(&u, "journal: is cut behind any segment, and goes on from there", test_cut, NULL);
 	unit_add(&u, "journal: is taken over from who has it, as long as somebody waits",
 		 test_take_over, NULL);
+	unit_add(&u, "journal: of several that wait, the last who came is next", test_last_is_next,
+		 NULL);
+	unit_add(&u, "journal: asks no program that isn't a session", test_others, NULL);
 	r = unit_run(&u, "journal", argc, argv);
 	tinysession_free(&tiny);
 	return r;
