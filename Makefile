@@ -169,11 +169,14 @@ dump_tests = tests/e2e/readers.t $(filter-out %/readers.t,$(wildcard tests/e2e/*
 sanitized_tests = tests/e2e/roundtrip.t $(if $(findstring address,$(CFLAGS)),tests/e2e/damage.t) \
 	$(unit_tests) tests/cli/corpus.t tests/cli/vmrecv.t
 
+# What tests/cli uses beside the programs.
+check_needs = $(test_preloads) $(BUILD)/tests/tools/bigcore
+
 .PHONY: check check-dumps sanitized covered
-check: all $(call named,$(unit_tests)) $(if $(filter %/corpus.t,$(call named,$(check_tests))),$(fuzz_targets))
+check: all $(check_needs) $(call named,$(unit_tests)) $(if $(filter %/corpus.t,$(call named,$(check_tests))),$(fuzz_targets))
 	$(Q)$(call prove,$(check_tests))
 
-covered: all $(unit_tests) $(fuzz_targets)
+covered: all $(check_needs) $(unit_tests) $(fuzz_targets)
 	$(Q)$(call prove,$(filter-out tests/model/run tests/cli/build.t,$(check_tests)))
 
 check-dumps: all $(test_tools) $(test_preloads) $(BUILD)/tests/bench/bareloop

@@ -5,15 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "base/checked.h"
 #include "base/io.h"
 #include "format/kdump.h"
 #include "format/vmcoreinfo.h"
+#include "sender/vmcore/descriptors.h"
 
 enum {
 	DEFAULT_PAGE_BYTES = 4096, /* where VMCOREINFO doesn't say */
@@ -59,6 +62,14 @@ static uint64_t page_size(const struct vmcore *core)
 	return DEFAULT_PAGE_BYTES;
 }
 
+/* Whether it is a file that the kernel makes as it is read. */
+static bool is_of_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
 static int load(struct vmcore *core, enum vmcore_access access, struct error *err)
 {
 	struct stat st;
@@ -99,6 +110,8 @@ int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **cor
 	/* read() of /proc/vmcore maps and unmaps each page for itself, mmap() doesn't. */
 	if (access == VMCORE_ACCESS_AUTO)
 		access = crashed ? VMCORE_ACCESS_MMAP : VMCORE_ACCESS_READ;
+	if (is_of_proc(core->fd) && descriptors_new(path, core->fd, &core->descriptors, err) < 0)
+		return error_prefix(err, "%s", path);
 	if (load(core, access, err) < 0)
 		return error_prefix(err, "%s", path);
 	*core_ret = TAKE_PTR(core);
@@ -112,12 +125,19 @@ void vmcore_free(struct vmcore *core)
 	memmap_deinit(&core->map);
 	vmcoreinfo_free(core->info);
 	elf_core_deinit(&core->elf);
+	descriptors_free(core->descriptors);
 	if (core->fd >= 0)
 		close(core->fd);
 	free(core);
 }
 
 /* --- reading --- */
+
+static ssize_t read_file(const struct vmcore *core, void *buf, size_t n, uint64_t off)
+{
+	return core->descriptors ? descriptors_pread(core->descriptors, buf, n, off)
+				 : io_pread_full(core->fd, buf, n, off);
+}
 
 static int read_piece(const struct vmcore *core, const struct memmap_piece *piece, uint64_t paddr,
 		      void *buf, size_t n)
@@ -126,7 +146,7 @@ static int read_piece(const struct vmcore *core, const struct memmap_piece *piec
 
 	if (piece->off == MEMMAP_LOST)
 		return -ENODATA;
-	got = io_pread_full(core->fd, buf, n, piece->off + (paddr - piece->paddr));
+	got = read_file(core, buf, n, piece->off + (paddr - piece->paddr));
 	if (got < 0)
 		return (int)got;
 	return (size_t)got < n ? -ENODATA : 0;

@@ -13,6 +13,7 @@
 #include "sender/vmcore/elf.h"
 #include "sender/vmcore/memmap.h"
 
+struct descriptors;
 struct vmcoreinfo;
 
 /* How pages are read. */
@@ -24,7 +25,8 @@ enum vmcore_access {
 
 struct vmcore {
 	int fd;
-	enum vmcore_access access; /* never AUTO */
+	struct descriptors *descriptors; /* what is read by; NULL: fd is good for all threads */
+	enum vmcore_access access;	 /* never AUTO */
 	uint64_t file_bytes;
 	uint64_t page_bytes; /* a power of two, 4 KiB to 256 KiB */
 	struct elf_core elf;
