@@ -17,7 +17,6 @@
 #include "sender/pages/pageset.h"
 #include "sender/pages/plan.h"
 #include "sender/pages/sending_order.h"
-#include "sender/threads/pipeline.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -333,7 +332,7 @@ static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 
 	pace_begin(&d->pace, paced ? d->setup->ladder.count : 1, pipeline.workers, first_chunk);
 	d->stream_bytes = writer_stream_bytes(d->writer);
-	return pipeline_run(&pipeline, &d->result->threads, err);
+	return pipeline_run(&pipeline, &d->result->crew, err);
 }
 
 /* The whole dump into `sink`. */

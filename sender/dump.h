@@ -9,6 +9,7 @@
 #include "sender/output/ladder.h"
 #include "sender/output/writer.h"
 #include "sender/pages/filter.h"
+#include "sender/threads/pipeline.h"
 
 struct budget;
 struct delivery;
@@ -43,7 +44,7 @@ struct dump_result {
 	struct writer_counts counts;
 	uint64_t bytes_in, bytes_out; /* of the pages; of the stream */
 	uint64_t table_end; /* the least length of a file that holds the dump; 0: not known yet */
-	unsigned threads;   /* that there were */
+	struct pipeline_crew crew; /* the threads that there were */
 	bool uname_known;
 
 	/* Of a delivery. */

@@ -275,9 +275,11 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		suggest_memory(job, &budget, err);
 	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)
 		return r;
-	if (job->res.threads < budget.threads)
-		log_note("%u of %u threads: there is no memory for more", job->res.threads,
-			 budget.threads);
+	if (job->res.crew.workers < budget.threads)
+		log_note("%u of %u threads: %s", job->res.crew.workers, budget.threads,
+			 job->res.crew.refused == -EAGAIN
+				 ? "a limit (ulimit -u, pids.max) allows no more"
+				 : "there is no memory for more");
 	say_essential(&job->res, job->core->page_bytes);
 	say_summary(&job->res, progress_seconds(progress));
 	return 0;

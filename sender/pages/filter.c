@@ -363,7 +363,7 @@ static int run_pass(struct filter *f, struct error *err)
 {
 	const unsigned threads = f->setup->threads;
 	struct filter_memory m;
-	unsigned started;
+	struct pipeline_crew crew;
 	int r = memory_init(&m, f, MAX(threads, 1U),
 			    threads ? (size_t)threads * PIPELINE_ITEMS_PER_WORKER : 1, err);
 
@@ -383,7 +383,7 @@ static int run_pass(struct filter *f, struct error *err)
 			.spare_bytes = f->setup->spare_bytes,
 		};
 
-		r = pipeline_run(&p, &started, err);
+		r = pipeline_run(&p, &crew, err);
 	}
 	memory_deinit(&m);
 	pagewalk_free(f->walk);

@@ -269,14 +269,34 @@ static int run_in_line(const struct pipeline *p, struct error *err)
 	return r;
 }
 
-int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *err)
+/* Start the threads beside the calling one, which is worker 0, as far as they are to be had. */
+static struct pipeline_crew start_crew(struct ring *ring, const struct pipeline *p,
+				       struct worker_thread *threads)
+{
+	struct pipeline_crew crew = {.workers = 1};
+
+	for (; crew.workers < p->workers; crew.workers++) {
+		struct worker_thread *t = &threads[crew.workers];
+
+		if (!meminfo_can_spare(p->spare_bytes)) {
+			crew.refused = -ENOMEM;
+			break;
+		}
+		*t = (struct worker_thread){.ring = ring, .worker = p->worker[crew.workers]};
+		crew.refused = -pthread_create(&t->id, NULL, thread_main, t);
+		if (crew.refused)
+			break;
+	}
+	return crew;
+}
+
+int pipeline_run(const struct pipeline *p, struct pipeline_crew *crew_ret, struct error *err)
 {
 	AUTO_FREE struct worker_thread *threads = NULL;
 	struct ring ring;
-	unsigned started = 1;
 	int r;
 
-	*started_ret = p->workers;
+	*crew_ret = (struct pipeline_crew){.workers = p->workers};
 	if (p->workers == 0)
 		return run_in_line(p, err);
 	threads = calloc(p->workers, sizeof(*threads));
@@ -285,19 +305,10 @@ int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *
 	r = ring_init(&ring, p, err);
 	if (r < 0)
 		return r;
-	for (; started < p->workers; started++) { /* the calling thread is worker 0 */
-		struct worker_thread *t = &threads[started];
-
-		if (!meminfo_can_spare(p->spare_bytes))
-			break;
-		*t = (struct worker_thread){.ring = &ring, .worker = p->worker[started]};
-		if (pthread_create(&t->id, NULL, thread_main, t) != 0)
-			break;
-	}
+	*crew_ret = start_crew(&ring, p, threads);
 	ring_work(&ring, p->worker[0]);
-	for (unsigned i = 1; i < started; i++)
+	for (unsigned i = 1; i < crew_ret->workers; i++)
 		pthread_join(threads[i].id, NULL);
-	*started_ret = started;
 	free(ring.slots);
 	return ring.result;
 }

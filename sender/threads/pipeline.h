@@ -49,12 +49,21 @@ struct pipeline {
 	size_t spare_bytes;
 };
 
+/* The workers that a pass has had. */
+struct pipeline_crew {
+	unsigned workers; /* 0: in line */
+	/* Why there were no more: 0 (there were all), -ENOMEM (spare_bytes), or -errno of
+	   pthread_create(): -EAGAIN is a limit of the number of threads. */
+	int refused;
+};
+
 /*
  * Run a pass over its chunks. Returns 0 (all were written), 1 (write() asked to end), or the
  * first failure of fill() or write(). When it returns, no thread is left. Where a thread can't be
- * had, the others do its work. *started_ret: how many workers there were. Fails -ENOMEM if there is
- * no room for the slots' words.
+ * had, the others do its work; *crew_ret says so. Fails -ENOMEM if there is no room for the slots'
+ * words.
  */
-NODISCARD int pipeline_run(const struct pipeline *p, unsigned *started_ret, struct error *err);
+NODISCARD int pipeline_run(const struct pipeline *p, struct pipeline_crew *crew_ret,
+			   struct error *err);
 
 #endif

@@ -71,4 +71,18 @@ if [[ $(<"$T/out") == 1 ]]; then
 else
     skip "threads by the memory that there is" "no mount namespaces here"
 fi
+# --- threads
+
+# Root has no limit of processes: it is somebody else who runs into it.
+cp "$vmsend" "$T/vmsend"
+chmod 711 "$T"
+chmod 644 "$T/core"
+limited=(bash -c 'ulimit -u 1; exec "$@"' -)
+[[ $EUID -ne 0 ]] || limited+=(setpriv --reuid=64321 --regid=64321 --clear-groups)
+# shellcheck disable=SC2016 # the inner shell's
+run bash -c '"$@" | cat >/dev/null; exit "${PIPESTATUS[0]}"' - \
+    "${limited[@]}" "$T/vmsend" -d 1 --num-threads 4 "$T/core"
+is "with no more processes to be had one thread does it, and the limit is named" "$rc $(grep threads "$T/err")" \
+    '0 vmsend: 1 of 4 threads: a limit (ulimit -u, pids.max) allows no more'
+
 done_testing

@@ -104,7 +104,7 @@ static void test_whole(void **state UNUSED)
 		assert_int_equal(pread(fd, stream, (size_t)st.st_size, 0), st.st_size);
 		s = core_stream_judge(stream, (size_t)st.st_size);
 		assert_true(s.whole);
-		assert_int_equal(res.threads, thread_counts[i]);
+		assert_int_equal(res.crew.workers, thread_counts[i]);
 		assert_int_equal(res.pages, s.pages);
 		assert_int_equal(res.ram_pages, 3 * MIB / 4096);
 		assert_int_equal(writer_counts_all(&res.counts) - res.counts.unreadable, res.pages);

@@ -119,7 +119,7 @@ static int run_chunks(struct job *job, const struct plan *plan, struct writer *w
 		.writer = writer,
 	};
 	struct error err;
-	unsigned started;
+	struct pipeline_crew crew;
 	int r;
 
 	for (unsigned i = 0; i < MAX(1U, job->threads); i++)
@@ -128,7 +128,7 @@ static int run_chunks(struct job *job, const struct plan *plan, struct writer *w
 		items[i] = chunk_new(worker_page_data_bytes(workers[0]));
 		assert_non_null(items[i]);
 	}
-	r = pipeline_run(&p, &started, &err);
+	r = pipeline_run(&p, &crew, &err);
 	for (unsigned i = 0; i < MAX(1U, job->threads); i++)
 		worker_free(workers[i]);
 	for (size_t i = 0; i < p.item_count; i++)

@@ -199,13 +199,13 @@ static size_t threads(void)
 }
 
 /* Run it; what is always so is checked. */
-static int run(struct pass *pass, unsigned *started, struct error *err)
+static int run(struct pass *pass, struct pipeline_crew *crew, struct error *err)
 {
 	const size_t before = threads();
 	int r;
 
 	*err = (struct error){0};
-	r = pipeline_run(&pass->p, started, err);
+	r = pipeline_run(&pass->p, crew, err);
 	assert_int_equal(atomic_load(&pass->wrong), 0);
 	assert_int_equal(err->code, MIN(r, 0));
 	/* A thread that was joined may be seen for a moment yet. */
@@ -222,11 +222,11 @@ static int run(struct pass *pass, unsigned *started, struct error *err)
 
 static void check_whole(struct pass *pass)
 {
-	unsigned started = 99;
+	struct pipeline_crew crew = {.workers = 99};
 	struct error err;
 
-	assert_int_equal(run(pass, &started, &err), 0);
-	assert_int_equal(started, pass->p.workers);
+	assert_int_equal(run(pass, &crew, &err), 0);
+	assert_int_equal(crew.workers, pass->p.workers);
 	assert_int_equal(pass->write_count, pass->p.end_chunk - pass->p.first_chunk);
 	free(pass);
 }
@@ -294,12 +294,12 @@ static void test_write_fails(void **state)
 
 	for (uint64_t at = 0; at < 60; at += 1 + at / 9) {
 		struct pass *pass = pass_new(s->workers, s->items, 7, 60);
-		unsigned started;
+		struct pipeline_crew crew;
 		struct error err;
 
 		pass->delays = at % 2;
 		pass->write_fails_at = at;
-		assert_int_equal(run(pass, &started, &err), -ENOSPC);
+		assert_int_equal(run(pass, &crew, &err), -ENOSPC);
 		assert_non_null(strstr(err.msg, "can't be written"));
 		assert_int_equal(pass->write_count, at);
 		free(pass);
@@ -312,12 +312,12 @@ static void test_write_ends(void **state)
 
 	for (uint64_t at = 0; at < 60; at += 1 + at / 9) {
 		struct pass *pass = pass_new(s->workers, s->items, 7, 60);
-		unsigned started;
+		struct pipeline_crew crew;
 		struct error err;
 
 		pass->delays = at % 2;
 		pass->ends_at = at;
-		assert_int_equal(run(pass, &started, &err), 1);
+		assert_int_equal(run(pass, &crew, &err), 1);
 		assert_int_equal(pass->write_count, at + 1);
 		free(pass);
 	}
@@ -329,12 +329,12 @@ static void test_fill_fails(void **state)
 
 	for (uint64_t at = 0; at < 60; at += 1 + at / 9) {
 		struct pass *pass = pass_new(s->workers, s->items, 7, 60);
-		unsigned started;
+		struct pipeline_crew crew;
 		struct error err;
 
 		pass->delays = at % 2;
 		pass->fill_fails_from = at; /* and all behind it, by several workers at once */
-		assert_int_equal(run(pass, &started, &err), -EIO);
+		assert_int_equal(run(pass, &crew, &err), -EIO);
 		assert_non_null(strstr(err.msg, "can't be filled"));
 		assert_true(pass->write_count <= at);
 		assert_true(atomic_load(&pass->fill_failures) <= MAX(s->workers, 1U));
@@ -348,14 +348,14 @@ static void test_both_fail(void **state)
 
 	for (uint64_t at = 1; at < 40; at += 3) {
 		struct pass *pass = pass_new(s->workers, s->items, 0, 60);
-		unsigned started;
+		struct pipeline_crew crew;
 		struct error err;
 		int r;
 
 		pass->delays = true;
 		pass->write_fails_at = at;
 		pass->fill_fails_from = at + 1;
-		r = run(pass, &started, &err);
+		r = run(pass, &crew, &err);
 		/* Whichever was first; the text is that of the code. */
 		assert_true(r == -EIO || r == -ENOSPC);
 		assert_int_equal(r == -EIO, strstr(err.msg, "can't be filled") != NULL);
@@ -367,17 +367,17 @@ static void test_both_fail(void **state)
 static void test_first_wins(void **state UNUSED)
 {
 	struct pass *write_first = pass_new(2, 2, 0, 60), *fill_first = pass_new(2, 2, 0, 60);
-	unsigned started;
+	struct pipeline_crew crew;
 	struct error err;
 
 	write_first->write_fails_at = 0;
 	write_first->fill_fails_last = true;
-	assert_int_equal(run(write_first, &started, &err), -ENOSPC);
+	assert_int_equal(run(write_first, &crew, &err), -ENOSPC);
 	free(write_first);
 
 	fill_first->fill_fails_first = true;
 	fill_first->ends_at = 0;
-	assert_int_equal(run(fill_first, &started, &err), -EIO);
+	assert_int_equal(run(fill_first, &crew, &err), -EIO);
 	assert_true(fill_first->write_count <= 1);
 	free(fill_first);
 }
@@ -399,15 +399,16 @@ static void test_no_threads(void **state UNUSED)
 {
 	const size_t stack = default_stack_bytes();
 	struct pass *pass = pass_new(7, 28, 0, 500);
-	unsigned started = 99;
+	struct pipeline_crew crew = {.workers = 99};
 	struct error err;
 	int r;
 
 	set_stack_bytes(NO_STACK);
-	r = run(pass, &started, &err);
+	r = run(pass, &crew, &err);
 	set_stack_bytes(stack);
 	assert_int_equal(r, 0);
-	assert_int_equal(started, 1);
+	assert_int_equal(crew.workers, 1);
+	assert_int_equal(crew.refused, -EAGAIN);
 	assert_int_equal(pass->write_count, 500);
 	free(pass);
 }
@@ -417,16 +418,18 @@ static void test_nothing_to_spare(void **state UNUSED)
 	static const struct {
 		size_t spare_bytes;
 		unsigned started;
-	} rows[] = {{(size_t)1 << 60, 1}, {1 << 20, 7}, {0, 7}};
+		int refused;
+	} rows[] = {{(size_t)1 << 60, 1, -ENOMEM}, {1 << 20, 7, 0}, {0, 7, 0}};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct pass *pass = pass_new(7, 28, 0, 500);
-		unsigned started = 99;
+		struct pipeline_crew crew = {.workers = 99};
 		struct error err;
 
 		pass->p.spare_bytes = rows[i].spare_bytes;
-		assert_int_equal(run(pass, &started, &err), 0);
-		assert_int_equal(started, rows[i].started);
+		assert_int_equal(run(pass, &crew, &err), 0);
+		assert_int_equal(crew.workers, rows[i].started);
+		assert_int_equal(crew.refused, rows[i].refused);
 		assert_int_equal(pass->write_count, 500);
 		free(pass);
 	}
@@ -438,15 +441,15 @@ static void test_fewer_threads(void **state UNUSED)
 
 	for (int again = 0; again < 10; again++) {
 		struct pass *pass = pass_new(WORKERS, ITEMS, 0, 500);
-		unsigned started = 99;
+		struct pipeline_crew crew = {.workers = 99};
 		struct error err;
 		int r;
 
 		pass->fewer_threads = true;
-		r = run(pass, &started, &err);
+		r = run(pass, &crew, &err);
 		set_stack_bytes(stack);
 		assert_int_equal(r, 0);
-		assert_in_range(started, 1, WORKERS);
+		assert_in_range(crew.workers, 1, WORKERS);
 		assert_int_equal(pass->write_count, 500);
 		free(pass);
 	}
