@@ -35,11 +35,11 @@ const char *looks_like(const void *bytes, size_t size_bytes)
 		MAGIC("KDUMP   ", "a kdump-compressed file, a dump already"),
 		MAGIC("DISKDUMP", "a diskdump file"),
 		MAGIC("\177ELF", "an ELF file (such as a vmcore itself)"),
-		MAGIC("\037\213", "gzip data"),
-		MAGIC("\050\265\057\375", "zstd data"),
-		MAGIC("\3757zXZ", "xz data"),
-		MAGIC("BZh", "bzip2 data"),
-		MAGIC("\004\"M\030", "lz4 data"),
+		MAGIC("\037\213", "gzip data (gzip -dc THIS unpacks it)"),
+		MAGIC("\050\265\057\375", "zstd data (zstd -dc THIS unpacks it)"),
+		MAGIC("\3757zXZ", "xz data (xz -dc THIS unpacks it)"),
+		MAGIC("BZh", "bzip2 data (bzip2 -dc THIS unpacks it)"),
+		MAGIC("\004\"M\030", "lz4 data (lz4 -dc THIS unpacks it)"),
 		MAGIC("SSH-", "an SSH server's greeting"),
 	};
 

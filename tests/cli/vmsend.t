@@ -54,6 +54,8 @@ cp tests/fuzz/corpus/fuzz_dump/good "$T/finished"
 head -c 4096 /dev/zero >"$T/zeros"
 head -c 40 "$core" >"$T/cut-header"
 head -c 100 "$core" >"$T/cut-phdrs"
+gzip -c "$core" >"$T/gzipped"
+printf '\050\265\057\375 and this much is more than the 64 bytes of an ELF file header' >"$T/zstd"
 cp "$core" "$T/elf32"; tests/tools/peek poke "$T/elf32" 4 01
 cp "$core" "$T/big-endian"; tests/tools/peek poke "$T/big-endian" 5 02
 cp "$core" "$T/no-core"; tests/tools/peek poke "$T/no-core" 16 02
@@ -67,6 +69,8 @@ missing No such file
 empty
 zeros no ELF file$
 text no ELF file: it looks like text
+gzipped no ELF file: it looks like gzip data \(gzip -dc THIS unpacks it\)$
+zstd no ELF file: it looks like zstd data \(zstd -dc THIS unpacks it\)$
 finished no ELF file: it looks like a kdump-compressed file, a dump already
 cut-header cut short
 cut-phdrs cut short
