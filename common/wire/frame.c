@@ -204,6 +204,11 @@ static int judge_header(const struct frame_reader *r, struct error *err)
 {
 	const uint32_t length = le32_get(r->bytes + AT_LENGTH);
 
+	/* A terminal echoes what comes to it, and a control character as ^ and a letter. */
+	if (r->sequence == 0 && r->bytes[AT_VERSION] == '^')
+		return error_set(err, -EBADMSG,
+				 "a terminal at the far end sends back what it is sent: the "
+				 "command has to run without one (for ssh: -T, and no -t)");
 	if (length > FRAME_PAYLOAD_MAX)
 		return error_set(err, -EBADMSG, "frame %" PRIu64 ": %" PRIu32 " bytes of payload",
 				 r->sequence, length);

@@ -325,6 +325,8 @@ int tcp_listen(const char *address, int *fd_ret, char address_ret[static 64], st
 	char host[256];
 	int r = split_address(address, host, sizeof(host), &port, err);
 
+	if (r == 0)
+		r = host_check_zone(host, err);
 	if (r < 0)
 		return r;
 	r = getaddrinfo(*host ? host : NULL, port, &hints, &list);

@@ -2,7 +2,9 @@
  * Doesn't resolve or open anything. */
 #include "wire/url.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,6 +32,17 @@ static bool copy(char *out, size_t room, const char *from, size_t len)
 	memcpy(out, from, len);
 	out[len] = '\0';
 	return true;
+}
+
+int host_check_zone(const char *host, struct error *err)
+{
+	struct in6_addr a;
+
+	if (inet_pton(AF_INET6, host, &a) != 1 || !IN6_IS_ADDR_LINKLOCAL(&a))
+		return 0;
+	return error_set(err, -EINVAL,
+			 "%s is a link-local address, which needs its interface: [%s%%eth0]", host,
+			 host);
 }
 
 /* HOST, HOST:PORT, [V6], [V6]:PORT; `len` bytes of it. */
@@ -100,6 +113,8 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 			       : parse_server(text + len, &url);
 		if (!good)
 			break;
+		if (host_check_zone(url.host, err) < 0)
+			return error_prefix(err, "%s", text);
 		*url_ret = url;
 		return 0;
 	}

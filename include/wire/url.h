@@ -21,4 +21,8 @@ struct url {
 /* Fails -EINVAL with a text that names what is wrong and the accepted form. */
 NODISCARD int url_parse(const char *text, struct url *url_ret, struct error *err);
 
+/* -EINVAL, with what to write, if `host` is a link-local IPv6 address (fe80::/10) without a zone:
+ * the kernel can't tell by which interface that is reached. */
+NODISCARD int host_check_zone(const char *host, struct error *err);
+
 #endif

@@ -49,6 +49,10 @@ arrived "by the ssh client" small
 send small "$(by_ssh "$T/none")" --retry 1
 failed "by an ssh that doesn't know the server" 3 "the command ended with status 255: .*[Hh]ost key verification failed"
 
+tty=$(by_ssh "$T/known")
+send small "${tty/ssh/ssh -tt}" --retry 1
+failed "by an ssh that asks for a terminal" 1 "a terminal at the far end sends back what it is sent: .* -T, and no -t"
+
 run "$vmsend" --probe --to "exec:$here"
 is "--probe: all is well" "$rc" 0
 is "--probe: tells each step" \

@@ -303,6 +303,16 @@ static void test_unsent(void **state UNUSED)
 	}
 }
 
+static void test_listen_zone(void **state UNUSED)
+{
+	char address[64];
+	struct error err;
+	int fd;
+
+	assert_int_equal(tcp_listen("[fe80::1]:0", &fd, address, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "[fe80::1%eth0]"));
+}
+
 /* Over TCP what the peer's window has no room for. */
 static void test_unsent_tcp(void **state UNUSED)
 {
@@ -361,5 +371,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "transport: knows what hasn't gone out", test_unsent, NULL);
 	unit_add(&u, "transport: knows what hasn't gone out by TCP", test_unsent_tcp, NULL);
 	unit_add(&u, "transport: takes its descriptors along", test_freed, NULL);
+	unit_add(&u, "tcp_listen: asks for the interface of a link-local address", test_listen_zone,
+		 NULL);
 	return unit_run(&u, "transport", argc, argv);
 }

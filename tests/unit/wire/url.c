@@ -26,6 +26,7 @@ static const struct url_row {
 	{"url: exec:ssh -J a@b hub vmrecv --stdio", URL_EXEC, "", "", "",
 	 "ssh -J a@b hub vmrecv --stdio"},
 	{"url: exec:/bin/x", URL_EXEC, "", "", "", "/bin/x"},
+	{"url: tls://[fe80::1%eth0]:1", URL_TLS, "", "fe80::1%eth0", "1", ""},
 	{"url: file:dump", URL_FILE, "", "", "", "dump"},
 	{"url: file:/var/crash/", URL_FILE, "", "", "", "/var/crash/"},
 	{"url: file://x", URL_FILE, "", "", "", "//x"},
@@ -76,6 +77,23 @@ static void test_url(void **state)
 	assert_string_equal(url.path, row->path);
 }
 
+/* An address that many links have says by which one. */
+static void test_zone(void **state UNUSED)
+{
+	static const char *const texts[] = {"tls://[fe80::1]:1", "ssh://[FEBF::2:1]/x",
+					    "tcp://[fe80::1]:80"};
+	struct url url;
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		assert_int_equal(url_parse(texts[i], &url, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, "link-local address, which needs its interface"));
+	}
+	assert_int_equal(host_check_zone("fec0::1", &err), 0);
+	assert_int_equal(host_check_zone("fe80.example.org", &err), 0);
+	assert_int_equal(host_check_zone("fe80::1%lo", &err), 0);
+}
+
 /* Parts of any length: what has no room is refused, and never cut. */
 static void test_long(void **state UNUSED)
 {
@@ -112,6 +130,7 @@ int main(int argc, char **argv)
 	static struct unit u;
 
 	UNIT_ADD_ROWS(&u, rows, test_url);
+	unit_add(&u, "url: asks for the interface of a link-local address", test_zone, NULL);
 	unit_add(&u, "url: cuts nothing that is too long", test_long, NULL);
 	return unit_run(&u, "url", argc, argv);
 }
