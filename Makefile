@@ -306,6 +306,12 @@ sharedir := $(PREFIX)/share/vmsend
 libdir := $(PREFIX)/lib/vmsend
 kdump_files := $(shell cd scripts/kdump && find . -type f -printf '%P\n')
 
+# Where an operator puts links to these, as docs/KDUMP.md has it, and what may name them: with a link that leads
+# nowhere, initramfs-tools and dracut make an image without vmsend and say nothing.
+initramfs_links := /etc/initramfs-tools/hooks/vmsend /etc/initramfs-tools/scripts/init-premount/vmsend \
+	/usr/lib/dracut/modules.d/95vmsend /etc/kdump/pre.d/vmsend
+initramfs_settings := /etc/kdump.conf /etc/dracut.conf /etc/dracut.conf.d/*.conf
+
 .PHONY: install uninstall
 install: all
 	for d in $(bindir) $(sbindir) $(mandir)/man8 $(docdir); do install -d "$(DESTDIR)$$d" || exit; done
@@ -323,6 +329,13 @@ uninstall:
 	for f in $(addprefix $(bindir)/,$(notdir $(programs))) $(sbindir)/vmsend-kdump-setup \
 		$(addprefix $(mandir)/man8/,$(notdir $(wildcard docs/*.8))); do rm -f "$(DESTDIR)$$f" || exit; done
 	rm -rf "$(DESTDIR)$(docdir)" "$(DESTDIR)$(sharedir)" "$(DESTDIR)$(libdir)"
+	@for link in $(initramfs_links); do \
+		case $$(readlink "$(DESTDIR)$$link") in $(sharedir)/*) \
+			rm "$(DESTDIR)$$link" && echo "removed $$link: the next initramfs has no vmsend";; esac; \
+	done
+	@for file in $$(grep -ls vmsend $(addprefix "$(DESTDIR)",$(initramfs_settings))); do \
+		echo "$$file still names vmsend: make the crash kernel's initramfs anew without it"; \
+	done
 
 .PHONY: help
 help:

@@ -138,12 +138,19 @@ to = ssh://crash@server
 identity=/etc/vmsend/key
   known-hosts = /etc/vmsend/known hosts   # the server's
 tls-psk = /etc/vmsend/psk
-dump-level = 31
+dump-level = 31 # all of it
+to = exec:A=1 exec nc -i /etc/vmsend.conf -o F=/etc/vmsend.conf -p /etc hub # by it
+to = exec:ssh hub /no/such/vmrecv --stdio
 EOF
 run "${enter[@]}" "$root" /bin/busybox sh /sbin/vmsend-crash --files
 is "--files: what the configuration names, and it" "$rc $(<"$T/out")" "0 /etc/vmsend.conf
 /etc/default/vmsend
+/etc/vmsend.conf
+/etc/vmsend.conf
 /etc/vmsend/key
 /etc/vmsend/known hosts
 /etc/vmsend/psk"
+run "${enter[@]}" "$root" /bin/busybox sh /sbin/vmsend-crash --programs
+is "--programs: what each exec: starts" "$rc $(<"$T/out")" "0 nc
+ssh"
 done_testing

@@ -14,26 +14,30 @@ depends() {
 
 install() {
     local share prefix program file
+    # A module that fails is left out, and dracut goes on: an image that can't send would look like one that
+    # can. So this ends dracut.
+    fail() {
+        dfatal "vmsend: $*"
+        exit 1
+    }
     # The link leads to PREFIX/share/vmsend, where the rest is.
     share=$(readlink -f "$moddir")
     share=${share%/dracut/*}
     prefix=${share%/share/vmsend}
 
-    if [[ ! -r /etc/vmsend.conf ]]; then
-        dfatal "vmsend: there is no /etc/vmsend.conf; vmsend-kdump-setup makes one"
-        return 1
-    fi
+    [[ -r /etc/vmsend.conf ]] || fail "there is no /etc/vmsend.conf; vmsend-kdump-setup makes one"
     for program in "$prefix/lib/vmsend/vmsend" "$prefix/bin/vmsend"; do
         [[ ! -x $program ]] || break
     done
-    inst_binary "$program" /usr/sbin/vmsend || return 1
-    inst_script "$share/vmsend-crash" /usr/sbin/vmsend-crash || return 1
+    inst_binary "$program" /usr/sbin/vmsend || fail "$program can't be had"
+    inst_script "$share/vmsend-crash" /usr/sbin/vmsend-crash || fail "$share/vmsend-crash can't be had"
+    while read -r program; do
+        inst_binary "$program" || fail "there is no $program, which an exec: of /etc/vmsend.conf starts"
+    done < <("$share/vmsend-crash" --programs)
     while read -r file; do
-        inst_simple "$file" && continue
-        dfatal "vmsend: $file, which /etc/vmsend.conf names, can't be had"
-        return 1
+        inst_simple "$file" || fail "$file, which /etc/vmsend.conf names, can't be had"
     done < <("$share/vmsend-crash" --files)
-    inst_multiple sleep sync
+    inst_multiple sleep sync || fail "sleep and sync can't be had"
 
     # After the one that reads root=, before those that look for it.
     inst_hook cmdline 20 "$moddir/vmsend-cmdline.sh"
