@@ -360,7 +360,7 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 		.force = o->force,
 		.cancelled = lifetime_is_over,
 	};
-	int r = identity_hello(job->core, &identity, log ? log->panic : "", &setup.hello, err);
+	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.hello, err);
 
 	if (r == 0)
 		r = delivery_new(&setup, &delivery, err);

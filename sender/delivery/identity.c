@@ -8,7 +8,9 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/fingerprint.h"
 #include "sender/kernel/kernel.h"
+#include "sender/kernel/kmodel.h"
 #include "sender/output/ladder.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -20,7 +22,7 @@ enum {
 _Static_assert((int)MIXED_CODECS == (int)CODEC_COUNT, "a codec more needs another number");
 
 /* Other senders' ids, and those of other versions of ours, are others. */
-static const char ID_TAG[] = "vmsend dump 1";
+static const char ID_TAG[] = "vmsend dump 2";
 
 static void add_number(struct digester *d, uint64_t number)
 {
@@ -36,11 +38,12 @@ static void add_codec(struct digester *d, const struct ladder *ladder)
 	add_number(d, ladder->codecs ? ladder->codecs : (uint64_t)ladder->rung[0].level);
 }
 
-static int make_dump_id(const struct vmcore *core, const struct identity_options *o,
+static int make_dump_id(const struct kmodel *km, const struct identity_options *o,
 			uint8_t id_ret[static DIGEST_BYTES], struct error *err)
 {
 	AUTO(digester_free) struct digester *d = NULL;
-	const int r = digester_new(&d, err);
+	const struct vmcore *core = km->core;
+	int r = digester_new(&d, err);
 
 	if (r < 0)
 		return r;
@@ -57,12 +60,15 @@ static int make_dump_id(const struct vmcore *core, const struct identity_options
 	}
 	add_number(d, core->elf.notes_bytes);
 	digester_add(d, core->elf.notes, core->elf.notes_bytes);
-	return digester_end(d, id_ret, err);
+	/* Of a guest that idles all of the above stays the same. */
+	r = fingerprint_memory(km, d, err);
+	return r == 0 ? digester_end(d, id_ret, err) : r;
 }
 
-int identity_hello(const struct vmcore *core, const struct identity_options *options,
+int identity_hello(const struct kmodel *km, const struct identity_options *options,
 		   const char *panic, struct hello *hello_ret, struct error *err)
 {
+	const struct vmcore *core = km->core;
 	struct hello h = {
 		.level = options->level,
 		.page_bytes = (uint32_t)core->page_bytes,
@@ -70,7 +76,7 @@ int identity_hello(const struct vmcore *core, const struct identity_options *opt
 	};
 	struct kdump_utsname uts;
 	uint64_t crash_time;
-	const int r = make_dump_id(core, options, h.dump_id, err);
+	const int r = make_dump_id(km, options, h.dump_id, err);
 
 	if (r < 0)
 		return r;

@@ -90,16 +90,23 @@ static void utsname_from_notes(const struct vmcore *core, struct kdump_utsname *
 	snprintf(u->machine, sizeof(u->machine), "%s", elf_machine_name(core->elf.machine));
 }
 
+bool kernel_utsname_paddr(const struct vmcore *core, uint64_t *paddr_ret)
+{
+	/* Until 5.10 VMCOREINFO doesn't say where the name is: behind a kref then. Source: Linux
+	 * utsname.h. */
+	uint64_t vaddr, offset = 4;
+
+	vmcoreinfo_offset(core->info, "uts_namespace.name", &offset);
+	return vmcoreinfo_symbol(core->info, "init_uts_ns", &vaddr) &&
+	       kernel_image_paddr(core, vaddr + offset, paddr_ret);
+}
+
 bool kernel_utsname(const struct vmcore *core, struct kdump_utsname *uts_ret)
 {
 	_Static_assert(sizeof(*uts_ret) == 6 * 65, "struct new_utsname is six names of 65 bytes");
-	/* Until 5.10 VMCOREINFO doesn't say where the name is: behind a kref then. Source: Linux
-	 * utsname.h. */
-	uint64_t vaddr, paddr, offset = 4;
+	uint64_t paddr;
 
-	vmcoreinfo_offset(core->info, "uts_namespace.name", &offset);
-	if (vmcoreinfo_symbol(core->info, "init_uts_ns", &vaddr) &&
-	    kernel_image_paddr(core, vaddr + offset, &paddr) &&
+	if (kernel_utsname_paddr(core, &paddr) &&
 	    vmcore_read(core, paddr, uts_ret, sizeof(*uts_ret)) == 0 && is_utsname(uts_ret))
 		return true;
 	utsname_from_notes(core, uts_ret);

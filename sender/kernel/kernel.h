@@ -29,4 +29,7 @@ uint64_t kernel_phys_base(const struct vmcore *core);
  */
 bool kernel_utsname(const struct vmcore *core, struct kdump_utsname *uts_ret);
 
+/* Where VMCOREINFO says that it is: true and *paddr_ret set. */
+bool kernel_utsname_paddr(const struct vmcore *core, uint64_t *paddr_ret);
+
 #endif
