@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "format/codec.h"
 #include "format/vmcoreinfo.h"
+#include "receiver/inspect/descriptor.h"
 #include "receiver/inspect/notes.h"
 
 enum {
@@ -149,49 +150,50 @@ static bool was_seen(struct verifier *v, const struct kdump_desc *desc)
 }
 
 /* Whether the descriptor can be right at all; -EBADMSG and why. */
-static int judge_desc(const struct verifier *v, const struct kdump_desc *desc,
-		      enum codec_id *codec_ret, struct error *err)
+static int judge_desc(const struct kdump_desc *desc, enum descriptor_state state, struct error *err)
 {
-	const struct dump *d = v->shared->dump;
-	const uint32_t block_size = dump_header(d)->block_size;
-	uint64_t end;
-
-	if (!codec_by_kdump_flag(desc->flags, codec_ret))
-		return error_set(err, -EBADMSG, "flags 0x%" PRIx32 " name no codec", desc->flags);
-	if (desc->size_bytes == 0 || desc->size_bytes > block_size)
+	switch (state) {
+	case DESCRIPTOR_BAD_SIZE:
 		return error_set(err, -EBADMSG, "payload of %" PRIu32 " bytes", desc->size_bytes);
-	if (desc->off < v->shared->table_end)
+	case DESCRIPTOR_IN_TABLE:
 		return error_set(err, -EBADMSG,
 				 "payload at %" PRIu64 " is inside of headers or descriptors",
 				 desc->off);
-	if (ckd_add(&end, desc->off, desc->size_bytes) || end > dump_size(d))
+	case DESCRIPTOR_BEYOND:
 		return error_set(err, -EBADMSG,
 				 "payload at %" PRIu64 " is beyond the end of the file", desc->off);
-	return 0;
+	case DESCRIPTOR_BAD_FLAGS:
+		return error_set(err, -EBADMSG, "flags 0x%" PRIx32 " name no codec", desc->flags);
+	default:
+		return 0;
+	}
 }
 
 /* Fails only if the reading does. */
 static int verify_page(struct verifier *v, const struct dump_page *page, struct error *err)
 {
+	const struct dump *d = v->shared->dump;
 	const struct kdump_desc *desc = &page->desc;
+	const uint32_t block_size = dump_header(d)->block_size;
 	enum codec_id codec = CODEC_NONE;
+	const enum descriptor_state state =
+		descriptor_judge(desc, block_size, v->shared->table_end, dump_size(d), &codec);
 	const uint8_t *payload;
 	int r;
 
-	if (desc->off == 0 && desc->size_bytes == 0 && desc->flags == 0) {
+	if (state == DESCRIPTOR_ZERO) {
 		v->result.missing++;
 		return 0;
 	}
-	r = judge_desc(v, desc, &codec, err);
+	r = judge_desc(desc, state, err);
 	if (r == 0 && was_seen(v, desc))
 		return 0;
 	if (r == 0)
-		r = window_get(&v->payload, v->shared->dump, desc->off, desc->size_bytes, &payload,
-			       err);
+		r = window_get(&v->payload, d, desc->off, desc->size_bytes, &payload, err);
 	if (r == 0) {
 		v->bytes_read += desc->size_bytes;
 		r = decompressor_run(v->decompressor, codec, payload, desc->size_bytes, v->page,
-				     dump_header(v->shared->dump)->block_size, err);
+				     block_size, err);
 	}
 	if (r == -ENOTSUP) {
 		v->result.unchecked++;
