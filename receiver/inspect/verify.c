@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "format/codec.h"
 #include "format/vmcoreinfo.h"
+#include "receiver/inspect/agree.h"
 #include "receiver/inspect/descriptor.h"
 #include "receiver/inspect/notes.h"
 
@@ -108,24 +109,17 @@ static int verify_bitmaps(const struct dump *d, struct verify_result *result, bo
 static int verify_notes(const struct dump *d, struct verify_result *result, struct error *err)
 {
 	AUTO(vmcoreinfo_free) struct vmcoreinfo *vi = NULL;
-	const uint32_t block_size = dump_header(d)->block_size;
 	struct notes notes = {0};
-	uint64_t page_size;
 	int r = notes_read(d, &notes, err);
 
 	if (r == 0)
 		r = notes_vmcoreinfo(d, &notes, &vi, err);
+	if (r >= 0)
+		r = agree_judge(dump_header(d), vi, err);
 	if (r < 0 && !is_malformed(r))
 		return r;
 	if (r < 0)
 		add_problem(result, 0, "%s", err->msg);
-	else if (vi && !vmcoreinfo_text(vi, "OSRELEASE"))
-		add_problem(result, 0, "VMCOREINFO doesn't parse: it has no OSRELEASE");
-	else if (vi && vmcoreinfo_decimal(vi, "PAGESIZE", &page_size) && page_size != block_size)
-		add_problem(result, 0,
-			    "VMCOREINFO has pages of %" PRIu64
-			    " bytes, the header blocks of %" PRIu32,
-			    page_size, block_size);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ static const struct damage_row damages[] = {
 	{"verify: finds VMCOREINFO elsewhere", SUB, 32, 0, 8, 8192, 1, 0, "no OSRELEASE"},
 	{"verify: finds VMCOREINFO beyond the file", SUB, 32, 0, 8, 1 << 30, 1, 0, "VMCOREINFO"},
 	{"verify: finds VMCOREINFO of a size that can't be", SUB, 40, 0, 8, 1 << 30, 1, 0, "not plausible"},
+	{"verify: finds a header of another kernel", MAIN, 142, 0, 1, '7', 1, 0, "different kernels, \"7.1.0-tiny\" and \"6.1.0-tiny\""},
 	{"verify: finds notes beyond the file", SUB, 56, 0, 8, 1 << 30, 1, 0, "inside of the notes"},
 };
 /* clang-format on */

@@ -1,0 +1,18 @@
+/* Whether a dump's header and its VMCOREINFO are of the same kernel. */
+#ifndef AGREE_H
+#define AGREE_H
+
+#include "base/error.h"
+#include "format/kdump.h"
+
+struct vmcoreinfo;
+
+/*
+ * Fails -EBADMSG where VMCOREINFO lacks what each one has, or contradicts the header: release, page
+ * size, machine. The text says which, and the first such. What one of the two doesn't say can't
+ * contradict. `vi` may be NULL: there is none.
+ */
+NODISCARD int agree_judge(const struct kdump_header *h, const struct vmcoreinfo *vi,
+			  struct error *err);
+
+#endif
