@@ -110,6 +110,16 @@ uint64_t dump_size(const struct dump *d)
 	return d->size_bytes;
 }
 
+int dump_judge_eraseinfo(const struct dump *d, struct error *err)
+{
+	const struct kdump_header *h = &d->header;
+
+	/* The sum is below 2^63: kdump_get_header() has seen to that. */
+	if (h->eraseinfo_bytes == 0 || h->eraseinfo_off + h->eraseinfo_bytes <= d->size_bytes)
+		return 0;
+	return error_set(err, -ENODATA, "the file ends inside of the erase info");
+}
+
 void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret)
 {
 	const struct kdump_header *h = &d->header;

@@ -27,6 +27,10 @@ DEFINE_AUTO(struct dump, dump_free)
 const struct kdump_header *dump_header(const struct dump *d);
 uint64_t dump_size(const struct dump *d);
 
+/* Nothing here reads the erase info (text, of what makedumpfile was told to erase), but it has to
+ * be there. Fails -ENODATA. */
+NODISCARD int dump_judge_eraseinfo(const struct dump *d, struct error *err);
+
 /* The pfns that have their descriptors in this file, where bitmap 2 says so: [*begin_ret,
  * *end_ret). */
 void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret);

@@ -3,17 +3,26 @@
 #include "receiver/inspect/facts.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/zero.h"
 #include "format/vmcoreinfo.h"
+#include "receiver/inspect/agree.h"
+#include "receiver/inspect/descriptor.h"
+
+static void add_trouble(struct facts *f, const struct error *err)
+{
+	if (f->trouble_count < FACTS_TROUBLES_MAX)
+		f->troubles[f->trouble_count++] = *err;
+	f->cut_short = f->cut_short || err->code == -ENODATA;
+}
 
 /* A dump that is damaged still has things to tell: only failures of ours end the gathering. */
-static int tolerate(int r, struct error *trouble, const struct error *err)
+static int tolerate(int r, struct facts *f, const struct error *err)
 {
 	if (r != -EBADMSG && r != -ENODATA && r != -EFBIG)
-		return r;
-	if (trouble->code == 0)
-		*trouble = *err;
+		return MIN(r, 0);
+	add_trouble(f, err);
 	return 0;
 }
 
@@ -23,18 +32,9 @@ struct lowest {
 	uint64_t pages;
 };
 
-static void take_page(struct facts *f, const struct kdump_desc *desc, struct lowest *lowest)
+/* A page whose payload is in the file. */
+static void take_payload(struct facts *f, const struct kdump_desc *desc, struct lowest *lowest)
 {
-	enum codec_id codec;
-
-	if (desc->off == 0) {
-		f->missing++;
-		return;
-	}
-	if (codec_by_kdump_flag(desc->flags, &codec))
-		f->by_codec[codec]++;
-	else
-		f->odd++;
 	if (desc->off == lowest->desc.off) {
 		lowest->pages++;
 		return;
@@ -44,8 +44,34 @@ static void take_page(struct facts *f, const struct kdump_desc *desc, struct low
 		*lowest = (struct lowest){.desc = *desc, .pages = 1};
 }
 
-static int gather_pages(struct facts *f, const struct dump *d, struct lowest *lowest,
-			struct error *err)
+static void take_page(struct facts *f, const struct kdump_desc *desc, uint64_t table_end,
+		      struct lowest *lowest)
+{
+	enum codec_id codec;
+
+	switch (descriptor_judge(desc, f->header.block_size, table_end, f->file_bytes, &codec)) {
+	case DESCRIPTOR_ZERO:
+		f->missing++;
+		return;
+	case DESCRIPTOR_BEYOND:
+		f->beyond_data++;
+		return;
+	case DESCRIPTOR_BAD_SIZE:
+	case DESCRIPTOR_IN_TABLE:
+		f->impossible++;
+		return;
+	case DESCRIPTOR_BAD_FLAGS:
+		f->odd++;
+		break;
+	case DESCRIPTOR_GOOD:
+		f->by_codec[codec]++;
+		break;
+	}
+	take_payload(f, desc, lowest);
+}
+
+static int gather_pages(struct facts *f, const struct dump *d, uint64_t table_end,
+			struct lowest *lowest, struct error *err)
 {
 	struct dump_cursor c;
 	struct dump_page page;
@@ -57,9 +83,41 @@ static int gather_pages(struct facts *f, const struct dump *d, struct lowest *lo
 	dump_pfns(d, &begin, &end);
 	dump_cursor_seek(&c, begin, end, 0);
 	while ((r = dump_cursor_next(&c, &page, err)) > 0)
-		take_page(f, &page.desc, lowest);
+		take_page(f, &page.desc, table_end, lowest);
+	/* The bitmaps are there: it is the table that ends. */
+	if (r == -ENODATA) {
+		f->beyond_descs = f->bitmaps.in_file - c.index;
+		r = 0;
+	}
 	dump_cursor_deinit(&c);
 	return r;
+}
+
+/* What of the pages isn't as the bitmaps have it. Missing pages are no trouble: an incomplete dump
+ * is honest about them. */
+static void judge_pages(struct facts *f)
+{
+	const uint64_t pages = f->bitmaps.in_file;
+	struct error err;
+
+	if (f->beyond_descs > 0)
+		error_set(&err, -ENODATA,
+			  "descriptors of %" PRIu64 ", and data of %" PRIu64 " more, of %" PRIu64
+			  " pages lie beyond the end of the file: it is cut short",
+			  f->beyond_descs, f->beyond_data, pages);
+	else if (f->beyond_data > 0)
+		error_set(&err, -ENODATA,
+			  "data of %" PRIu64 " of %" PRIu64
+			  " pages lie beyond the end of the file: it is cut short",
+			  f->beyond_data, pages);
+	if (f->beyond_descs + f->beyond_data > 0)
+		add_trouble(f, &err);
+	if (f->impossible > 0) {
+		error_set(&err, -EBADMSG,
+			  "descriptors of %" PRIu64 " of %" PRIu64 " pages can't be right",
+			  f->impossible, pages);
+		add_trouble(f, &err);
+	}
 }
 
 static int gather_shared(struct facts *f, const struct dump *d, const struct lowest *lowest,
@@ -84,42 +142,71 @@ static int gather_shared(struct facts *f, const struct dump *d, const struct low
 	return r;
 }
 
-static int gather_notes(struct facts *f, const struct dump *d, struct error *trouble,
-			struct error *err)
+static int gather_notes(struct facts *f, const struct dump *d, struct error *err)
 {
 	uint64_t seconds;
-	int r = tolerate(notes_read(d, &f->notes, err), trouble, err);
+	int r = notes_read(d, &f->notes, err);
 
-	if (r == 0)
-		r = tolerate(notes_vmcoreinfo(d, &f->notes, &f->vmcoreinfo, err), trouble, err);
+	f->notes_known = r == 0;
+	r = tolerate(r, f, err);
 	if (r < 0)
 		return r;
+	r = notes_vmcoreinfo(d, &f->notes, &f->vmcoreinfo, err);
+	/* Where the notes can't be read, and the header has none, there may be one. */
+	f->vmcoreinfo_known = r > 0 || (r == 0 && f->notes_known);
+	r = tolerate(r, f, err);
+	if (r == 0)
+		r = tolerate(agree_judge(&f->header, f->vmcoreinfo, err), f, err);
+	if (r == 0)
+		r = tolerate(dump_judge_eraseinfo(d, err), f, err);
 	/* makedumpfile before 1.7 left the header's time at 0. */
 	if (f->crash_time_s == 0 && vmcoreinfo_decimal(f->vmcoreinfo, "CRASHTIME", &seconds) &&
 	    seconds <= INT64_MAX)
 		f->crash_time_s = (int64_t)seconds;
-	return 0;
+	return r;
 }
 
-int facts_init(struct facts *f, const struct dump *d, struct error *trouble, struct error *err)
+/* Of a dump whose bitmaps are there. */
+static int gather_table(struct facts *f, const struct dump *d, struct error *err)
 {
+	const uint64_t table_end =
+		kdump_layout(&f->header).desc_off + f->bitmaps.in_file * KDUMP_DESC_BYTES;
 	struct lowest lowest = {0};
+	int r = gather_pages(f, d, table_end, &lowest, err);
+
+	if (r < 0)
+		return r;
+	judge_pages(f);
+	/* Payloads may be shared otherwise than we look for, but no more than that can be there. */
+	if (f->payload_bytes > 0)
+		f->payload_bytes = MIN(f->payload_bytes, f->file_bytes - table_end);
+	return tolerate(gather_shared(f, d, &lowest, err), f, err);
+}
+
+int facts_init(struct facts *f, const struct dump *d, struct error *err)
+{
 	int r;
 
-	*trouble = (struct error){0};
 	*f = (struct facts){.header = *dump_header(d),
 			    .file_bytes = dump_size(d),
 			    .crash_time_s = dump_header(d)->crash_time_s};
-	r = gather_notes(f, d, trouble, err);
-	if (r == 0)
-		r = tolerate(dump_read_bitmaps(d, &f->bitmaps, err), trouble, err);
-	if (r == 0)
-		r = tolerate(gather_pages(f, d, &lowest, err), trouble, err);
-	if (r == 0)
-		r = tolerate(gather_shared(f, d, &lowest, err), trouble, err);
+	r = gather_notes(f, d, err);
+	if (r == 0) {
+		r = dump_read_bitmaps(d, &f->bitmaps, err);
+		f->bitmaps_known = r == 0;
+		r = tolerate(r, f, err);
+	}
+	if (r == 0 && f->bitmaps_known)
+		r = gather_table(f, d, err);
 	if (r < 0)
 		facts_deinit(f);
 	return r;
+}
+
+bool facts_complete(const struct facts *f)
+{
+	return f->trouble_count == 0 && f->bitmaps_known && f->missing == 0 &&
+	       !(f->header.status & KDUMP_INCOMPLETE);
 }
 
 void facts_deinit(struct facts *f)

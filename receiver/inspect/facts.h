@@ -3,6 +3,7 @@
 #define FACTS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -12,29 +13,43 @@
 
 struct vmcoreinfo;
 
+enum { FACTS_TROUBLES_MAX = 12 };
+
 struct facts {
 	struct kdump_header header;
 	uint64_t file_bytes;
+	bool notes_known, vmcoreinfo_known; /* false: they can't be read, and what is below is 0 */
+	bool bitmaps_known;		    /* the same of bitmaps and pages */
 	struct dump_bitmaps bitmaps;
 	struct notes notes;
 	struct vmcoreinfo *vmcoreinfo; /* ours; NULL if there is none, or none that can be read */
 	int64_t crash_time_s;	       /* 0 if nothing says */
 
 	uint64_t missing;		/* pages with a zero descriptor */
+	uint64_t beyond_descs;		/* pages whose descriptor lies beyond the file's end */
+	uint64_t beyond_data;		/* pages whose payload does */
+	uint64_t impossible;		/* pages with a descriptor that can't be right */
 	uint64_t odd;			/* pages with flags that name no codec */
-	uint64_t by_codec[CODEC_COUNT]; /* pages; CODEC_NONE: stored raw */
-	uint64_t payload_bytes;		/* of all pages, a shared payload counted once */
-	uint64_t shared;     /* pages that have the same payload as another: the lowest one */
-	bool shared_is_zero; /* and that is a page of zeros */
+	uint64_t by_codec[CODEC_COUNT]; /* pages that are there; CODEC_NONE: stored raw */
+	uint64_t payload_bytes; /* of these and the odd ones; a shared payload counts once */
+	uint64_t shared;	/* pages that have the same payload as another: the lowest one */
+	bool shared_is_zero;	/* and that is a page of zeros */
+
+	/* What is wrong, a line each; and whether the file is shorter than it says. */
+	struct error troubles[FACTS_TROUBLES_MAX];
+	size_t trouble_count;
+	bool cut_short;
 };
 
 /*
  * Gather all of it: reads every descriptor, but no page except one. What a damaged dump can't tell
- * is left out, and said in `trouble_ret` (code 0: nothing was wrong). Fails if the reading does, or
- * -ENOMEM. The caller deinits.
+ * is left out, and what is wrong with it is a trouble. Fails if the reading does, or -ENOMEM. The
+ * caller deinits.
  */
-NODISCARD int facts_init(struct facts *f, const struct dump *d, struct error *trouble_ret,
-			 struct error *err);
+NODISCARD int facts_init(struct facts *f, const struct dump *d, struct error *err);
+
+/* Whether all that the headers speak of is in the file, and nothing is wrong. */
+bool facts_complete(const struct facts *f);
 void facts_deinit(struct facts *f);
 
 #endif

@@ -31,7 +31,8 @@ static const char *const vmcoreinfo_keys[] = {
 	"CRASHTIME",
 };
 
-enum { TEXT_BYTES = 512 }; /* room for an escaped name of utsname, and for most other values */
+/* Room for an escaped name of utsname or trouble, and for most other values. */
+enum { TEXT_BYTES = 1024 };
 
 /* "31: without zero, cache, …": what each bit of the level leaves out. */
 static const char *level_words(char *out, size_t out_bytes, uint32_t level)
@@ -72,14 +73,27 @@ static const char *release(const struct facts *f)
 	return *f->header.uts.release || !text ? f->header.uts.release : text;
 }
 
-static bool is_complete(const struct facts *f)
+/* "yes", or "no: " and the weightiest reason. */
+static const char *completeness(const struct facts *f)
 {
-	return !(f->header.status & KDUMP_INCOMPLETE) && f->missing == 0;
+	if (facts_complete(f))
+		return f->header.split ? "yes, this part" : "yes";
+	if (f->cut_short)
+		return "no: the file is cut short";
+	if (f->header.status & KDUMP_INCOMPLETE)
+		return "no: its header says so";
+	return f->trouble_count > 0 ? "no: something is wrong with it" : "no: pages are missing";
 }
 
 static uint64_t excluded(const struct facts *f)
 {
 	return f->bitmaps.ram > f->bitmaps.present ? f->bitmaps.ram - f->bitmaps.present : 0;
+}
+
+/* Pages that the dump has, but not this file. */
+static uint64_t absent(const struct facts *f)
+{
+	return f->beyond_descs + f->beyond_data;
 }
 
 /* Pages that are there, shared or not. */
@@ -121,27 +135,18 @@ static void print_kernel(const struct facts *f)
 		     *names[i].value ? escape_text(text, sizeof(text), names[i].value)
 				     : "not recorded");
 	line("crash time", "%s", time_text(text, sizeof(text), f->crash_time_s));
-	line("CPUs", "%" PRIu32 ", registers of %" PRIu64, f->header.nr_cpus, f->notes.prstatus);
+	if (f->notes_known)
+		line("CPUs", "%" PRIu32 ", registers of %" PRIu64, f->header.nr_cpus,
+		     f->notes.prstatus);
+	else
+		line("CPUs", "%" PRIu32 ", registers not known", f->header.nr_cpus);
 }
 
-static void print_pages(const struct facts *f)
+static void print_codecs(const struct facts *f)
 {
-	const struct dump_bitmaps *b = &f->bitmaps;
-	char codecs[200] = "", text[TEXT_BYTES];
+	char codecs[200] = "";
 	size_t n = 0;
 
-	line("page size", "%" PRIu32, f->header.block_size);
-	line("dump level", "%s", level_words(text, sizeof(text), f->header.dump_level));
-	line("RAM", "%" PRIu64 " pages, pfns below %" PRIu64, b->ram, f->header.max_mapnr);
-	line("in the dump", "%" PRIu64 " pages", b->present);
-	line("excluded", "%" PRIu64 " pages", excluded(f));
-	if (f->header.split)
-		line("this part", "%" PRIu64 " pages, pfns %" PRIu64 " to %" PRIu64, b->in_file,
-		     f->header.start_pfn, f->header.end_pfn);
-	line("missing", "%" PRIu64 " pages", f->missing);
-	if (f->shared > 0)
-		line("shared", "%" PRIu64 " pages have one payload%s", f->shared,
-		     f->shared_is_zero ? ", of zeros" : "");
 	for (enum codec_id id = 0; id < CODEC_COUNT; id++)
 		if (f->by_codec[id] > 0)
 			n += (size_t)snprintf(
@@ -150,7 +155,37 @@ static void print_pages(const struct facts *f)
 	if (f->odd > 0)
 		snprintf(codecs + n, sizeof(codecs) - n, "%sunknown %" PRIu64, n ? ", " : "",
 			 f->odd);
-	line("codecs", "%s", *codecs || n ? codecs : "no pages");
+	line("codecs", "%s", *codecs ? codecs : "no pages");
+}
+
+static void print_pages(const struct facts *f)
+{
+	const struct dump_bitmaps *b = &f->bitmaps;
+	char text[TEXT_BYTES];
+
+	line("page size", "%" PRIu32, f->header.block_size);
+	line("dump level", "%s", level_words(text, sizeof(text), f->header.dump_level));
+	if (!f->bitmaps_known) {
+		line("RAM", "not known, pfns below %" PRIu64, f->header.max_mapnr);
+		line("in the dump", "not known");
+		return;
+	}
+	line("RAM", "%" PRIu64 " pages, pfns below %" PRIu64, b->ram, f->header.max_mapnr);
+	line("in the dump", "%" PRIu64 " pages", b->present);
+	line("excluded", "%" PRIu64 " pages", excluded(f));
+	if (f->header.split)
+		line("this part", "%" PRIu64 " pages, pfns %" PRIu64 " to %" PRIu64, b->in_file,
+		     f->header.start_pfn, f->header.end_pfn);
+	line("missing", "%" PRIu64 " pages", f->missing);
+	if (absent(f) > 0)
+		line("absent", "%" PRIu64 " pages: they aren't in the file", absent(f));
+	if (f->impossible > 0)
+		line("impossible", "%" PRIu64 " pages: their descriptors can't be right",
+		     f->impossible);
+	if (f->shared > 0)
+		line("shared", "%" PRIu64 " pages have one payload%s", f->shared,
+		     f->shared_is_zero ? ", of zeros" : "");
+	print_codecs(f);
 }
 
 static void print_sizes(const struct facts *f)
@@ -160,13 +195,19 @@ static void print_sizes(const struct facts *f)
 
 	line("file", "%s (%" PRIu64 " bytes)", format_size(file, sizeof(file), f->file_bytes),
 	     f->file_bytes);
-	line("page data", "%s for %s of pages",
-	     format_size(payloads, sizeof(payloads), f->payload_bytes),
-	     format_size(pages, sizeof(pages), uncompressed));
-	line("complete", "%s",
-	     is_complete(f)			   ? "yes"
-	     : f->header.status & KDUMP_INCOMPLETE ? "no: its header says so"
-						   : "no: pages are missing");
+	if (f->bitmaps_known)
+		line("page data", "%s for %s of pages",
+		     format_size(payloads, sizeof(payloads), f->payload_bytes),
+		     format_size(pages, sizeof(pages), uncompressed));
+	line("complete", "%s", completeness(f));
+}
+
+static void print_troubles(const struct facts *f)
+{
+	char text[TEXT_BYTES];
+
+	for (size_t i = 0; i < f->trouble_count; i++)
+		line("trouble", "%s", escape_text(text, sizeof(text), f->troubles[i].msg));
 }
 
 static void print_vmcoreinfo(const struct facts *f)
@@ -174,7 +215,7 @@ static void print_vmcoreinfo(const struct facts *f)
 	char text[TEXT_BYTES];
 
 	if (!f->vmcoreinfo) {
-		line("VMCOREINFO", "none");
+		line("VMCOREINFO", f->vmcoreinfo_known ? "none" : "can't be read");
 		return;
 	}
 	puts("  VMCOREINFO");
@@ -196,6 +237,7 @@ static void print_text(const char *path, const struct facts *f)
 	print_kernel(f);
 	print_pages(f);
 	print_sizes(f);
+	print_troubles(f);
 	print_vmcoreinfo(f);
 }
 
@@ -213,10 +255,19 @@ static json_t *json_number(uint64_t n)
 	return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
 }
 
+/* What a damaged dump can't tell is null. */
+static json_t *json_number_if(bool known, uint64_t n)
+{
+	return known ? json_number(n) : json_null();
+}
+
 static json_t *json_codecs(const struct facts *f)
 {
-	json_t *o = json_object();
+	json_t *o;
 
+	if (!f->bitmaps_known)
+		return json_null();
+	o = json_object();
 	for (enum codec_id id = 0; id < CODEC_COUNT; id++)
 		json_object_set_new(o, id == CODEC_NONE ? "raw" : codec_name(id),
 				    json_number(f->by_codec[id]));
@@ -226,8 +277,11 @@ static json_t *json_codecs(const struct facts *f)
 
 static json_t *json_vmcoreinfo(const struct facts *f)
 {
-	json_t *o = json_object();
+	json_t *o;
 
+	if (!f->vmcoreinfo_known)
+		return json_null();
+	o = json_object();
 	for (size_t i = 0; i < ARRAY_LEN(vmcoreinfo_keys); i++) {
 		const char *value = vmcoreinfo_text(f->vmcoreinfo, vmcoreinfo_keys[i]);
 
@@ -240,15 +294,41 @@ static json_t *json_vmcoreinfo(const struct facts *f)
 static json_t *json_pages(const struct facts *f)
 {
 	const struct dump_bitmaps *b = &f->bitmaps;
+	const struct {
+		const char *name;
+		uint64_t count;
+	} counts[] = {
+		{"ram", b->ram},
+		{"present", b->present},
+		{"in_file", b->in_file},
+		{"excluded", excluded(f)},
+		{"missing", f->missing},
+		{"absent", absent(f)},
+		{"impossible", f->impossible},
+		{"shared", f->shared},
+	};
+	json_t *o = json_object();
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "max_mapnr",
-			 json_number(f->header.max_mapnr), "ram", json_number(b->ram), "present",
-			 json_number(b->present), "in_file", json_number(b->in_file), "excluded",
-			 json_number(excluded(f)), "missing", json_number(f->missing), "shared",
-			 json_number(f->shared));
+	json_object_set_new(o, "max_mapnr", json_number(f->header.max_mapnr));
+	for (size_t i = 0; i < ARRAY_LEN(counts); i++)
+		json_object_set_new(o, counts[i].name,
+				    json_number_if(f->bitmaps_known, counts[i].count));
+	return o;
 }
 
-static json_t *json_facts(const char *path, const struct facts *f, const struct error *trouble)
+/* All of them as one text, or null. */
+static json_t *json_troubles(const struct facts *f)
+{
+	char text[FACTS_TROUBLES_MAX * (sizeof(f->troubles->msg) + 2)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < f->trouble_count; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", i ? "; " : "",
+				      f->troubles[i].msg);
+	return n ? json_text(text) : json_null();
+}
+
+static json_t *json_facts(const char *path, const struct facts *f)
 {
 	const struct kdump_header *h = &f->header;
 
@@ -259,12 +339,19 @@ static json_t *json_facts(const char *path, const struct facts *f, const struct 
 		(int)h->header_version, "release", json_text(release(f)), "version",
 		json_text(h->uts.version), "machine", json_text(h->uts.machine), "nodename",
 		json_text(h->uts.nodename), "crash_time", (json_int_t)f->crash_time_s, "cpus",
-		(int)h->nr_cpus, "cpus_saved", json_number(f->notes.prstatus), "page_size",
-		(int)h->block_size, "dump_level", (int)h->dump_level, "split", (int)h->split,
-		"complete", (int)(is_complete(f) && trouble->code == 0), "pages", json_pages(f),
-		"codecs", json_codecs(f), "file_bytes", json_number(f->file_bytes), "payload_bytes",
-		json_number(f->payload_bytes), "vmcoreinfo", json_vmcoreinfo(f), "trouble",
-		trouble->code ? json_text(trouble->msg) : json_null());
+		(int)h->nr_cpus, "cpus_saved", json_number_if(f->notes_known, f->notes.prstatus),
+		"page_size", (int)h->block_size, "dump_level", (int)h->dump_level, "split",
+		(int)h->split, "complete", (int)facts_complete(f), "pages", json_pages(f), "codecs",
+		json_codecs(f), "file_bytes", json_number(f->file_bytes), "payload_bytes",
+		json_number_if(f->bitmaps_known, f->payload_bytes), "vmcoreinfo",
+		json_vmcoreinfo(f), "trouble", json_troubles(f));
+}
+
+/* Of a file that isn't a dump, or not even as far as its headers. */
+static json_t *json_failure(const char *path, const struct error *err)
+{
+	return json_pack("{s:o, s:n, s:b, s:o}", "file", json_text(path), "format", "complete", 0,
+			 "trouble", json_text(err->msg));
 }
 #endif
 
@@ -276,37 +363,47 @@ struct json_output {
 	bool wanted;
 };
 
-static void show(struct json_output *json, const char *path, const struct facts *f,
-		 const struct error *trouble UNUSED)
+static void show(struct json_output *json, const char *path, const struct facts *f)
 {
 	if (!json->wanted) {
 		print_text(path, f);
 		return;
 	}
 #if WITH_JANSSON
-	json_array_append_new(json->array, json_facts(path, f, trouble));
+	json_array_append_new(json->array, json_facts(path, f));
 #endif
+}
+
+static enum exit_status fail(struct json_output *json, const char *path, const struct error *err)
+{
+#if WITH_JANSSON
+	if (json->wanted)
+		json_array_append_new(json->array, json_failure(path, err));
+#else
+	(void)json;
+#endif
+	log_error("%s: %s", path, err->msg);
+	return EXIT_FAILED;
 }
 
 static enum exit_status info_file(const char *path, struct json_output *json)
 {
 	AUTO(dump_free) struct dump *d = NULL;
-	struct error trouble = {0}, err;
+	enum exit_status status;
 	struct facts facts;
+	struct error err;
 	int r = dump_open(path, &d, &err);
 
 	if (r == 0)
-		r = facts_init(&facts, d, &trouble, &err);
-	if (r < 0) {
-		log_error("%s: %s", path, err.msg);
-		return EXIT_FAILED;
-	}
-	show(json, path, &facts, &trouble);
+		r = facts_init(&facts, d, &err);
+	if (r < 0)
+		return fail(json, path, &err);
+	show(json, path, &facts);
+	for (size_t i = 0; i < facts.trouble_count; i++)
+		log_error("%s: %s", path, facts.troubles[i].msg);
+	status = facts.trouble_count > 0 ? EXIT_FAILED : EXIT_COMPLETE;
 	facts_deinit(&facts);
-	if (trouble.code == 0)
-		return EXIT_COMPLETE;
-	log_error("%s: %s", path, trouble.msg);
-	return EXIT_FAILED;
+	return status;
 }
 
 enum exit_status info_files(const struct options *o)

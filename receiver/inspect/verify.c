@@ -120,6 +120,8 @@ static int verify_notes(const struct dump *d, struct verify_result *result, stru
 		return r;
 	if (r < 0)
 		add_problem(result, 0, "%s", err->msg);
+	if (dump_judge_eraseinfo(d, err) < 0)
+		add_problem(result, 0, "%s", err->msg);
 	return 0;
 }
 

@@ -31,7 +31,7 @@ static void read_back(const char *path, bool part)
 {
 	AUTO(dump_free) struct dump *d = NULL;
 	struct verify_result verified;
-	struct error err, trouble;
+	struct error err;
 	struct facts facts;
 
 	if (dump_open(path, &d, &err) < 0)
@@ -39,7 +39,7 @@ static void read_back(const char *path, bool part)
 	REQUIRE(!part || (dump_header(d)->status & KDUMP_INCOMPLETE));
 	if (verify_dump(d, 1, NULL, NULL, &verified, &err) == 0)
 		REQUIRE(verified.missing <= verified.pages);
-	if (facts_init(&facts, d, &trouble, &err) == 0)
+	if (facts_init(&facts, d, &err) == 0)
 		facts_deinit(&facts);
 }
 

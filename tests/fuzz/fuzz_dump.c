@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char *path = scratch_path("dump");
 	AUTO(dump_free) struct dump *d = NULL;
 	struct verify_result verified;
-	struct error err, trouble;
+	struct error err;
 	struct facts facts;
 
 	file_write(path, data, size);
@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fprintf(stderr, "%s:%d: the counts are at odds\n", __FILE__, __LINE__);
 		abort();
 	}
-	if (facts_init(&facts, d, &trouble, &err) == 0)
+	if (facts_init(&facts, d, &err) == 0)
 		facts_deinit(&facts);
 	return 0;
 }

@@ -300,6 +300,20 @@ static void test_huge_claim(void **state UNUSED)
 	tinydump_free(&t);
 }
 
+static void test_eraseinfo(void **state UNUSED)
+{
+	struct tinydump t = tinydump_make();
+	struct verify_result res;
+
+	t.header.eraseinfo_off = t.size_bytes - 10;
+	t.header.eraseinfo_bytes = 11;
+	kdump_put_sub_header(t.bytes + TINY_BLOCK, &t.header);
+	res = verify(&t);
+	assert_int_equal(res.problem_count, 1);
+	assert_non_null(strstr(res.problems[0].text, "inside of the erase info"));
+	tinydump_free(&t);
+}
+
 static void test_cursor(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
@@ -357,7 +371,7 @@ static void test_facts(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
 	uint64_t zeros = 0, pages = 0, ram = 0;
-	struct error trouble, err;
+	struct error err;
 	struct facts f;
 	struct dump *d;
 
@@ -367,8 +381,8 @@ static void test_facts(void **state UNUSED)
 	}
 	memset(tinydump_desc(&t, 0), 0, KDUMP_DESC_BYTES);
 	d = open_dump(&t);
-	assert_int_equal(facts_init(&f, d, &trouble, &err), 0);
-	assert_int_equal(trouble.code, 0);
+	assert_int_equal(facts_init(&f, d, &err), 0);
+	assert_int_equal(f.trouble_count, 0);
 	assert_int_equal(f.bitmaps.ram, ram);
 	assert_int_equal(f.bitmaps.present, t.pages);
 	assert_int_equal(f.missing, 1);
@@ -412,6 +426,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "verify: finds the same with many threads", test_many_pages, NULL);
 	unit_add(&u, "verify: says where a short file ends", test_short_file, NULL);
 	unit_add(&u, "verify: isn't led on by huge bitmaps", test_huge_claim, NULL);
+	unit_add(&u, "verify: finds erase info that the file ends in", test_eraseinfo, NULL);
 	unit_add(&u, "verify: reads a part of a split dump", test_split, NULL);
 	unit_add(&u, "dump_cursor: finds the pages of any range", test_cursor, NULL);
 	unit_add(&u, "facts: counts what is there", test_facts, NULL);
