@@ -306,7 +306,6 @@ static int dump_to_file(struct job *job, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(sink_free) struct sink *sink = NULL;
-	struct error unused;
 	int r = dumpfile_create(job->o->dumpfile, dumpfile_replace_if(job->o->force), &df, err);
 
 	if (r == 0)
@@ -314,12 +313,11 @@ static int dump_to_file(struct job *job, struct error *err)
 	if (r == 0)
 		r = dump_into(job, sink, NULL, err);
 	if (r == 0)
-		return dumpfile_publish(df, err);
-	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
-	if (df && dumpfile_size(df) && dumpfile_keep_part(df, job->res.table_end, &unused) == 0) {
-		log_note("what was written is in %s", dumpfile_part_path(df));
-		job->kept_part = true;
-	}
+		r = dumpfile_publish(df, err);
+	if (r < 0)
+		job->kept_part = delivery_keep_file(df, job->res.table_end);
+	else if (dumpfile_name_is_unsure(df))
+		log_warning(DUMPFILE_NAME_UNSURE, job->o->dumpfile);
 	return r;
 }
 

@@ -4,11 +4,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -132,22 +130,6 @@ void io_fill_standard_streams(void)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", mode) < 0)
 			return;
 	}
-}
-
-int io_fsync_parent(const char *path)
-{
-	AUTO_FREE char *copy = strdup(path);
-	AUTO_CLOSE int fd = -1;
-
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0 &&
-	    errno != EINVAL) /* EINVAL: a file system that can't sync a directory */
-		return -errno;
-	return 0;
 }
 
 bool io_exists(const char *path)

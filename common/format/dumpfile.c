@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/dirsync.h"
 #include "base/io.h"
 #include "base/zero.h"
 #include "format/kdump.h"
@@ -37,6 +38,7 @@ struct dumpfile {
 	bool wrote;	 /* anything, ever */
 	bool published;	 /* the .part has become `path` */
 	bool final;	 /* the header in the file is the true one, without our incomplete bit */
+	bool unsure;	 /* published, and the name isn't certain to survive a power cut */
 	int sync_failed; /* the -errno of the first sync that did */
 
 	uint64_t end;	  /* of what the caller wrote, holes included */
@@ -400,6 +402,29 @@ const char *dumpfile_part_path(const struct dumpfile *df)
 	return df->part_path;
 }
 
+const char *dumpfile_where(const struct dumpfile *df)
+{
+	return df->published ? df->path : df->part_path;
+}
+
+bool dumpfile_name_is_unsure(const struct dumpfile *df)
+{
+	return df->unsure;
+}
+
+/* The directory's names, ours among them: as dirsync(). */
+static int sync_names(const struct dumpfile *df, struct error *err)
+{
+	const int r = dirsync_parent(df->path, df->fd);
+
+	return r < 0 ? fail(err, df, "its directory can't be synced", r) : r;
+}
+
+int dumpfile_sync_name(const struct dumpfile *df, struct error *err)
+{
+	return MIN(sync_names(df, err), 0);
+}
+
 static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
 	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
@@ -502,10 +527,36 @@ int dumpfile_sync(struct dumpfile *df, struct error *err)
 	return sync_all(df, true, err);
 }
 
+/*
+ * It has its final name, which couldn't be made durable: back to the .part, so that another try
+ * isn't refused because of it. Where the name may have been another file's before, that one is
+ * gone, and a try may replace this one: it stays. A disk that fails may not let us take the name
+ * back, either. Where the dump stays the error says so.
+ */
+static int unpublish(struct dumpfile *df, int code, struct error *err)
+{
+	struct error ignored;
+
+	if (df->replace != DUMPFILE_REPLACE_ALL && leads_to(df->path, df->fd) &&
+	    rename_noreplace(df->path, df->part_path) == 0) {
+		(void)write_status(df, false, &ignored);
+		(void)!sync_names(df, &ignored);
+		return fail(err, df, "its directory can't be synced", code);
+	}
+	df->published = true;
+	return error_set(err, code,
+			 "%s is complete, but its directory can't be synced, so that a power cut"
+			 " may lose the name: %s",
+			 df->path, strerror(-code));
+}
+
 int dumpfile_publish(struct dumpfile *df, struct error *err)
 {
 	int r = sync_length(df, df->end, err);
 
+	/* What can't sync a name is to be known before there is one. */
+	if (r == 0)
+		r = sync_names(df, err);
 	if (r < 0)
 		return r;
 	/*
@@ -522,13 +573,11 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 		(void)write_status(df, false, &ignored);
 		return r;
 	}
+	r = dirsync_parent(df->path, df->fd);
+	if (r < 0)
+		return unpublish(df, r, err);
 	df->published = true;
-	r = io_fsync_parent(df->path);
-	if (r < 0) {
-		errno = -r;
-		return error_sys(err, "%s is complete, but its directory can't be synced",
-				 df->path);
-	}
+	df->unsure = r == DIRSYNC_UNSURE;
 	return 0;
 }
 
@@ -545,8 +594,5 @@ int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	/* Never shorter: a write that failed may have left good bytes behind `end`. */
 	df->end = MAX(df->end, size_bytes);
 	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
-	if (r < 0)
-		return r;
-	r = io_fsync_parent(df->path);
-	return r < 0 ? fail(err, df, "can't sync its directory", r) : 0;
+	return r < 0 ? r : dumpfile_sync_name(df, err);
 }

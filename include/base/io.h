@@ -45,9 +45,6 @@ NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
  */
 void io_fill_standard_streams(void);
 
-/* fsync the directory that holds `path`, so that a rename in it survives. Returns 0 or -errno. */
-NODISCARD int io_fsync_parent(const char *path);
-
 /* Whether there is something of this name, be it a link that leads nowhere. */
 bool io_exists(const char *path);
 

@@ -84,12 +84,26 @@ uint64_t dumpfile_size(const struct dumpfile *df);
 /* "PATH.part"; borrowed until dumpfile_free(). */
 const char *dumpfile_part_path(const struct dumpfile *df);
 
+/* The name that the file has now: PATH.part, or PATH. Borrowed until dumpfile_free(). */
+const char *dumpfile_where(const struct dumpfile *df);
+
+/* Wait until the name of PATH.part is on stable storage, as far as the file system can promise. */
+NODISCARD int dumpfile_sync_name(const struct dumpfile *df, struct error *err);
+
 /*
- * Give the file its final length, the header its final status, fsync, rename, fsync the directory.
- * On failure PATH.part stays and says that it is incomplete; but for a failure of the last step,
- * after which PATH is there, only not certain to survive a power cut.
+ * Give the file its final length, fsync it and its directory, give the header its final status,
+ * fsync, rename, fsync the directory. On failure PATH.part stays and says that it is incomplete.
+ * That holds, too, where the disk fails between the last two steps: the name is taken back. Should
+ * it not let us do even that, dumpfile_where() is PATH, and the error says what there is.
  */
 NODISCARD int dumpfile_publish(struct dumpfile *df, struct error *err);
+
+/* Whether a dump that was published is on a file system that can't sync a directory. The operator
+ * is to hear of it, in these words. */
+bool dumpfile_name_is_unsure(const struct dumpfile *df);
+#define DUMPFILE_NAME_UNSURE                                                                       \
+	"%s: the file system can't sync a directory: a power cut in the next minutes may lose the" \
+	" name"
 
 /*
  * Make what was cut short as long as `size_bytes` at least (a hole), sync it, and leave it as

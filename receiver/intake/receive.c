@@ -198,9 +198,11 @@ static enum exit_status receive(const struct options *o, struct input *in, struc
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
 	if (r < 0)
-		tell_incomplete(dumpfile_part_path(df), &res, &err);
+		tell_incomplete(dumpfile_where(df), &res, &err);
 	else
 		tell_complete(path, &res, progress_seconds(progress));
+	if (dumpfile_name_is_unsure(df))
+		log_warning(DUMPFILE_NAME_UNSURE, path);
 	return status_of(r, &res);
 }
 

@@ -11,6 +11,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
+#include "format/dumpfile.h"
 #include "receiver/intake/stop.h"
 #include "receiver/session/patience.h"
 #include "wire/transport.h"
@@ -209,6 +210,8 @@ static void tell_complete(const struct serving *s, const struct store_result *re
 	if (res->pages_lost)
 		log_warning("%s: %s: the sender could not read %" PRIu64 " of the pages", res->host,
 			    res->path, res->pages_lost);
+	if (res->name_unsure)
+		log_warning(DUMPFILE_NAME_UNSURE, res->path);
 }
 
 static enum exit_status tell_failed(const struct serving *s, const struct store_result *res)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/dirsync.h"
 #include "base/io.h"
 
 /* The first says that the others are a session's: it is the last to go. */
@@ -99,9 +100,11 @@ int beside_settle(const char *file, struct error *err)
 
 int beside_sync(const char *file, struct error *err)
 {
-	const int r = io_fsync_parent(file);
+	const int r = dirsync_parent(file, -1);
 
-	return r < 0 ? error_set(err, r, "%s: fsync of its directory: %s", file, strerror(-r)) : 0;
+	return r < 0 ? error_set(err, r, "%s: its directory can't be synced: %s", file,
+				 strerror(-r))
+		     : 0;
 }
 
 int beside_judge_other(const char *file, const char *name, struct error *err)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/dirsync.h"
 #include "base/io.h"
 #include "receiver/store/journal.h"
 
@@ -27,36 +28,52 @@ enum {
 
 static const char new_name[] = ".new";
 
+/* The names in directory `at` are to be durable, that of `fd` among them. */
+static int sync_names(int at, int fd, const char *name, struct error *err)
+{
+	const int r = dirsync(at, fd);
+
+	return r < 0 ? error_set(err, r, "%s: the directory that has it can't be synced: %s", name,
+				 strerror(-r))
+		     : 0;
+}
+
 /* A directory below `at`, made if need be; never by way of a symbolic link. */
 static int open_dir(int at, const char *name, bool make, struct error *err)
 {
-	int fd;
+	const bool made = make && mkdirat(at, name, 0700) == 0;
+	AUTO_CLOSE int fd = -1;
+	int r;
 
-	if (make && mkdirat(at, name, 0700) == 0) {
-		if (fsync(at) < 0 && errno != EINVAL)
-			return error_sys(err, "%s: fsync of the directory that has it", name);
-	} else if (make && errno != EEXIST) {
+	if (make && !made && errno != EEXIST)
 		return error_sys(err, "%s: can't make it", name);
-	}
 	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, "%s", name) : fd;
+	if (fd < 0)
+		return error_sys(err, "%s", name);
+	r = made ? sync_names(at, fd, name, err) : 0;
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* The operator's own directory may be a link. */
+/* The operator's own directory may be a link; and one that may be written and not read, as a drop
+ * directory is. */
 static int open_root(const char *dir, struct error *err)
 {
-	int fd, r;
+	const bool made = mkdir(dir, 0700) == 0;
+	AUTO_CLOSE int fd = -1;
+	int r;
 
-	if (mkdir(dir, 0700) == 0) {
-		r = io_fsync_parent(dir);
-		if (r < 0)
-			return error_set(err, r, "%s: fsync of the directory that has it: %s", dir,
-					 strerror(-r));
-	} else if (errno != EEXIST) {
+	if (!made && errno != EEXIST)
 		return error_sys(err, "%s: can't make it", dir);
-	}
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? error_sys(err, "%s", dir) : fd;
+	if (fd < 0 && errno == EACCES)
+		fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return error_sys(err, "%s", dir);
+	r = made ? dirsync_parent(dir, fd) : 0;
+	if (r < 0)
+		return error_set(err, r, "%s: the directory that has it can't be synced: %s", dir,
+				 strerror(-r));
+	return TAKE_FD(fd);
 }
 
 int place_judge(const char *dir, struct error *err)
@@ -284,8 +301,9 @@ int place_settle(struct place *p, struct error *err)
 		if (r < 0)
 			return error_set(err, r, "%s%s: can't make it: %s", p->path, p->name,
 					 strerror(-r));
-		if (fsync(p->host_fd) < 0 && errno != EINVAL)
-			return error_sys(err, "%s: fsync", p->path);
+		r = sync_names(p->host_fd, p->host_fd, p->path, err);
+		if (r < 0)
+			return r;
 		close(p->host_fd);
 		p->host_fd = -1;
 		p->made = true;

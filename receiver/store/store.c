@@ -169,7 +169,7 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
 		r = journal_sync(s->journal, err);
-	return r < 0 ? r : beside_sync(s->base, err);
+	return r < 0 ? r : dumpfile_sync_name(s->df, err);
 }
 
 /* What an earlier session left: 1 if it is the whole dump. */
@@ -427,7 +427,7 @@ static int begin_over(struct store *s, struct error *err)
 	r = journal_cut(s->journal, 0, err);
 	if (r == 0)
 		r = dumpfile_create(s->base, DUMPFILE_REPLACE_ALL, &s->df, err);
-	return r < 0 ? r : beside_sync(s->base, err);
+	return r < 0 ? r : dumpfile_sync_name(s->df, err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
@@ -588,6 +588,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	if (r < 0)
 		return r;
 	s->result.complete = true;
+	s->result.name_unsure = dumpfile_name_is_unsure(s->df);
 	s->meta.status = "complete";
 	s->meta.end = *end;
 	s->meta.done_s = time(NULL);

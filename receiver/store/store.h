@@ -47,10 +47,11 @@ DEFINE_AUTO(struct store, store_free)
 
 /* How it went, and how far. */
 struct store_result {
-	bool begun;	/* a dump was offered */
-	bool complete;	/* it is here, durably */
-	bool was_there; /* and was before */
-	bool usable;	/* a part is here that readers open */
+	bool begun;	  /* a dump was offered */
+	bool complete;	  /* it is here, durably */
+	bool was_there;	  /* and was before */
+	bool usable;	  /* a part is here that readers open */
+	bool name_unsure; /* it is complete, on a file system that can't sync a directory */
 	bool resumed;
 	uint64_t pages, pages_missing, pages_lost;
 	uint64_t stream_bytes, file_bytes;

@@ -573,6 +573,8 @@ int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 
 	if (d->df) {
 		r = dumpfile_publish(d->df, err);
+		if (dumpfile_name_is_unsure(d->df))
+			log_warning(DUMPFILE_NAME_UNSURE, d->path);
 		d->result.in_file = true;
 		snprintf(d->result.where, sizeof(d->result.where), "%s", d->path);
 		return r;
@@ -590,6 +592,21 @@ int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 	return r;
 }
 
+bool delivery_keep_file(struct dumpfile *df, uint64_t table_end)
+{
+	struct error err;
+
+	if (!df || dumpfile_size(df) == 0)
+		return false;
+	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
+	if (dumpfile_keep_part(df, table_end, &err) == 0)
+		log_note("what was written is in %s", dumpfile_where(df));
+	else
+		log_warning("what was written is in %s, and may not be on the disk: %s",
+			    dumpfile_where(df), err.msg);
+	return true;
+}
+
 bool delivery_lost(struct delivery *d, const struct error *err)
 {
 	/* delivery_mismatch() told of it. */
@@ -600,15 +617,9 @@ bool delivery_lost(struct delivery *d, const struct error *err)
 	if (d->link && !link_is_broken(d->link))
 		return false;
 	note_progress(d);
-	if (d->df) {
-		struct error unused;
-
-		/* A full disk: what it has is kept, and the next destination's turn comes. */
-		if (dumpfile_size(d->df) && dumpfile_keep_part(d->df, 0, &unused) == 0) {
-			log_note("what was written is in %s", dumpfile_part_path(d->df));
-			d->result.partial = true;
-		}
-	}
+	/* A full disk: what it has is kept, and the next destination's turn comes. */
+	if (delivery_keep_file(d->df, 0))
+		d->result.partial = true;
 	note_failure(d, d->current, err);
 	return true;
 }
@@ -629,15 +640,11 @@ static enum reason reason_of(int code)
 
 void delivery_give_up(struct delivery *d, const struct error *why, uint64_t table_end)
 {
-	struct error unused;
-
 	note_progress(d);
 	if (d->link && upload_state(link_session(d->link)) != UPLOAD_DONE)
 		link_abort(d->link, reason_of(why->code), why->msg);
-	if (d->df && dumpfile_size(d->df) && dumpfile_keep_part(d->df, table_end, &unused) == 0) {
-		log_note("what was written is in %s", dumpfile_part_path(d->df));
+	if (delivery_keep_file(d->df, table_end))
 		d->result.partial = true;
-	}
 	for (size_t i = 0; i < d->setup.to_count; i++) {
 		const struct destination *to = &d->to[i];
 

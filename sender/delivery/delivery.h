@@ -23,6 +23,7 @@
 
 struct crashlog;
 struct delivery;
+struct dumpfile;
 struct sink;
 
 enum { DESTINATIONS_MAX = 16 };
@@ -120,5 +121,12 @@ struct delivery_result {
 	char where[768];     /* the destination, and the name that the dump has there */
 };
 void delivery_result(const struct delivery *d, struct delivery_result *result_ret);
+
+/*
+ * What becomes of a dump file whose dump failed on the way: what was written stays where it is, at
+ * least `table_end` bytes long (dumpfile_keep_part()), and the operator hears its name. False where
+ * nothing was written. `df` may be NULL.
+ */
+bool delivery_keep_file(struct dumpfile *df, uint64_t table_end);
 
 #endif

@@ -239,15 +239,6 @@ static void test_errors(void **state UNUSED)
 	close(fds[1]);
 }
 
-static void test_fsync_parent(void **state UNUSED)
-{
-	assert_int_equal(io_fsync_parent("/tmp/file"), 0);
-	assert_int_equal(io_fsync_parent("file"), 0);
-	assert_int_equal(io_fsync_parent("/"), 0);
-	assert_int_equal(io_fsync_parent("/nonexistent/file"), -ENOENT);
-	assert_int_equal(io_fsync_parent("/dev/null/file"), -ENOTDIR);
-}
-
 /* --- error.h --- */
 
 static void test_error(void **state UNUSED)
@@ -368,7 +359,6 @@ int main(int argc, char **argv)
 	unit_add(&u, "io_pread_full, io_pwrite_full: go by offsets", test_at_offsets, NULL);
 	unit_add(&u, "io_buffer: begins with a page", test_buffer, NULL);
 	unit_add(&u, "io: returns the system's error", test_errors, NULL);
-	unit_add(&u, "io_fsync_parent: takes any path", test_fsync_parent, NULL);
 	unit_add(&u, "error: keeps code and text", test_error, NULL);
 	unit_add(&u, "error: cuts a text that is too long", test_long_error, NULL);
 	unit_add(&u, "error_exit_status: follows the table", test_exit_status, NULL);

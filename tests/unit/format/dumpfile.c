@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -16,6 +17,9 @@
 /* In the place of the library's: they fail when told to, once, as the kernel's do. */
 static int fsync_error;
 
+/* Those of a directory: the errno of each of the next ones. */
+static int dir_errors[2];
+
 static int fake_sync(void)
 {
 	errno = fsync_error;
@@ -23,9 +27,33 @@ static int fake_sync(void)
 	return errno ? -1 : 0;
 }
 
-int fsync(int fd UNUSED)
+int fsync(int fd)
 {
-	return fake_sync();
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode))
+		return fake_sync();
+	errno = dir_errors[0];
+	dir_errors[0] = dir_errors[1];
+	dir_errors[1] = 0;
+	return errno ? -1 : 0;
+}
+
+int syncfs(int fd UNUSED)
+{
+	return 0;
+}
+
+/* A file that somebody else makes as soon as ours has its final name. */
+static const char *take_part_at_rename;
+
+int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	const int r = (int)syscall(SYS_renameat2, from_fd, from, to_fd, to, flags);
+
+	if (r == 0 && take_part_at_rename)
+		file_write(take_part_at_rename, "x", 1);
+	return r;
 }
 
 int fdatasync(int fd UNUSED)
@@ -576,6 +604,76 @@ static void test_failed_fsync(void **state UNUSED)
 	}
 }
 
+/* A disk that can't sync a name: before there is one, or once it is there, when it is taken back.
+ */
+static void test_failed_name(void **state UNUSED)
+{
+	struct tinydump t = tinydump_make();
+
+	for (int at = 0; at < 2; at++) {
+		const char *path, *part = scratch_path("dump.part");
+		struct dumpfile *df;
+		struct error err;
+
+		setup(&path);
+		df = create(path, DUMPFILE_REPLACE_NOTHING);
+		put(df, 0, t.bytes, t.size_bytes);
+		dir_errors[0] = at == 0 ? EIO : 0;
+		dir_errors[1] = at == 1 ? EIO : 0;
+		assert_int_equal(dumpfile_publish(df, &err), -EIO);
+		assert_non_null(strstr(err.msg, part));
+		assert_string_equal(dumpfile_where(df), part);
+		assert_int_equal(status_in(part), KDUMP_ZLIB | KDUMP_INCOMPLETE);
+		assert_false(file_exists(path));
+		/* And it may be well the next time. */
+		assert_int_equal(dumpfile_publish(df, &err), 0);
+		assert_string_equal(dumpfile_where(df), path);
+		assert_false(dumpfile_name_is_unsure(df));
+		assert_int_equal(status_in(path), KDUMP_ZLIB);
+		dumpfile_free(df);
+	}
+	free(t.bytes);
+}
+
+/* A disk that fails, and somebody who takes the .part's name meanwhile: the dump stays where it is.
+ */
+static void test_failed_name_stays(void **state UNUSED)
+{
+	const char *path, *part = scratch_path("dump.part");
+	struct dumpfile *df;
+	struct error err;
+
+	setup(&path);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
+	put(df, 0, "bytes", 5);
+	dir_errors[1] = EIO;
+	take_part_at_rename = part;
+	assert_int_equal(dumpfile_publish(df, &err), -EIO);
+	take_part_at_rename = NULL;
+	assert_string_equal(dumpfile_where(df), path);
+	assert_non_null(strstr(err.msg, "dump is complete"));
+	assert_null(strstr(err.msg, ".part"));
+	assert_int_equal(dumpfile_keep_part(df, 0, &err), 0);
+	dumpfile_free(df);
+	assert_file(path, "bytes", 5);
+}
+
+static void test_unsure_name(void **state UNUSED)
+{
+	const char *path;
+	struct dumpfile *df;
+	struct error err;
+
+	setup(&path);
+	df = create(path, DUMPFILE_REPLACE_NOTHING);
+	put(df, 0, "bytes", 5);
+	dir_errors[0] = dir_errors[1] = EBADF;
+	assert_int_equal(dumpfile_publish(df, &err), 0);
+	assert_true(dumpfile_name_is_unsure(df));
+	dumpfile_free(df);
+	assert_file(path, "bytes", 5);
+}
+
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -605,5 +703,10 @@ int main(int argc, char **argv)
 	unit_add(&u, "dumpfile: goes on with nothing else", test_resume_refused, NULL);
 	unit_add(&u, "dumpfile: clears and cuts what was there", test_clear, NULL);
 	unit_add(&u, "dumpfile: trusts no fsync after one that failed", test_failed_fsync, NULL);
+	unit_add(&u, "dumpfile: has no final name that can't be synced", test_failed_name, NULL);
+	unit_add(&u, "dumpfile: says where it is if the name can't be taken back",
+		 test_failed_name_stays, NULL);
+	unit_add(&u, "dumpfile: is published where no directory can be synced, and says so",
+		 test_unsure_name, NULL);
 	return unit_run(&u, "dumpfile", argc, argv);
 }
