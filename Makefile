@@ -56,7 +56,11 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$1' '$2')
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $1))
 # A folder's sources are found; a new file, or a new folder, needs no line here.
 sources_in = $(sort $(shell find $1 -name '*.c'))
-common_objects := $(call objects,$(call sources_in,common))
+# The files of libraries that this build leaves out.
+without = $(if $(filter 1,$(WITH_$1)),,%/codec_$2.o)
+codecs_left_out := $(call without,LZO,lzo) $(call without,ZSTD,zstd) \
+	$(if $(filter 1,$(WITH_LIBDEFLATE)),%/codec_zlib.o,%/codec_libdeflate.o)
+common_objects := $(filter-out $(codecs_left_out),$(call objects,$(call sources_in,common)))
 # The files that know libssh2.
 ssh_objects := $(call objects,$(patsubst %,sender/transport/ssh_%.c,channel connect hostkey auth))
 sender_objects := $(filter-out %/main.o $(if $(filter 1,$(WITH_LIBSSH2)),,$(ssh_objects)), \

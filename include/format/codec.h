@@ -1,7 +1,6 @@
 /*
  * One page to and from its compressed payload, as readers of kdump-compressed files decode it.
  *
- *
  * zlib and snappy are always there; LZO and zstd are options of the build (WITH_LZO, WITH_ZSTD),
  * and WITH_LIBDEFLATE makes zlib's format with libdeflate, at twice the speed.
  */
@@ -26,8 +25,7 @@ enum codec_id {
 /* "none", "zlib", "lzo", "snappy", "zstd". */
 const char *codec_name(enum codec_id id);
 
-/* The codec of that name, which may be the first `len` bytes of a text: true and *id_ret set. */
-bool codec_by_name(const char *name, enum codec_id *id_ret);
+/* The codec whose name the first `len` bytes of a text are: true and *id_ret set. */
 bool codec_by_text(const char *text, size_t len, enum codec_id *id_ret);
 
 /* Whether this build can compress and decompress it. */

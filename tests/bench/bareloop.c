@@ -189,7 +189,7 @@ int main(int argc, char **argv)
 	struct error err = {0};
 	enum codec_id id;
 
-	if (argc < 4 || argc > 5 || !codec_by_name(argv[3], &id)) {
+	if (argc < 4 || argc > 5 || !codec_by_text(argv[3], strlen(argv[3]), &id)) {
 		fputs("usage: bareloop VMCORE LEVEL CODEC [OUTPUT]\n", stderr);
 		return 2;
 	}

@@ -311,16 +311,16 @@ static void test_names(void **state UNUSED)
 
 	for (enum codec_id i = 0; i < CODEC_COUNT; i++) {
 		assert_string_equal(codec_name(i), want[i].name);
-		assert_true(codec_by_name(want[i].name, &id));
+		assert_true(codec_by_text(want[i].name, strlen(want[i].name), &id));
 		assert_int_equal(id, i);
 		assert_int_equal(codec_kdump_flag(i), want[i].flag);
 		assert_true(codec_by_kdump_flag(want[i].flag, &id));
 		assert_int_equal(id, i);
 	}
-	assert_false(codec_by_name("", &id));
-	assert_false(codec_by_name("zli", &id));
-	assert_false(codec_by_name("zlibx", &id));
-	assert_false(codec_by_name("ZLIB", &id));
+	assert_false(codec_by_text("", strlen(""), &id));
+	assert_false(codec_by_text("zli", strlen("zli"), &id));
+	assert_false(codec_by_text("zlibx", strlen("zlibx"), &id));
+	assert_false(codec_by_text("ZLIB", strlen("ZLIB"), &id));
 	assert_false(codec_by_kdump_flag(KDUMP_ZLIB | KDUMP_LZO, &id));
 	assert_false(codec_by_kdump_flag(KDUMP_INCOMPLETE, &id));
 	assert_false(codec_by_kdump_flag(UINT32_MAX, &id));
