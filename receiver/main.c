@@ -1,10 +1,13 @@
 /* vmrecv: arguments to exit status.
  * Doesn't do any of the work. */
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/io.h"
 #include "base/log.h"
+#include "receiver/collector/attend.h"
+#include "receiver/collector/launch.h"
 #include "receiver/collector/listen.h"
 #include "receiver/inspect/check.h"
 #include "receiver/inspect/info.h"
@@ -43,6 +46,8 @@ int main(int argc, char **argv)
 	io_fill_standard_streams();
 	umask(077); /* files are the owner's alone, and the owner's in any case */
 	log_init("vmrecv", LOG_NOTE);
+	if (argc > 2 && strcmp(argv[1], LAUNCH_WORD) == 0)
+		return (int)attend(argv[2]);
 	if (options_parse(argc, argv, &options, &err) < 0) {
 		log_error("%s", err.msg);
 		return EXIT_USAGE;

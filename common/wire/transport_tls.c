@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -36,6 +38,9 @@ enum {
 
 	STEP_MS = 200, /* how long a signal may go unseen */
 
+	/* What the library's functions may have used of it. */
+	STACK_BYTES = 128 << 10,
+
 	/* What a peer that was refused gets to hear the reason. */
 	GOODBYE_MS = 2000,
 };
@@ -62,6 +67,7 @@ struct tls {
 
 struct tls_server {
 	SSL_CTX *ctx;
+	SSL_CTX *bare; /* as that, without secrets: what a connection keeps */
 	struct shared_keys keys;
 };
 
@@ -557,6 +563,58 @@ int transport_tls_connect(const struct url *url, const struct connect_setup *set
 
 /* --- server --------------------------------------------------------------------------------- */
 
+static bool wiping;
+
+static void wipe_free(void *p, const char *file UNUSED, int line UNUSED)
+{
+	if (p && wiping)
+		explicit_bzero(p, malloc_usable_size(p));
+	free(p);
+}
+
+static void *wipe_malloc(size_t size_bytes, const char *file UNUSED, int line UNUSED)
+{
+	return malloc(size_bytes);
+}
+
+/* What it grows out of isn't left behind. */
+static void *wipe_realloc(void *p, size_t size_bytes, const char *file, int line)
+{
+	size_t had;
+	void *grown;
+
+	if (!wiping || !p)
+		return realloc(p, size_bytes);
+	if (size_bytes == 0) {
+		wipe_free(p, file, line);
+		return NULL;
+	}
+	had = malloc_usable_size(p);
+	grown = malloc(size_bytes);
+	if (!grown)
+		return NULL;
+	memcpy(grown, p, MIN(had, size_bytes));
+	wipe_free(p, file, line);
+	return grown;
+}
+
+/* Parts of the library clear what they give back, but not all of them that have had a key in their
+ * hands: what makes it from a file doesn't. */
+void tls_wipe_memory(bool on)
+{
+	if (on)
+		(void)CRYPTO_set_mem_functions(wipe_malloc, wipe_realloc, wipe_free);
+	wiping = on;
+}
+
+/* Where the functions that have returned had their variables. */
+static __attribute__((noinline)) void burn_stack(void)
+{
+	unsigned char bytes[STACK_BYTES];
+
+	explicit_bzero(bytes, sizeof(bytes));
+}
+
 int tls_server_new(const char *cert, const char *key, const char *ca, const char *psk,
 		   struct tls_server **s_ret, struct error *err)
 {
@@ -567,21 +625,21 @@ int tls_server_new(const char *cert, const char *key, const char *ca, const char
 	if (!s)
 		return error_set(err, -ENOMEM, "out of memory for TLS");
 	s->ctx = new_ctx(TLS_server_method(), psk && !cert);
-	if (!s->ctx)
+	s->bare = new_ctx(TLS_server_method(), psk && !cert);
+	if (!s->ctx || !s->bare)
 		return error_set(err, -ENOMEM, "OpenSSL can't be set up for TLS 1.3");
 	SSL_CTX_set_app_data(s->ctx, s);
 	/* Without one the library takes no key where certificates are wanted, too. */
-	if (!SSL_CTX_set_session_id_context(s->ctx, context, sizeof(context)))
+	if (!SSL_CTX_set_session_id_context(s->ctx, context, sizeof(context)) ||
+	    !SSL_CTX_set_session_id_context(s->bare, context, sizeof(context)))
 		return error_set(err, -ENOMEM, "out of memory for TLS");
 	if (cert) {
 		r = tls_load_certificates(s->ctx, cert, key, ca, err);
 		SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 				   on_verdict);
 	}
-	if (r == 0 && psk) {
+	if (r == 0 && psk)
 		r = shared_keys_load(psk, &s->keys, err);
-		SSL_CTX_set_psk_find_session_callback(s->ctx, find_psk);
-	}
 	if (r < 0)
 		return r;
 	*s_ret = TAKE_PTR(s);
@@ -593,8 +651,35 @@ void tls_server_free(struct tls_server *s)
 	if (!s)
 		return;
 	SSL_CTX_free(s->ctx);
+	SSL_CTX_free(s->bare);
 	shared_keys_deinit(&s->keys);
 	free(s);
+	burn_stack();
+}
+
+/*
+ * A connection refers as long as it lives to what it was made from, and only the other reference
+ * can be replaced: so it is made from the bare one, and has the one with the secrets while it
+ * shakes hands.
+ */
+static int lend_secrets(struct tls *tls, const struct tls_server *s, struct error *err)
+{
+	if (!SSL_set_SSL_CTX(tls->ssl, s->ctx) ||
+	    !SSL_set1_param(tls->ssl, SSL_CTX_get0_param(s->ctx)))
+		return error_set(err, -ENOMEM, "out of memory for a connection");
+	SSL_set_verify(tls->ssl, SSL_CTX_get_verify_mode(s->ctx),
+		       SSL_CTX_get_verify_callback(s->ctx));
+	SSL_set_psk_find_session_callback(tls->ssl, s->keys.count ? find_psk : NULL);
+	return 0;
+}
+
+static int take_secrets(struct tls *tls, const struct tls_server *s, struct error *err)
+{
+	tls->key = NULL;
+	tls->parties.identity = *tls->t.identity ? tls->t.identity : NULL;
+	if (!SSL_set_SSL_CTX(tls->ssl, s->bare))
+		return error_set(err, -ENOMEM, "out of memory for a connection");
+	return 0;
 }
 
 /* Who the client has proved to be. */
@@ -615,7 +700,7 @@ int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*ca
 			 struct transport **t_ret, struct error *err)
 {
 	struct tls *tls;
-	int r = new_tls(s->ctx, "TLS client", &tls, err);
+	int r = new_tls(s->bare, "TLS client", &tls, err);
 
 	if (r < 0) {
 		close(fd);
@@ -624,6 +709,8 @@ int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*ca
 	tls->parties = (struct tls_parties){.peer = "client", .now_s = time(NULL)};
 	SSL_set_accept_state(tls->ssl);
 	r = use_socket(tls, fd, err);
+	if (r == 0)
+		r = lend_secrets(tls, s, err);
 	if (r == 0)
 		r = handshake(tls, clock_ms() + (uint64_t)timeout_ms, cancelled, err);
 	if (r < 0) {
@@ -634,6 +721,11 @@ int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*ca
 		return r;
 	}
 	identify(tls);
+	r = take_secrets(tls, s, err);
+	if (r < 0) {
+		tls_free(&tls->t);
+		return r;
+	}
 	*t_ret = &tls->t;
 	return 0;
 }

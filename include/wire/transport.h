@@ -146,10 +146,15 @@ NODISCARD int tls_server_new(const char *cert, const char *key, const char *ca, 
 void tls_server_free(struct tls_server *s);
 DEFINE_AUTO(struct tls_server, tls_server_free)
 
+/* While on, memory that the library gives back is wiped. First called before anything uses the
+ * library; not by two threads at once. */
+void tls_wipe_memory(bool on);
+
 /*
- * Takes `fd`; the handshake is done within timeout_ms. `identity` is the client's first SAN, or the
- * identity of its key; `unproved` says why it is "". Fails -ECANCELED if cancelled() says so (NULL:
- * never).
+ * Takes `fd`; the handshake is done within timeout_ms. The transport has nothing of the server's:
+ * that may be freed at once, and its secrets are gone then. `identity` is the client's first SAN,
+ * or the identity of its key; `unproved` says why it is "". Fails -ECANCELED if cancelled() says so
+ * (NULL: never).
  */
 NODISCARD int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms,
 				   bool (*cancelled)(void), struct transport **t_ret,

@@ -4,13 +4,18 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "format/flat.h"
+#include "receiver/collector/keys.h"
+#include "receiver/collector/launch.h"
 #include "receiver/intake/receive.h"
 #include "receiver/intake/serve.h"
 #include "receiver/intake/stop.h"
@@ -101,14 +106,35 @@ static bool is_stopped(void)
 	return stop_signal();
 }
 
-static enum exit_status attend_tls(const struct attendance *a, struct serve_setup *setup)
+/* The handshake. What it takes of secrets is gone when this returns: who has shaken hands may say
+ * what it likes. */
+static int accept_tls(struct launch *l, struct transport **transport_ret, struct error *err)
+{
+	struct tls_server *server;
+	int r;
+
+	tls_wipe_memory(true);
+	r = keys_use(&l->keys, &server, err);
+	keys_close(&l->keys);
+	if (r < 0) {
+		close(l->connection_fd);
+		return r;
+	}
+	r = transport_tls_accept(server, l->connection_fd, HANDSHAKE_MS, is_stopped, transport_ret,
+				 err);
+	tls_server_free(server);
+	tls_wipe_memory(false);
+	return r;
+}
+
+static enum exit_status attend_tls(struct launch *l, struct serve_setup *setup)
 {
 	struct transport *transport;
 	struct error err;
 
-	if (transport_tls_accept(a->tls, a->fd, HANDSHAKE_MS, is_stopped, &transport, &err) < 0) {
+	if (accept_tls(l, &transport, &err) < 0) {
 		if (err.code != -ECANCELED)
-			log_warning("%s: %s", a->name, err.msg);
+			log_warning("%s: %s", l->name, err.msg);
 		return EXIT_REFUSED;
 	}
 	setup->store.host = transport->identity;
@@ -121,11 +147,11 @@ static enum exit_status attend_tls(const struct attendance *a, struct serve_setu
 }
 
 /* A close that is no reset. */
-static enum exit_status turn_away(const struct attendance *a, const char *why)
+static enum exit_status turn_away(const struct launch *l, const char *why)
 {
-	log_warning("%s: %s", a->name, why);
-	transport_finish_socket(a->fd, GOODBYE_MS);
-	close(a->fd);
+	log_warning("%s: %s", l->name, why);
+	transport_finish_socket(l->connection_fd, GOODBYE_MS);
+	close(l->connection_fd);
 	return EXIT_REFUSED;
 }
 
@@ -144,17 +170,22 @@ static bool peek(int fd, char *first_ret)
 	return false;
 }
 
-static enum exit_status attend_stream(const struct attendance *a, struct place *place)
+static enum exit_status attend_stream(const struct launch *l, struct place *place)
 {
+	const struct options o = {
+		.dir = l->dir,
+		.max_size_bytes = l->max_size_bytes,
+		.shown = (enum log_level)l->shown,
+	};
 	struct error err;
 
 	if (await_place(place, &err) < 0)
-		return turn_away(a, err.msg);
-	return receive_connection(a->o, a->fd, a->name);
+		return turn_away(l, err.msg);
+	return receive_connection(&o, l->connection_fd, l->name);
 }
 
 /* Over plain TCP a host is its address. */
-static enum exit_status attend_plain(const struct attendance *a, struct place *place,
+static enum exit_status attend_plain(const struct launch *l, struct place *place,
 				     const struct serve_setup *usual)
 {
 	struct serve_setup setup = *usual;
@@ -162,39 +193,55 @@ static enum exit_status attend_plain(const struct attendance *a, struct place *p
 	struct error err;
 	char first;
 
-	if (!peek(a->fd, &first))
-		return turn_away(a, is_stopped() ? "stopped by a signal" : "said nothing");
-	if (!a->is_trusted) {
-		error_set(&err, -EACCES, "%s is in no network of --plain-from", a->name);
+	if (!peek(l->connection_fd, &first))
+		return turn_away(l, is_stopped() ? "stopped by a signal" : "said nothing");
+	if (!l->is_trusted) {
+		error_set(&err, -EACCES, "%s is in no network of --plain-from", l->name);
 		setup.admit = refuse;
 		setup.admit_ctx = &err;
 	}
 	if (first == TLS_FIRST_BYTE)
-		return turn_away(a, "speaks TLS, and this listens without (--tls-cert, --tls-psk)");
-	if (first != FRAME_MAGIC[0] && !a->is_trusted)
-		return turn_away(a, "is in no network of --plain-from");
+		return turn_away(l, "speaks TLS, and this listens without (--tls-cert, --tls-psk)");
+	if (first != FRAME_MAGIC[0] && !l->is_trusted)
+		return turn_away(l, "is in no network of --plain-from");
 	if (first == FLAT_SIGNATURE[0])
-		return attend_stream(a, place);
-	if (transport_new_fds(a->fd, a->fd, a->name, &transport, &err) < 0) {
-		log_error("%s: %s", a->name, err.msg);
+		return attend_stream(l, place);
+	if (transport_new_fds(l->connection_fd, l->connection_fd, l->name, &transport, &err) < 0) {
+		log_error("%s: %s", l->name, err.msg);
 		return EXIT_FAILED;
 	}
-	setup.store.host = a->name;
+	setup.store.host = l->name;
 	setup.store.proof = "address";
 	return serve(transport, &setup);
 }
 
-enum exit_status attend(const struct attendance *a)
+static enum exit_status attend_as(struct launch *l, int queue_fd)
 {
-	struct place place = {.fd = a->queue_fd, .place = 1};
+	struct place place = {.fd = queue_fd, .place = 1};
 	struct serve_setup setup = {
-		.store = {.dir = a->o->dir,
-			  .peer = a->name,
-			  .max_size_bytes = a->o->max_size_bytes},
+		.store = {.dir = l->dir, .peer = l->name, .max_size_bytes = l->max_size_bytes},
 		.admit = ask_place,
 		.admit_ctx = &place,
-		.timeout_ms = a->o->timeout_ms,
+		.timeout_ms = l->timeout_ms,
 	};
 
-	return a->tls ? attend_tls(a, &setup) : attend_plain(a, &place, &setup);
+	return keys_given(&l->keys) ? attend_tls(l, &setup) : attend_plain(l, &place, &setup);
+}
+
+enum exit_status attend(const char *fd_text)
+{
+	struct launch l;
+	sigset_t while_waiting;
+	struct error err;
+	int queue_fd;
+
+	/* The collector has them blocked, so none was missed so far. */
+	stop_catch(&while_waiting);
+	if (launch_receive(fd_text, &l, &queue_fd, &err) < 0) {
+		log_error("%s", err.msg);
+		return EXIT_USAGE;
+	}
+	log_init("vmrecv", (enum log_level)l.shown);
+	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
+	return attend_as(&l, queue_fd);
 }

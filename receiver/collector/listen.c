@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -18,6 +17,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "receiver/collector/attend.h"
+#include "receiver/collector/keys.h"
+#include "receiver/collector/launch.h"
 #include "receiver/collector/networks.h"
 #include "receiver/collector/queue.h"
 #include "receiver/intake/stop.h"
@@ -27,10 +28,9 @@
 
 enum {
 	WAIT_MS = 1000,
-	GONE_MS = 20,	   /* a child whose socket has closed ends any moment */
-	FULL_MS = 1000,	   /* without descriptors or memory, accepting rests */
-	END_MS = 10000,	   /* what children may take to end when the collector does */
-	CHILD_FILES = 128, /* descriptors that a child may have */
+	GONE_MS = 20,	/* a child whose socket has closed ends any moment */
+	FULL_MS = 1000, /* without descriptors or memory, accepting rests */
+	END_MS = 10000, /* what children may take to end when the collector does */
 
 	/* Who waits costs a process. Who has said nothing is given up for who comes. */
 	WAITING_MAX = 1024,
@@ -39,7 +39,7 @@ enum {
 
 struct collector {
 	const struct options *o;
-	struct tls_server *tls; /* NULL: plain TCP */
+	struct key_files keys; /* none: plain TCP */
 	int fds[LISTEN_MAX];
 	size_t count;
 	struct queue queue;
@@ -51,10 +51,14 @@ struct collector {
 static int open_all(struct collector *c, struct error *err)
 {
 	const struct options *o = c->o;
+	const char *const paths[KEY_FILES] = {[KEY_CERT] = o->tls_cert,
+					      [KEY_KEY] = o->tls_key,
+					      [KEY_CA] = o->tls_ca,
+					      [KEY_PSK] = o->tls_psk};
 	int r = 0;
 
 	if (o->tls_cert || o->tls_psk)
-		r = tls_server_new(o->tls_cert, o->tls_key, o->tls_ca, o->tls_psk, &c->tls, err);
+		r = keys_read(paths, &c->keys, err);
 	if (r == 0)
 		r = place_judge(o->dir, err);
 	while (r == 0 && c->count < o->listen_count) {
@@ -62,7 +66,8 @@ static int open_all(struct collector *c, struct error *err)
 
 		r = tcp_listen(o->listen[c->count], &c->fds[c->count], address, err);
 		if (r == 0) {
-			log_note("listening on %s, %s", address, c->tls ? "TLS" : "plain TCP");
+			log_note("listening on %s, %s", address,
+				 keys_given(&c->keys) ? "TLS" : "plain TCP");
 			c->count++;
 		}
 	}
@@ -89,30 +94,24 @@ static int make_room(struct collector *c, struct error *err)
 
 /* --- children ------------------------------------------------------------------------------- */
 
-/* What the child keeps of the collector is its own connection. */
-static _Noreturn void be_child(struct collector *c, int fd, int queue_fd,
-			       const struct sockaddr_storage *from)
+/* What a session has to know. */
+static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_storage *from,
+		       struct launch *l, struct error *err)
 {
 	const struct options *o = c->o;
-	struct attendance a = {
-		.o = o,
-		.tls = c->tls,
-		.fd = fd,
-		.queue_fd = queue_fd,
+
+	*l = (struct launch){
+		.max_size_bytes = o->max_size_bytes,
+		.timeout_ms = o->timeout_ms,
+		.shown = (int)o->shown,
+		.keys = c->keys,
+		.connection_fd = fd,
 		.is_trusted = networks_have(o->plain_from, o->plain_from_count, from),
 	};
-	const struct rlimit files = {CHILD_FILES, CHILD_FILES};
-
-	address_name(from, a.name);
-	for (size_t i = 0; i < c->count; i++)
-		close(c->fds[i]);
-	for (unsigned i = 0; i < c->queue.count; i++)
-		if (c->queue.guests[i].fd >= 0)
-			close(c->queue.guests[i].fd);
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	sigprocmask(SIG_SETMASK, &c->while_waiting, NULL);
-	exit((int)attend(&a));
+	address_name(from, l->name);
+	if ((size_t)snprintf(l->dir, sizeof(l->dir), "%s", o->dir) >= sizeof(l->dir))
+		return error_set(err, -ENAMETOOLONG, "--dir: the name is too long");
+	return 0;
 }
 
 /* Takes fd. Fails where the system has no room for another. */
@@ -122,24 +121,24 @@ static int start_child(struct collector *c, int fd, const struct sockaddr_storag
 	AUTO_CLOSE int connection = fd;
 	AUTO_CLOSE int ours = -1;
 	AUTO_CLOSE int theirs = -1;
+	struct launch l;
 	struct guest *g;
-	int pair[2];
+	int pair[2], r = tell_all_of(c, connection, from, &l, err);
 	pid_t pid;
 
+	if (r < 0)
+		return r;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, "socketpair");
 	ours = pair[0];
 	theirs = pair[1];
-	fflush(NULL);
-	pid = fork();
-	if (pid < 0)
-		return error_sys(err, "fork");
-	if (pid == 0) {
-		close(ours);
-		be_child(c, connection, theirs, from);
-	}
+	if (send(ours, &l, sizeof(l), MSG_DONTWAIT | MSG_NOSIGNAL) != (ssize_t)sizeof(l))
+		return error_sys(err, "a session's socket");
+	r = launch(&l, theirs, &pid, err);
+	if (r < 0)
+		return r;
 	g = queue_add(&c->queue); /* take_one() has looked that there is room */
-	address_name(from, g->name);
+	snprintf(g->name, sizeof(g->name), "%s", l.name);
 	g->pid = pid;
 	g->fd = TAKE_FD(ours);
 	return 0;
@@ -201,6 +200,9 @@ static void reap(struct collector *c)
 		if (WIFSIGNALED(status))
 			log_error("%s: its session was ended by signal %d (%s)", g->name,
 				  WTERMSIG(status), strsignal(WTERMSIG(status)));
+		else if (WEXITSTATUS(status) == LAUNCH_FAILED)
+			log_error("%s: its session's process can't be started (/proc/self/exe)",
+				  g->name);
 		queue_remove(q, g);
 		some = true;
 	}
@@ -296,7 +298,7 @@ static void leave_no_core(void)
 
 enum exit_status listen_for_senders(const struct options *o)
 {
-	struct collector c = {.o = o};
+	struct collector c = {.o = o, .keys = keys_none()};
 	struct error err;
 	int r;
 
@@ -313,7 +315,7 @@ enum exit_status listen_for_senders(const struct options *o)
 		log_error("%s", err.msg);
 	else
 		end_children(&c);
-	tls_server_free(c.tls);
+	keys_close(&c.keys);
 	queue_deinit(&c.queue);
 	free(c.polled);
 	return r < 0 ? error_exit_status(r) : EXIT_COMPLETE;

@@ -1,0 +1,40 @@
+/*
+ * What TLS needs, as the files were when they were read: copies in memory that a session's process
+ * inherits as descriptors, reads once, and closes before its peer's first frame. So the collector
+ * itself has no key in its memory, and a file that is being replaced harms no session.
+ */
+#ifndef KEYS_H
+#define KEYS_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+
+struct tls_server;
+
+enum key_file {
+	KEY_CERT,
+	KEY_KEY,
+	KEY_CA,
+	KEY_PSK,
+	KEY_FILES,
+};
+
+struct key_files {
+	int fds[KEY_FILES]; /* -1: not given */
+};
+
+/* Reads and judges the files (NULL: not given). Fails with the file's name and what is wrong. */
+NODISCARD int keys_read(const char *const paths[KEY_FILES], struct key_files *keys_ret,
+			struct error *err);
+
+/* The server that they make. */
+NODISCARD int keys_use(const struct key_files *keys, struct tls_server **s_ret, struct error *err);
+
+/* Closes them. Fine with one of keys_none(). */
+void keys_close(struct key_files *keys);
+
+struct key_files keys_none(void);
+bool keys_given(const struct key_files *keys);
+
+#endif
