@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "receiver/session/verdict.h"
 
 enum {
 	/* Data is acknowledged that often at the most: an fdatasync each. */
@@ -17,13 +18,6 @@ enum {
 	HEARTBEATS = 4, /* in a time-out */
 	/* Until WELCOME the sender goes by a time-out of its own, which nobody has told us. */
 	EARLY_HEARTBEAT_MS = 1000,
-
-	/* What goes wrong on this link may go right on the next. */
-	RETRY_S = 1,
-	/* Whose dump was taken over looks again later whether it has arrived. */
-	OVERTAKEN_RETRY_S = 60,
-	/* Where not even the queue has room. */
-	BUSY_RETRY_S = 30,
 
 	/* How often a session that waits asks whether its turn has come. */
 	QUEUE_MS = 200,
@@ -112,39 +106,10 @@ static int say_done(struct session *s, const struct done *done, struct error *er
 	return put(s, FRAME_DONE, &payload, err);
 }
 
-static enum reason reason_of(int code)
-{
-	switch (code) {
-	case -EACCES:
-	case -EPERM:
-		return REASON_POLICY;
-	case -ENOSPC:
-	case -EDQUOT:
-	case -EFBIG:
-		return REASON_NO_SPACE;
-	case -EAGAIN:
-	case -EBUSY:
-	case -EALREADY:
-		return REASON_BUSY;
-	case -EPROTO:
-	case -EBADMSG:
-	case -ENOTSUP:
-		return REASON_PROTOCOL;
-	case -ECANCELED:
-		return REASON_STOPPED;
-	case -ESTALE:
-		return REASON_MISMATCH;
-	case -EIO:
-		return REASON_IO;
-	default:
-		return REASON_OTHER;
-	}
-}
-
 static void say_farewell(struct session *s, enum frame_type type, int code, uint32_t retry_after_s,
 			 const char *text)
 {
-	struct farewell bye = {.reason = reason_of(code), .retry_after_s = retry_after_s};
+	struct farewell bye = {.reason = verdict_reason(code), .retry_after_s = retry_after_s};
 	struct outbuf payload = frame_begin(&s->out);
 	struct error unused;
 
@@ -450,15 +415,9 @@ static int judge_stale(int r, struct error *err)
 static void say_failure(struct session *s, const struct error *err)
 {
 	const bool early = s->state <= SESSION_QUEUED;
-	const bool final = err->code == -EACCES || err->code == -ENOSPC || err->code == -EDQUOT ||
-			   err->code == -EFBIG || err->code == -ENOTSUP;
 
 	say_farewell(s, early ? FRAME_REFUSE : FRAME_ABORT, s->mismatch ? -ESTALE : err->code,
-		     final		      ? 0
-		     : err->code == -EAGAIN   ? BUSY_RETRY_S
-		     : err->code == -EALREADY ? OVERTAKEN_RETRY_S
-					      : RETRY_S,
-		     err->msg);
+		     verdict_retry_after_s(err->code, early), err->msg);
 }
 
 void session_fail(struct session *s, const struct error *err)

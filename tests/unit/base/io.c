@@ -295,6 +295,7 @@ static void test_exit_status(void **state UNUSED)
 		{-EACCES, EXIT_REFUSED},
 		{-ENOSPC, EXIT_REFUSED},
 		{-EDQUOT, EXIT_REFUSED},
+		{-EROFS, EXIT_REFUSED},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

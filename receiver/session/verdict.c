@@ -1,0 +1,68 @@
+/* Error codes to what the sender is told.
+ * Doesn't know sessions, nor what has failed. */
+#include "receiver/session/verdict.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+enum {
+	/* What goes wrong on this link may go right on the next. */
+	RETRY_S = 1,
+	/* Where not even the queue has room; or where a disk hangs. */
+	BUSY_RETRY_S = 30,
+	/* Whose dump was taken over looks again later whether it has arrived. */
+	OVERTAKEN_RETRY_S = 60,
+};
+
+/* What isn't here is REASON_OTHER, after RETRY_S. */
+static const struct verdict {
+	int code;
+	enum reason reason;
+	uint32_t retry_after_s;
+} verdicts[] = {
+	{-EACCES, REASON_POLICY, 0},
+	{-EPERM, REASON_POLICY, 0},
+	/* A path that leads nowhere, or to something that is in the way. */
+	{-EEXIST, REASON_POLICY, 0},
+	{-EISDIR, REASON_POLICY, 0},
+	{-ELOOP, REASON_POLICY, 0},
+	{-ENAMETOOLONG, REASON_POLICY, 0},
+	{-ENOTDIR, REASON_POLICY, 0},
+	/* There is no room, and there won't be any by itself. */
+	{-EDQUOT, REASON_NO_SPACE, 0},
+	{-EFBIG, REASON_NO_SPACE, 0},
+	{-ENOSPC, REASON_NO_SPACE, 0},
+	{-EROFS, REASON_NO_SPACE, 0},
+	{-ETIME, REASON_NO_SPACE, BUSY_RETRY_S}, /* the disk hangs: there may be room later */
+	{-EAGAIN, REASON_BUSY, BUSY_RETRY_S},
+	{-EBUSY, REASON_BUSY, RETRY_S},
+	{-EALREADY, REASON_BUSY, OVERTAKEN_RETRY_S},
+	{-EPROTO, REASON_PROTOCOL, RETRY_S},
+	{-EBADMSG, REASON_PROTOCOL, RETRY_S},
+	{-ENOTSUP, REASON_PROTOCOL, 0},
+	{-ECANCELED, REASON_STOPPED, RETRY_S},
+	{-ESTALE, REASON_MISMATCH, RETRY_S},
+	/* A disk may fail once; one that goes on failing becomes read-only, or nothing more is
+	   acknowledged, and the sender's time for that is limited. */
+	{-EIO, REASON_IO, RETRY_S},
+};
+
+static const struct verdict *find(int code)
+{
+	static const struct verdict other = {0, REASON_OTHER, RETRY_S};
+
+	for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
+		if (verdicts[i].code == code)
+			return &verdicts[i];
+	return &other;
+}
+
+enum reason verdict_reason(int code)
+{
+	return find(code)->reason;
+}
+
+uint32_t verdict_retry_after_s(int code, bool early)
+{
+	return early && code == -ENOENT ? 0 : find(code)->retry_after_s;
+}
