@@ -35,8 +35,10 @@ enum { SESSION_MEMORY_BYTES = 6 << 20 };
 enum {
 	/* What a dump takes beside all that the budget counts, and rounded up. */
 	UNCOUNTED_BYTES = 1 << 20,
-	/* What is enough where not even the budget could be made. */
+	/* What is enough where nothing is known of the vmcore. */
 	EARLY_BYTES = 10 << 20,
+	/* Of a vmcore that isn't open: for what codecs take. */
+	PAGE_BYTES = 4096,
 };
 
 enum {
@@ -159,6 +161,11 @@ static void say_essential(const struct dump_result *res, uint64_t page_bytes)
 		log_detail("essential: no page is known to be");
 }
 
+static uint64_t session_bytes(const struct options *o)
+{
+	return o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0;
+}
+
 /* What the dump may take of memory; told where that makes the threads fewer. */
 static struct budget make_budget(const struct job *job)
 {
@@ -169,7 +176,7 @@ static struct budget make_budget(const struct job *job)
 		.threads = o->threads,
 		.memory_bytes = o->memory_bytes,
 		.available_bytes = meminfo_available("/proc/meminfo"),
-		.session_bytes = o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0,
+		.session_bytes = session_bytes(o),
 	};
 	const struct budget b = budget_make(&setup);
 	const uint64_t available = setup.available_bytes;
@@ -210,6 +217,19 @@ static void suggest_memory(struct job *job, const struct budget *budget, struct 
 				  UNCOUNTED_BYTES +
 				  (needed ? needed : pageset_memory_max(job->core->map.max_mapnr));
 	}
+}
+
+/* There was no room to open the vmcore: what it and the dump take by its headers. */
+static void suggest_opening(struct job *job)
+{
+	const struct options *o = job->o;
+	struct elf_extent extent;
+	struct error unused;
+
+	if (vmcore_measure(o->vmcore, &extent, &unused) == 0)
+		job->more_bytes = budget_bytes_unopened(
+					  &extent, ladder_memory_bytes(&o->ladder, PAGE_BYTES)) +
+				  session_bytes(o) + UNCOUNTED_BYTES;
 }
 
 /* The same of the address space, where it is limited. */
@@ -510,6 +530,8 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 		return 0;
 	}
 	r = vmcore_open(job->o->vmcore, job->o->access, &job->core, err);
+	if (r == -ENOMEM)
+		suggest_opening(job);
 	if (r < 0)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */

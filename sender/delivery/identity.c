@@ -38,11 +38,19 @@ static void add_codec(struct digester *d, const struct ladder *ladder)
 	add_number(d, ladder->codecs ? ladder->codecs : (uint64_t)ladder->rung[0].level);
 }
 
+static int add_notes(void *digester, uint64_t at UNUSED, const uint8_t *bytes, size_t n,
+		     struct error *err UNUSED)
+{
+	digester_add(digester, bytes, n);
+	return 0;
+}
+
 static int make_dump_id(const struct kmodel *km, const struct identity_options *o,
 			uint8_t id_ret[static DIGEST_BYTES], struct error *err)
 {
 	AUTO(digester_free) struct digester *d = NULL;
 	const struct vmcore *core = km->core;
+	uint8_t piece[16 << 10];
 	int r = digester_new(&d, err);
 
 	if (r < 0)
@@ -58,10 +66,11 @@ static int make_dump_id(const struct kmodel *km, const struct identity_options *
 		add_number(d, core->elf.loads[i].mem_bytes);
 		add_number(d, core->elf.loads[i].file_bytes);
 	}
-	add_number(d, core->elf.notes_bytes);
-	digester_add(d, core->elf.notes, core->elf.notes_bytes);
+	add_number(d, core->elf.notes.bytes);
+	r = elf_notes_each(&core->elf.notes, piece, sizeof(piece), add_notes, d, err);
 	/* Of a guest that idles all of the above stays the same. */
-	r = fingerprint_memory(km, d, err);
+	if (r == 0)
+		r = fingerprint_memory(km, d, err);
 	return r == 0 ? digester_end(d, id_ret, err) : r;
 }
 

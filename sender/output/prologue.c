@@ -25,13 +25,13 @@ int prologue_header(const struct vmcore *core, unsigned level, uint32_t status,
 		.status = status | (core->map.lost_bytes ? KDUMP_INCOMPLETE : 0),
 		.block_size = (uint32_t)block,
 		.sub_hdr_blocks = (uint32_t)div_round_up(
-			KDUMP_SUB_HEADER_BYTES + core->elf.notes_bytes, block),
+			KDUMP_SUB_HEADER_BYTES + core->elf.notes.bytes, block),
 		.bitmap_blocks = (uint32_t)(2 * bitmap_blocks),
 		.nr_cpus = core->cpus,
 		.phys_base = kernel_phys_base(core),
 		.dump_level = level,
-		.notes_off = core->elf.notes_bytes ? notes_off : 0,
-		.notes_bytes = core->elf.notes_bytes,
+		.notes_off = core->elf.notes.bytes ? notes_off : 0,
+		.notes_bytes = core->elf.notes.bytes,
 		.max_mapnr = core->map.max_mapnr,
 	};
 	uint64_t crash_time;
@@ -40,7 +40,7 @@ int prologue_header(const struct vmcore *core, unsigned level, uint32_t status,
 		return error_set(err, -EFBIG, "%" PRIu64 " pfns are more than a dump can count",
 				 core->map.max_mapnr);
 	if (core->info_text) {
-		h.vmcoreinfo_off = notes_off + (uint64_t)(core->info_text - core->elf.notes);
+		h.vmcoreinfo_off = notes_off + core->info_at;
 		h.vmcoreinfo_bytes = core->info_bytes;
 	}
 	if (vmcoreinfo_decimal(core->info, "CRASHTIME", &crash_time))
@@ -50,8 +50,20 @@ int prologue_header(const struct vmcore *core, unsigned level, uint32_t status,
 	return 0;
 }
 
+struct notes_output {
+	struct sink *sink;
+	uint64_t off; /* of the first note in the file */
+};
+
+static int write_notes(void *ctx, uint64_t at, const uint8_t *bytes, size_t n, struct error *err)
+{
+	const struct notes_output *o = ctx;
+
+	return sink_write(o->sink, o->off + at, bytes, n, err);
+}
+
 static int write_headers(struct sink *sink, const struct kdump_header *header,
-			 const struct vmcore *core, struct error *err)
+			 const struct vmcore *core, uint8_t *part, struct error *err)
 {
 	uint8_t main_header[KDUMP_HEADER_BYTES], sub_header[KDUMP_SUB_HEADER_BYTES];
 	int r;
@@ -62,9 +74,9 @@ static int write_headers(struct sink *sink, const struct kdump_header *header,
 	r = sink_write(sink, 0, main_header, sizeof(main_header), err);
 	if (r == 0)
 		r = sink_write(sink, header->block_size, sub_header, sizeof(sub_header), err);
-	if (r == 0 && core->elf.notes_bytes)
-		r = sink_write(sink, header->notes_off, core->elf.notes, core->elf.notes_bytes,
-			       err);
+	if (r == 0)
+		r = elf_notes_each(&core->elf.notes, part, FLAT_RUN_BYTES, write_notes,
+				   &(struct notes_output){sink, header->notes_off}, err);
 	return r;
 }
 
@@ -129,7 +141,7 @@ int prologue_write(struct sink *sink, const struct kdump_header *header, const s
 
 	if (!part)
 		return error_set(err, -ENOMEM, "out of memory for the bitmaps");
-	r = write_headers(sink, header, core, err);
+	r = write_headers(sink, header, core, part, err);
 	if (r == 0)
 		r = write_ram_bitmap(sink, layout.bitmap1_off, layout.bitmap_bytes, &core->map,
 				     part, err);

@@ -2,6 +2,7 @@
  * Doesn't take any, nor know what the system has. */
 #include "sender/pages/budget.h"
 
+#include "base/checked.h"
 #include "base/compiler.h"
 #include "format/flat.h"
 #include "sender/machine/meminfo.h"
@@ -17,6 +18,12 @@ enum {
 	FILTER_THREAD_BYTES = 640 << 10,
 	/* So much of a bitmap there is room for in any case. */
 	PAGES_BYTES_MIN = 1 << 20,
+	/* Of a core that is opened, for each program header: the loads and, as long as the memory
+	   map is made of them, what it is made in. */
+	PHDR_BYTES = 400,
+	/* The least page, of which there are most, and the least section that has a word. */
+	LEAST_PAGE_BYTES = 4096,
+	LEAST_SECTION_BYTES = 128 << 20,
 };
 
 /* The page pass, but for the bitmap. */
@@ -26,13 +33,13 @@ static uint64_t page_pass_bytes(const struct budget_setup *s, unsigned threads)
 	const uint64_t slots = threads ? (uint64_t)threads * PIPELINE_ITEMS_PER_WORKER : 1;
 	const uint64_t worker = PAGE_RUN_BYTES + s->codec_bytes;
 
-	return BASE_BYTES + FLAT_RUN_BYTES + s->core->elf.notes_bytes + slots * slot +
+	return BASE_BYTES + FLAT_RUN_BYTES + elf_notes_memory(&s->core->elf.notes) + slots * slot +
 	       MAX(threads, 1U) * worker + s->session_bytes;
 }
 
 static uint64_t filter_pass_bytes(const struct budget_setup *s, unsigned threads)
 {
-	return BASE_BYTES + s->core->elf.notes_bytes +
+	return BASE_BYTES + elf_notes_memory(&s->core->elf.notes) +
 	       MAX(threads, 1U) * (uint64_t)FILTER_THREAD_BYTES + s->session_bytes;
 }
 
@@ -84,6 +91,17 @@ struct budget budget_make(const struct budget_setup *setup)
 	b.least_bytes = page_pass_bytes(setup, 0) + MIN(most, (uint64_t)PAGES_BYTES_MIN);
 	b.dump_bytes = page_pass_bytes(setup, 0) - BASE_BYTES - setup->session_bytes;
 	return b;
+}
+
+uint64_t budget_bytes_unopened(const struct elf_extent *extent, uint64_t codec_bytes)
+{
+	const uint64_t pages = div_round_up(extent->paddr_end, LEAST_PAGE_BYTES);
+	const struct vmcore core = {.page_bytes = LEAST_PAGE_BYTES};
+	const struct budget_setup s = {.core = &core, .codec_bytes = codec_bytes};
+
+	return (uint64_t)extent->phdrs * PHDR_BYTES + ELF_NOTES_HELD_BYTES +
+	       extent->paddr_end / LEAST_SECTION_BYTES * sizeof(uint64_t) +
+	       pageset_memory_max(pages) + page_pass_bytes(&s, 0) - BASE_BYTES;
 }
 
 unsigned budget_threads(const struct budget *budget, uint64_t pages_bytes)

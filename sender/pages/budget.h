@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+struct elf_extent;
 struct vmcore;
 
 struct budget_setup {
@@ -32,6 +33,12 @@ struct budget budget_make(const struct budget_setup *setup);
 
 /* As many of budget->threads as fit beside a bitmap of that size. */
 unsigned budget_threads(const struct budget *budget, uint64_t pages_bytes);
+
+/*
+ * What opening a core takes and a dump of it in line, code and session not included, by what its
+ * headers say: for the case that it could not be opened.
+ */
+uint64_t budget_bytes_unopened(const struct elf_extent *extent, uint64_t codec_bytes);
 
 /* The least limit, in whole MiB, that leaves a bitmap as much as that. */
 uint64_t budget_mib_for(const struct budget *budget, uint64_t pages_bytes);

@@ -456,16 +456,19 @@ static void add_stacks(struct finder *e, bool named)
 		.loads_left = STACK_TARGETS_LOADS_MAX,
 		.pointers_left = STACK_POINTERS_MAX,
 	};
+	uint8_t status[PRSTATUS_REGS + PRSTATUS_REGS_BYTES];
+	const uint8_t *regs = status + PRSTATUS_REGS;
 	unsigned stacks = 0;
+	struct elf_note_walk walk;
 	struct elf_note note;
-	size_t pos = 0;
+	struct error unused;
 
-	while (stacks < CPUS_MAX &&
-	       elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
-		const uint8_t *regs = note.desc + PRSTATUS_REGS;
-
+	elf_note_walk_init(&walk, &core->elf.notes);
+	while (stacks < CPUS_MAX && elf_note_walk_next(&walk, &note, &unused) > 0) {
 		if (!elf_note_is(&note, "CORE") || note.type != ELF_NT_PRSTATUS ||
-		    note.desc_bytes < PRSTATUS_REGS + PRSTATUS_REGS_BYTES)
+		    note.desc_bytes < sizeof(status) ||
+		    elf_notes_read(&core->elf.notes, note.desc_at, status, sizeof(status),
+				   &unused) < 0)
 			continue;
 		stacks++;
 		add_callers(e, regs, PRSTATUS_REGS_BYTES);

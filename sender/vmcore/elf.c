@@ -23,6 +23,8 @@ enum {
 	PN_XNUM = 0xffff,
 	PT_LOAD = 1,
 	PT_NOTE = 4,
+
+	PHDRS_AT_ONCE = 64,
 };
 
 struct ehdr {
@@ -144,96 +146,98 @@ static int add_load(struct elf_core *core, const struct phdr *p, uint32_t index,
 	return 0;
 }
 
-static int add_notes(struct elf_core *core, int fd, const struct phdr *p, struct error *err)
-{
-	uint8_t *grown;
-	int r;
+/* Takes program header `index`; fails with *err set. */
+typedef int phdr_fn(void *ctx, const struct phdr *p, uint32_t index, struct error *err);
 
-	if (p->file_bytes > ELF_NOTES_MAX_BYTES - core->notes_bytes)
-		return error_set(err, -EFBIG,
-				 "notes of %" PRIu64 " bytes, at most %d are plausible",
-				 p->file_bytes, ELF_NOTES_MAX_BYTES);
-	if (p->file_bytes == 0)
-		return 0;
-	grown = realloc(core->notes, core->notes_bytes + p->file_bytes);
-	if (!grown)
-		return error_set(err, -ENOMEM, "out of memory for %" PRIu64 " bytes of notes",
-				 p->file_bytes);
-	core->notes = grown;
-	r = read_exactly(fd, grown + core->notes_bytes, p->file_bytes, p->off, "note segment", err);
-	if (r < 0)
-		return r;
-	core->notes_bytes += p->file_bytes;
-	return 0;
+/* Give all of the program headers to fn(), without having them all in memory. */
+static int each_phdr(int fd, const struct ehdr *e, uint32_t count, phdr_fn *fn, void *ctx,
+		     struct error *err)
+{
+	uint8_t raw[PHDRS_AT_ONCE * PHDR_BYTES];
+	int r = 0;
+
+	for (uint32_t first = 0; first < count && r == 0; first += PHDRS_AT_ONCE) {
+		const size_t n = MIN(count - first, (uint32_t)PHDRS_AT_ONCE);
+		struct rd rd = rd_init(raw, n * PHDR_BYTES);
+		uint64_t off;
+
+		/* Past 2^64 is past the end of any file. */
+		if (ckd_add(&off, e->phoff, (uint64_t)first * PHDR_BYTES))
+			off = UINT64_MAX;
+		r = read_exactly(fd, raw, n * PHDR_BYTES, off, "program header table", err);
+		for (uint32_t i = 0; i < n && r == 0; i++) {
+			const struct phdr p = get_phdr(&rd);
+
+			r = fn(ctx, &p, first + i, err);
+		}
+	}
+	return r;
+}
+
+static int take_phdr(void *ctx, const struct phdr *p, uint32_t index, struct error *err)
+{
+	struct elf_core *core = ctx;
+
+	if (p->type == PT_LOAD)
+		return add_load(core, p, index, err);
+	return p->type == PT_NOTE ? elf_notes_add(&core->notes, p->off, p->file_bytes, err) : 0;
 }
 
 int elf_core_init(struct elf_core *core, int fd, struct error *err)
 {
-	AUTO_FREE uint8_t *raw = NULL;
 	struct ehdr e;
 	uint32_t count = 0;
-	struct rd rd;
 	int r;
 
 	*core = (struct elf_core){0};
+	elf_notes_init(&core->notes, fd);
 	r = read_ehdr(fd, &e, err);
 	if (r == 0)
 		r = count_phdrs(fd, &e, &count, err);
 	if (r < 0)
 		return r;
 	core->machine = e.machine;
-	raw = malloc((size_t)count * PHDR_BYTES);
 	core->loads = calloc(count, sizeof(*core->loads));
-	if (!raw || !core->loads)
+	if (!core->loads)
 		return error_set(err, -ENOMEM, "out of memory for %" PRIu32 " program headers",
 				 count);
-	r = read_exactly(fd, raw, (size_t)count * PHDR_BYTES, e.phoff, "program header table", err);
-	rd = rd_init(raw, (size_t)count * PHDR_BYTES);
-	for (uint32_t i = 0; i < count && r == 0; i++) {
-		const struct phdr p = get_phdr(&rd);
-
-		if (p.type == PT_LOAD)
-			r = add_load(core, &p, i, err);
-		else if (p.type == PT_NOTE)
-			r = add_notes(core, fd, &p, err);
-	}
+	r = each_phdr(fd, &e, count, take_phdr, core, err);
 	if (r == 0 && core->load_count == 0)
 		r = error_set(err, -EBADMSG, "no memory in it: no PT_LOAD segment");
+	return r == 0 ? elf_notes_hold(&core->notes, err) : r;
+}
+
+static int measure_phdr(void *ctx, const struct phdr *p, uint32_t index UNUSED,
+			struct error *err UNUSED)
+{
+	struct elf_extent *extent = ctx;
+	uint64_t end;
+
+	extent->phdrs++;
+	if (p->type == PT_LOAD && p->paddr != UINT64_MAX && !ckd_add(&end, p->paddr, p->mem_bytes))
+		extent->paddr_end = MAX(extent->paddr_end, end);
+	return 0;
+}
+
+int elf_core_measure(int fd, struct elf_extent *extent_ret, struct error *err)
+{
+	struct elf_extent extent = {0};
+	struct ehdr e;
+	uint32_t count = 0;
+	int r = read_ehdr(fd, &e, err);
+
+	if (r == 0)
+		r = count_phdrs(fd, &e, &count, err);
+	if (r == 0)
+		r = each_phdr(fd, &e, count, measure_phdr, &extent, err);
+	if (r == 0)
+		*extent_ret = extent;
 	return r;
 }
 
 void elf_core_deinit(struct elf_core *core)
 {
 	free(core->loads);
-	free(core->notes);
+	elf_notes_deinit(&core->notes);
 	*core = (struct elf_core){0};
-}
-
-int elf_note_next(const uint8_t *notes, size_t notes_bytes, size_t *pos, struct elf_note *note_ret)
-{
-	struct rd r;
-	struct elf_note n;
-
-	if (*pos >= notes_bytes)
-		return 0;
-	r = rd_init(notes + *pos, notes_bytes - *pos);
-	n.name_bytes = rd_le32(&r);
-	n.desc_bytes = rd_le32(&r);
-	n.type = rd_le32(&r);
-	n.name = rd_bytes(&r, n.name_bytes);
-	rd_bytes(&r, -n.name_bytes & 3); /* name and desc are padded to four bytes */
-	n.desc = rd_bytes(&r, n.desc_bytes);
-	if (!rd_ok(&r))
-		return 0;
-	*pos += (size_t)(r.pos - r.begin) + MIN(-n.desc_bytes & 3, rd_left(&r));
-	*note_ret = n;
-	return 1;
-}
-
-int elf_note_is(const struct elf_note *note, const char *name)
-{
-	const size_t len = strlen(name);
-
-	return note->name_bytes >= len && note->name_bytes <= len + 1 &&
-	       memcmp(note->name, name, len) == 0;
 }

@@ -30,26 +30,44 @@ enum {
 
 /* --- opening --- */
 
-/* Take CPUs and VMCOREINFO from the notes. Unusable ones are as good as none: a lower level is
- * served then. */
+/* Take the text of VMCOREINFO: one that is unusable is as good as none, a lower level is served
+ * then.
+ */
+static int take_info(struct vmcore *core, const struct elf_note *note, struct error *err)
+{
+	if (note->desc_bytes > VMCOREINFO_MAX_BYTES)
+		return 0;
+	core->info_text = malloc(note->desc_bytes + (size_t)1);
+	if (!core->info_text)
+		return error_set(err, -ENOMEM, "out of memory for VMCOREINFO");
+	if (elf_notes_read(&core->elf.notes, note->desc_at, core->info_text, note->desc_bytes,
+			   err) < 0)
+		return err->code;
+	core->info_at = note->desc_at;
+	core->info_bytes = strnlen((const char *)core->info_text, note->desc_bytes);
+	return vmcoreinfo_new(core->info_text, core->info_bytes, &core->info, err) == -ENOMEM
+		       ? err->code
+		       : 0;
+}
+
+/* Take CPUs and VMCOREINFO from the notes. */
 static int walk_notes(struct vmcore *core, struct error *err)
 {
+	struct elf_note_walk walk;
 	struct elf_note note;
-	size_t pos = 0;
+	int r;
 
-	while (elf_note_next(core->elf.notes, core->elf.notes_bytes, &pos, &note)) {
-		if (elf_note_is(&note, "CORE") && note.type == ELF_NT_PRSTATUS) {
+	elf_note_walk_init(&walk, &core->elf.notes);
+	while ((r = elf_note_walk_next(&walk, &note, err)) > 0) {
+		if (elf_note_is(&note, "CORE") && note.type == ELF_NT_PRSTATUS)
 			core->cpus++;
-		} else if (!core->info_text && elf_note_is(&note, "VMCOREINFO") &&
-			   note.type == ELF_NT_VMCOREINFO) {
-			core->info_text = note.desc;
-			core->info_bytes = strnlen((const char *)note.desc, note.desc_bytes);
-		}
+		else if (!core->info_text && elf_note_is(&note, "VMCOREINFO") &&
+			 note.type == ELF_NT_VMCOREINFO)
+			r = take_info(core, &note, err);
+		if (r < 0)
+			break;
 	}
-	if (core->info_text &&
-	    vmcoreinfo_new(core->info_text, core->info_bytes, &core->info, err) == -ENOMEM)
-		return err->code;
-	return 0;
+	return r;
 }
 
 static uint64_t page_size(const struct vmcore *core)
@@ -118,12 +136,20 @@ int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **cor
 	return 0;
 }
 
+int vmcore_measure(const char *path, struct elf_extent *extent_ret, struct error *err)
+{
+	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	return fd < 0 ? error_sys(err, "%s", path) : elf_core_measure(fd, extent_ret, err);
+}
+
 void vmcore_free(struct vmcore *core)
 {
 	if (!core)
 		return;
 	memmap_deinit(&core->map);
 	vmcoreinfo_free(core->info);
+	free(core->info_text);
 	elf_core_deinit(&core->elf);
 	descriptors_free(core->descriptors);
 	if (core->fd >= 0)

@@ -31,10 +31,11 @@ struct vmcore {
 	uint64_t page_bytes; /* a power of two, 4 KiB to 256 KiB */
 	struct elf_core elf;
 	struct memmap map;
-	struct vmcoreinfo *info;  /* NULL: there is none, or it is unusable */
-	const uint8_t *info_text; /* into elf.notes; NULL with info_bytes 0 if there is none */
+	struct vmcoreinfo *info; /* NULL: there is none, or it is unusable */
+	uint8_t *info_text;	 /* NULL with info_bytes 0 if there is none */
 	size_t info_bytes;
-	uint32_t cpus; /* NT_PRSTATUS notes */
+	uint64_t info_at; /* of the text in elf.notes */
+	uint32_t cpus;	  /* NT_PRSTATUS notes */
 
 	/*
 	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.
@@ -50,6 +51,10 @@ struct vmcore {
  */
 NODISCARD int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **core_ret,
 			  struct error *err);
+/* Measure the core `path`, for which vmcore_open() had no memory, without taking any. Fails as
+ * elf_core_init(), or with the system's error. */
+NODISCARD int vmcore_measure(const char *path, struct elf_extent *extent_ret, struct error *err);
+
 void vmcore_free(struct vmcore *core);
 DEFINE_AUTO(struct vmcore, vmcore_free)
 

@@ -85,4 +85,48 @@ run bash -c '"$@" | cat >/dev/null; exit "${PIPESTATUS[0]}"' - \
 is "with no more processes to be had one thread does it, and the limit is named" "$rc $(grep threads "$T/err")" \
     '0 vmsend: 1 of 4 threads: a limit (ulimit -u, pids.max) allows no more'
 
+# --- notes of 64 MiB, as drivers make them of their devices
+
+tests/tools/mkcore --every 8 "$T/core" 2M
+python3 - "$T/core" "$T/notes" <<'P'
+import struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+off, size = struct.unpack_from("<Q", b, 128 + 8)[0], struct.unpack_from("<Q", b, 128 + 32)[0]
+status = bytes(b[off:off + size])
+device = struct.pack("<3I", 8, 64 << 20, 0x700) + b"LINUX\0\0\0"
+notes = len(device) + (64 << 20) + size
+struct.pack_into("<Q", b, 128 + 8, len(b))
+struct.pack_into("<2Q", b, 128 + 32, notes, notes)
+with open(sys.argv[2], "wb") as f:
+    f.write(b + device)
+    f.seek(len(b) + 8192)
+    f.write(b"in the device")
+    f.seek(len(b) + notes - size)
+    f.write(status)
+P
+run "$vmsend" -v -d 1 --memory 12M "$T/notes" "$T/whole"
+is "large notes are no part of what the dump takes" \
+    "$rc $(sed -n 's/.*at most \([0-9]*\).*MiB of memory.*/\1/p' "$T/err" | head -n 1)" "0 11"
+run bash -c 'ulimit -v 32768; exec "$@"' - "$vmsend" -q -d 1 "$T/notes" "$T/few"
+is "they are copied in an address space half as large" "$rc $(cmp "$T/whole" "$T/few" 2>&1)" "0 "
+like "VMCOREINFO is found behind them" "$("$vmrecv" --info "$T/whole")" 'CPUs +1, registers of 1.*OSRELEASE=6.1.0-none'
+run python3 - "$T/notes" "$T/whole" <<'P'
+import struct, sys
+core, dump = (open(name, "rb").read() for name in sys.argv[1:])
+off, size = struct.unpack_from("<Q", core, 128 + 8)[0], struct.unpack_from("<Q", core, 128 + 32)[0]
+at, n = struct.unpack_from("<2Q", dump, 4096 + 48)
+sys.exit(n != size or core[off:off + size] != dump[at:at + n])
+P
+is "the dump has every byte of them" "$rc $(<"$T/err")" "0 "
+
+# --- what would do, where there was no memory to open the vmcore
+
+tests/tools/mkcore --every 1024 --repeat 16K "$T/loads" 1100M
+for limit in 14000 20000; do
+    run bash -c 'ulimit -v "$0"; exec "$@"' $limit "$vmsend" -q -d 1 -F "$T/loads"
+    like "70000 loads in $limit KiB: the error says what would do" "$rc $(<"$T/err")" \
+        '^1 vmsend: address space \(ulimit -v\): ([0-9]+) MiB would do: .*out of memory'
+    run bash -c 'ulimit -v "$0"; exec "$@"' $((BASH_REMATCH[1] * 1024)) "$vmsend" -q -d 1 -F "$T/loads"
+    is "and that does" "$rc" 0
+done
 done_testing

@@ -98,6 +98,36 @@ static void test_suggestion(void **state UNUSED)
 		}
 }
 
+/* Large notes aren't held; small ones are. */
+static void test_notes(void **state UNUSED)
+{
+	struct budget_setup s = of(1024 * MIB, 4, 0, 0);
+	const uint64_t bare = budget_make(&s).most_bytes;
+	uint8_t held[1];
+
+	core.elf.notes.bytes = 64 * MIB;
+	assert_int_equal(budget_make(&s).most_bytes, bare);
+	core.elf.notes.bytes = ELF_NOTES_HELD_BYTES;
+	core.elf.notes.held = held;
+	assert_int_equal(budget_make(&s).most_bytes, bare + ELF_NOTES_HELD_BYTES);
+}
+
+/* What would do for a core that isn't open is no less than what it takes once it is. */
+static void test_unopened(void **state UNUSED)
+{
+	for (uint64_t bytes = 16 * MIB; bytes <= 64 * TIB; bytes *= 4) {
+		const struct budget_setup s = of(bytes, 0, 0, 0);
+		const struct budget b = budget_make(&s);
+		const struct elf_extent few = {.phdrs = 1, .paddr_end = bytes};
+		const struct elf_extent many = {.phdrs = 1 + 100000, .paddr_end = bytes};
+		const uint64_t unopened = budget_bytes_unopened(&few, MIB);
+
+		assert_true(unopened >= b.dump_bytes + pageset_memory_max(bytes / 4096));
+		assert_in_range(budget_bytes_unopened(&many, MIB) - unopened, 100000 * 200,
+				100000 * 500);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -106,5 +136,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "budget_make: shares between threads and a large bitmap", test_large, NULL);
 	unit_add(&u, "budget_make: keeps within what is available", test_default, NULL);
 	unit_add(&u, "budget_mib_for: says the least that does", test_suggestion, NULL);
+	unit_add(&u, "budget_make: counts notes that are held, and no others", test_notes, NULL);
+	unit_add(&u, "budget_bytes_unopened: is what an open core takes, and its headers",
+		 test_unopened, NULL);
 	return unit_run(&u, "budget", argc, argv);
 }

@@ -485,14 +485,14 @@ static void test_many_stacks(void **state UNUSED)
 		(struct paging){.core = &core, .translate = maps_nothing, .tables = has_no_tables};
 	core.elf.load_count = ELF_LOADS_MAX;
 	core.elf.loads = calloc(ELF_LOADS_MAX, sizeof(*core.elf.loads));
-	core.elf.notes_bytes = CPU_NOTES * NOTE_BYTES;
-	core.elf.notes = calloc(CPU_NOTES, NOTE_BYTES);
+	core.elf.notes.bytes = CPU_NOTES * NOTE_BYTES;
+	core.elf.notes.held = calloc(CPU_NOTES, NOTE_BYTES);
 	assert_non_null(core.elf.loads);
-	assert_non_null(core.elf.notes);
+	assert_non_null(core.elf.notes.held);
 	for (size_t i = 0; i < ELF_LOADS_MAX; i++)
 		core.elf.loads[i] = (struct elf_load){.vaddr = 1 + i, .mem_bytes = 1};
 	for (size_t i = 0; i < CPU_NOTES; i++) {
-		uint8_t *note = core.elf.notes + i * NOTE_BYTES;
+		uint8_t *note = core.elf.notes.held + i * NOTE_BYTES;
 
 		le32_put(note, 5);
 		le32_put(note + 4, DESC_BYTES);
@@ -507,7 +507,7 @@ static void test_many_stacks(void **state UNUSED)
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		pageset_free(parts[i]);
 	free(core.elf.loads);
-	free(core.elf.notes);
+	free(core.elf.notes.held);
 }
 
 static uint64_t walks;

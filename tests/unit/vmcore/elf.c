@@ -61,8 +61,8 @@ static void check_small(const struct core_plan *plan, const struct elf_core *cor
 		assert_int_equal(core->loads[i].file_bytes, plan->loads[i].file_bytes);
 		assert_int_equal(core->loads[i].mem_bytes, plan->loads[i].mem_bytes);
 	}
-	assert_int_equal(core->notes_bytes, plan->notes_bytes);
-	assert_memory_equal(core->notes, plan->notes, plan->notes_bytes);
+	assert_int_equal(core->notes.bytes, plan->notes_bytes);
+	assert_memory_equal(core->notes.held, plan->notes, plan->notes_bytes);
 }
 
 /* --- what is taken --- */
@@ -246,101 +246,6 @@ static void test_many_loads(void **state UNUSED)
 
 /* --- notes --- */
 
-static void test_notes(void **state UNUSED)
-{
-	struct core_plan plan = {0};
-	struct elf_note note;
-	size_t pos = 0;
-
-	core_add_note(&plan, "CORE", 1, "abc", 3);
-	core_add_note(&plan, "VMCOREINFO", 0, "", 0);
-	core_add_note(&plan, "", 7, "12345678", 8);
-	assert_int_equal(elf_note_next(plan.notes, plan.notes_bytes, &pos, &note), 1);
-	assert_true(elf_note_is(&note, "CORE"));
-	assert_false(elf_note_is(&note, "COR"));
-	assert_false(elf_note_is(&note, "CORES"));
-	assert_int_equal(note.type, 1);
-	assert_int_equal(note.desc_bytes, 3);
-	assert_memory_equal(note.desc, "abc", 3);
-	assert_int_equal(elf_note_next(plan.notes, plan.notes_bytes, &pos, &note), 1);
-	assert_true(elf_note_is(&note, "VMCOREINFO"));
-	assert_int_equal(note.desc_bytes, 0);
-	assert_int_equal(elf_note_next(plan.notes, plan.notes_bytes, &pos, &note), 1);
-	assert_true(elf_note_is(&note, ""));
-	assert_memory_equal(note.desc, "12345678", 8);
-	assert_int_equal(elf_note_next(plan.notes, plan.notes_bytes, &pos, &note), 0);
-	assert_int_equal(pos, plan.notes_bytes);
-}
-
-static void test_name_without_nul(void **state UNUSED)
-{
-	static const uint8_t notes[] = "\4\0\0\0\4\0\0\0\1\0\0\0CORE1234";
-	struct elf_note note;
-	size_t pos = 0;
-
-	assert_int_equal(elf_note_next(notes, sizeof(notes) - 1, &pos, &note), 1);
-	assert_true(elf_note_is(&note, "CORE"));
-	assert_false(elf_note_is(&note, "COREX"));
-	assert_memory_equal(note.desc, "1234", 4);
-}
-
-static void test_torn_notes(void **state UNUSED)
-{
-	struct core_plan plan = {0};
-	size_t first;
-
-	core_add_note(&plan, "CORE", 1, "abcde", 5);
-	first = plan.notes_bytes;
-	core_add_vmcoreinfo(&plan, "X=1\nYY=22\n");
-	for (size_t n = 0; n <= plan.notes_bytes; n++) {
-		/* An exact copy, so that a sanitizer sees a read past the end. */
-		AUTO_FREE uint8_t *torn = malloc(n ? n : 1);
-		/* A description may lack its padding. */
-		const size_t want = (n >= first - 3) + (n >= plan.notes_bytes - 2);
-		struct elf_note note;
-		size_t pos = 0, found = 0;
-
-		assert_non_null(torn);
-		memcpy(torn, plan.notes, n);
-		while (elf_note_next(torn, n, &pos, &note)) {
-			assert_true(note.desc + note.desc_bytes <= torn + n);
-			found++;
-		}
-		assert_true(pos <= n);
-		assert_int_equal(found, want);
-	}
-}
-
-struct bad_note {
-	const char *name;
-	uint32_t name_bytes, desc_bytes;
-};
-
-/* clang-format off */
-static const struct bad_note bad_notes[] = {
-	{"elf_note_next: ends at a name of 2^32 - 1 bytes", UINT32_MAX, 4},
-	{"elf_note_next: ends at a description of 2^32 - 1 bytes", 5, UINT32_MAX},
-	{"elf_note_next: ends at both", UINT32_MAX, UINT32_MAX},
-	{"elf_note_next: ends at a name that is a byte too long", 25, 0},
-	{"elf_note_next: ends at a description that is a byte too long", 5, 17},
-	{"elf_note_next: ends at padding that isn't there", 22, 0},
-};
-/* clang-format on */
-
-static void test_bad_note(void **state)
-{
-	const struct bad_note *row = *state;
-	AUTO_FREE uint8_t *notes = calloc(1, 12 + 22);
-	struct elf_note note;
-	size_t pos = 0;
-
-	assert_non_null(notes);
-	le32_put(notes, row->name_bytes);
-	le32_put(notes + 4, row->desc_bytes);
-	assert_int_equal(elf_note_next(notes, 12 + 22, &pos, &note), 0);
-	assert_int_equal(pos, 0);
-}
-
 static void test_several_note_segments(void **state UNUSED)
 {
 	struct core_plan plan = small_plan();
@@ -353,9 +258,10 @@ static void test_several_note_segments(void **state UNUSED)
 	le32_put(file.bytes + LOAD1, 4);
 	assert_int_equal(init(&core, file.bytes, file.size_bytes, &err), 0);
 	assert_int_equal(core.load_count, 1);
-	assert_int_equal(core.notes_bytes, plan.notes_bytes + 0x1000);
-	assert_memory_equal(core.notes, plan.notes, plan.notes_bytes);
-	assert_memory_equal(core.notes + plan.notes_bytes, file.bytes + plan.loads[1].off, 0x1000);
+	assert_int_equal(core.notes.bytes, plan.notes_bytes + 0x1000);
+	assert_memory_equal(core.notes.held, plan.notes, plan.notes_bytes);
+	assert_memory_equal(core.notes.held + plan.notes_bytes, file.bytes + plan.loads[1].off,
+			    0x1000);
 	elf_core_deinit(&core);
 	core_free(&file);
 }
@@ -382,10 +288,5 @@ int main(int argc, char **argv)
 	unit_add(&u, "elf_core_init: joins several note segments", test_several_note_segments,
 		 NULL);
 	unit_add(&u, "elf_core_init: says why reading fails", test_read_fails, NULL);
-	unit_add(&u, "elf_note_next: walks notes", test_notes, NULL);
-	unit_add(&u, "elf_note_is: takes a name without NUL", test_name_without_nul, NULL);
-	unit_add(&u, "elf_note_next: ends where notes are torn, at any byte", test_torn_notes,
-		 NULL);
-	UNIT_ADD_ROWS(&u, bad_notes, test_bad_note);
 	return unit_run(&u, "elf", argc, argv);
 }

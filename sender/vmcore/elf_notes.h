@@ -1,0 +1,103 @@
+/*
+ * The notes of an ELF core: registers of the CPUs, VMCOREINFO, dumps that drivers make of their
+ * devices. The last are megabytes each, so only few bytes are held in memory: larger notes are read
+ * from the file again, in pieces, whenever somebody wants them.
+ *
+ * All functions but those that make it may be called by any thread, as long as each has a walk of
+ * its own.
+ */
+#ifndef ELF_NOTES_H
+#define ELF_NOTES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum {
+	/* More than drivers have come up with so far. */
+	ELF_NOTES_MAX_BYTES = 256 << 20,
+
+	/* What is held. It holds those of /proc/kcore, which say something else at each read. */
+	ELF_NOTES_HELD_BYTES = 256 << 10,
+
+	ELF_NOTE_NAME_ROOM = 16, /* longer names are none of those that we know */
+
+	ELF_NT_PRSTATUS = 1,
+	ELF_NT_VMCOREINFO = 0,
+};
+
+/* Bytes [at, at + bytes) of the notes are at `off` of the file. */
+struct elf_notes_segment {
+	uint64_t at, off, bytes;
+};
+
+struct elf_notes {
+	int fd; /* borrowed */
+	struct elf_notes_segment *segments;
+	size_t segment_count, segment_room;
+	uint64_t bytes; /* the contents of all PT_NOTEs, one behind the other */
+	uint8_t *held;	/* all of them; NULL: they are more than ELF_NOTES_HELD_BYTES */
+};
+
+/* No notes so far. elf_notes_deinit() is due. */
+void elf_notes_init(struct elf_notes *notes, int fd);
+void elf_notes_deinit(struct elf_notes *notes);
+
+/*
+ * Append the PT_NOTE of `bytes` at `off`. Fails -EFBIG (more than ELF_NOTES_MAX_BYTES in all),
+ * -ENODATA (the file ends before it does), or with the read's own error.
+ */
+NODISCARD int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t bytes,
+			    struct error *err);
+
+/* All were added: hold them, if they are small. Fails -ENOMEM, or as elf_notes_read(). */
+NODISCARD int elf_notes_hold(struct elf_notes *notes, struct error *err);
+
+/* What they take of memory. */
+uint64_t elf_notes_memory(const struct elf_notes *notes);
+
+/* Copy n bytes from `at` on, which are there. Fails -ENODATA, or with the read's own error. */
+NODISCARD int elf_notes_read(const struct elf_notes *notes, uint64_t at, void *buf, size_t n,
+			     struct error *err);
+
+/*
+ * Give all of them to fn() in order, in pieces that are borrowed for the call: those that aren't
+ * held are read into `buf`, of which all is filled but the last time. Fails with what fn() fails
+ * with, or as elf_notes_read().
+ */
+typedef int elf_notes_fn(void *ctx, uint64_t at, const uint8_t *bytes, size_t n, struct error *err);
+NODISCARD int elf_notes_each(const struct elf_notes *notes, uint8_t *buf, size_t buf_bytes,
+			     elf_notes_fn *fn, void *ctx, struct error *err);
+
+/* One note. */
+struct elf_note {
+	uint32_t type;
+	char name[ELF_NOTE_NAME_ROOM]; /* with NULs behind it; cut if it is longer */
+	size_t name_bytes;	       /* counts its NUL if it has one */
+	uint64_t desc_at;	       /* for elf_notes_read() */
+	uint32_t desc_bytes;
+};
+
+/* Whether the note is called `name`. */
+int elf_note_is(const struct elf_note *note, const char *name);
+
+/* A walk over the notes. */
+struct elf_note_walk {
+	const struct elf_notes *notes;
+	uint64_t at; /* of the next note */
+	uint64_t buf_at;
+	size_t buf_bytes;
+	uint8_t buf[4096];
+};
+
+void elf_note_walk_init(struct elf_note_walk *walk, const struct elf_notes *notes);
+
+/*
+ * The next note: 1, or 0 at the end. A malformed rest ends the walk too: readers see the same
+ * bytes, and what came before it counts. Fails as elf_notes_read().
+ */
+NODISCARD int elf_note_walk_next(struct elf_note_walk *walk, struct elf_note *note_ret,
+				 struct error *err);
+
+#endif
