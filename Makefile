@@ -112,7 +112,7 @@ crashkernel := $(BUILD)-crashkernel/vmsend
 crashkernel:
 	+$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-crashkernel STATIC=1 LDFLAGS='$(LDFLAGS) -s' \
 		CFLAGS='$(CFLAGS) -ffunction-sections -fdata-sections' $(crashkernel)
-	$(Q)scripts/binary-size $(crashkernel) $(wildcard $(BUILD)/vmsend)
+	$(Q)scripts/bench/size $(crashkernel) $(wildcard $(BUILD)/vmsend)
 
 .PHONY: clean
 clean:
@@ -228,16 +228,16 @@ faults: all $(test_preloads)
 	$(Q)tests/faults/campaign --build $(BUILD) --jobs $(JOBS) $(FAULTS)
 
 # Against makedumpfile, half an hour and more; BENCH='--levels 31 --codecs lzo' for a part of it
-# (scripts/bench --help). Not part of any check: its results are times.
+# (scripts/bench/pages --help). Not part of any check: its results are times.
 BENCH ?=
 .PHONY: bench bench-large bench-tools bench-wire
 bench-tools: $(bench_tools)
 bench: all $(bench_tools)
-	$(Q)scripts/bench --build $(BUILD) $(BENCH)
+	$(Q)scripts/bench/pages --build $(BUILD) $(BENCH)
 
 # Links, transports and vmrecv, as root; BENCH='--what link --mbits 1000' for a part of it.
 bench-wire: all $(bench_tools)
-	$(Q)scripts/bench-wire --build $(BUILD) $(BENCH)
+	$(Q)scripts/bench/wire --build $(BUILD) $(BENCH)
 
 # Against makedumpfile, machines with much memory, made up one by one in /dev/shm: each takes 1.1 GiB there.
 # Against makedumpfile in line: with threads it takes up to thirty times the CPU.
@@ -246,7 +246,7 @@ bench-large: all $(bench_tools) $(BUILD)/tests/tools/bigcore
 	$(Q)folder=$$(mktemp -d /dev/shm/vmsend-large.XXXXXX) && trap 'rm -rf "$$folder"' EXIT && \
 	for size in $(LARGE); do for kind in idle cache thp; do \
 		core=$$folder/$$kind-$$size && $(BUILD)/tests/tools/bigcore $$kind $$size "$$core" && \
-		scripts/bench --build $(BUILD) --dump "$$core" --what filter,dump --levels 31 --codecs lzo \
+		scripts/bench/pages --build $(BUILD) --dump "$$core" --what filter,dump --levels 31 --codecs lzo \
 			--threads 2 --its-threads 0 --to stream --newest only --out $(BUILD)/bench-large $(BENCH) && rm "$$core" || exit 1; \
 	done; done
 
@@ -254,7 +254,7 @@ bench-large: all $(bench_tools) $(BUILD)/tests/tools/bigcore
 TABLES ?=
 .PHONY: crash-tables
 crash-tables: all $(bench_tools) crashkernel
-	$(Q)scripts/crash-tables --build $(BUILD) --into docs/CRASHKERNEL.md $(TABLES)
+	$(Q)scripts/bench/crashkernel --build $(BUILD) --into docs/CRASHKERNEL.md $(TABLES)
 
 # Search with each fuzz target. What is found beyond the corpus stays in build-fuzz/found.
 FUZZ_SECONDS ?= 60
@@ -308,7 +308,7 @@ docdir := $(PREFIX)/share/doc/vmsend
 # For the initramfs of a crash kernel (docs/KDUMP.md): scripts/kdump, and vmsend as one file if it was made.
 sharedir := $(PREFIX)/share/vmsend
 libdir := $(PREFIX)/lib/vmsend
-kdump_files := $(shell cd scripts/kdump && find . -type f -printf '%P\n')
+kdump_files := $(shell cd scripts/kdump && find . -type f ! -name kdump-setup -printf '%P\n')
 
 # Where an operator puts links to these, as docs/KDUMP.md has it, and what may name them: with a link that leads
 # nowhere, initramfs-tools and dracut make an image without vmsend and say nothing.
@@ -320,7 +320,7 @@ initramfs_settings := /etc/kdump.conf /etc/dracut.conf /etc/dracut.conf.d/*.conf
 install: all
 	for d in $(bindir) $(sbindir) $(mandir)/man8 $(docdir); do install -d "$(DESTDIR)$$d" || exit; done
 	install -m 755 $(programs) "$(DESTDIR)$(bindir)"
-	install -m 755 scripts/kdump-setup "$(DESTDIR)$(sbindir)/vmsend-kdump-setup"
+	install -m 755 scripts/kdump/kdump-setup "$(DESTDIR)$(sbindir)/vmsend-kdump-setup"
 	install -m 644 $(wildcard docs/*.8) "$(DESTDIR)$(mandir)/man8"
 	install -m 644 $(wildcard docs/*.md docs/*.svg) "$(DESTDIR)$(docdir)"
 	for f in $(kdump_files); do \

@@ -52,7 +52,7 @@ is "make install: puts programs, manual pages and documents in place, and what a
         printf 'usr/%s 755\n' bin/vmsend bin/vmrecv sbin/vmsend-kdump-setup
         printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8 vmsend-kdump-setup.8
         for f in docs/*.{md,svg}; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
-        find scripts/kdump -type f \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
+        find scripts/kdump -type f ! -name kdump-setup \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
     } | sort)"
 run "$dest/usr/bin/vmsend" --version
 is "make install: what is installed runs" "$rc" 0

@@ -1,5 +1,5 @@
 #!/bin/bash
-# scripts/kdump-setup against a real sshd: it pins the key that the server has and no other, makes a key that is good
+# scripts/kdump/kdump-setup against a real sshd: it pins the key that the server has and no other, makes a key that is good
 # with the line that it says for authorized_keys, never overwrites what is there, and ends as its probe does.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
@@ -12,7 +12,7 @@ start_sshd "SetEnv PATH=$BUILD:/usr/bin:/bin"
 config=$T/etc/vmsend.conf keys=$T/etc/vmsend
 mkdir "$T/etc"
 right=$(fingerprint "$T/host_ed25519.pub")
-setup() { run env VMSEND="$vmsend" scripts/kdump-setup --config "$config" --name web1 "$@" </dev/null; }
+setup() { run env VMSEND="$vmsend" scripts/kdump/kdump-setup --config "$config" --name web1 "$@" </dev/null; }
 mode() { stat -c %a "$@" | paste -sd ' '; }
 
 # --- before anything is written
@@ -75,7 +75,7 @@ before=$(<"$config")
 setup --force --host-key "$(fingerprint "$T/id_rsa.pub")" "$url"
 is "--force: the wrong key changes nothing" "$rc $(<"$config")" "1 $before"
 ln -s nowhere "$T/etc/link.conf"
-run env VMSEND="$vmsend" scripts/kdump-setup --config "$T/etc/link.conf" --host-key "$right" "$url"
+run env VMSEND="$vmsend" scripts/kdump/kdump-setup --config "$T/etc/link.conf" --host-key "$right" "$url"
 told "a link that leads nowhere: exists, too" 1 "link.conf exists"
 
 # --- somebody to ask
@@ -83,7 +83,7 @@ told "a link that leads nowhere: exists, too" 1 "link.conf exists"
 # answer WORD: at a terminal.
 answer() {
     rm -rf "$config" "$keys"
-    run python3 - "$1" env VMSEND="$vmsend" scripts/kdump-setup --config "$config" "$url" <<'EOF'
+    run python3 - "$1" env VMSEND="$vmsend" scripts/kdump/kdump-setup --config "$config" "$url" <<'EOF'
 import os, pty, sys
 said = b""
 pid, fd = pty.fork()

@@ -8,7 +8,7 @@ need mandoc
 of_help() { "$1" --help | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | sort; }
 of_manual() { sed -nE 's/^\.It (Fl [A-Za-z] , )?Fl Fl ([a-z-]+).*/--\2/p' "$1" | sort; }
 
-for program in "$BUILD/vmsend" "$BUILD/vmrecv" scripts/kdump-setup; do
+for program in "$BUILD/vmsend" "$BUILD/vmrecv" scripts/kdump/kdump-setup; do
     name=${program##*/}
     [[ $program != scripts/* ]] || name=vmsend-$name # as it is installed
     page=docs/$name.8
