@@ -64,6 +64,25 @@ ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t off)
 	return (ssize_t)done;
 }
 
+int io_next_data(int fd, uint64_t off, uint64_t end, uint64_t *begin_ret, uint64_t *end_ret)
+{
+	off_t data, hole;
+
+	if (off >= end)
+		return 0;
+	data = lseek(fd, (off_t)off, SEEK_DATA);
+	if (data < 0 && errno == ENXIO)
+		return 0;
+	if (data < 0 && errno != EINVAL && errno != EOPNOTSUPP)
+		return -errno;
+	if (data >= 0 && (uint64_t)data >= end)
+		return 0;
+	*begin_ret = data < 0 ? off : (uint64_t)data;
+	hole = data < 0 ? -1 : lseek(fd, data, SEEK_HOLE);
+	*end_ret = hole < 0 ? end : MIN((uint64_t)hole, end);
+	return 1;
+}
+
 void *io_buffer(size_t size_bytes)
 {
 	const size_t page = 4096; /* what the CPU goes by, whatever a page of memory has */

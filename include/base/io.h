@@ -21,6 +21,15 @@ NODISCARD ssize_t io_read_full(int fd, void *buf, size_t size_bytes);
 NODISCARD ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t off);
 
 /*
+ * The first piece of a file in [off, end) that isn't a hole: 1 and [*begin_ret, *end_ret), 0 where
+ * there is none before `end` or the file's end, or -errno. A hole reads as zeros, and takes no time
+ * to pass over however long it is. Where the file system doesn't tell, all is data. Moves the
+ * descriptor's own offset, which nobody uses who reads by io_pread_full().
+ */
+NODISCARD int io_next_data(int fd, uint64_t off, uint64_t end, uint64_t *begin_ret,
+			   uint64_t *end_ret);
+
+/*
  * Memory that bulk data is read into, or copied to: it begins with a page. The caller's to free();
  * NULL when memory is out. malloc() gives large blocks that begin 16 bytes behind a page, and what
  * is copied there begins with one, mostly (page cache, pipes). Where destination and source are

@@ -140,23 +140,60 @@ void window_deinit(struct window *w)
 	*w = (struct window){0};
 }
 
-int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
-	       const uint8_t **bytes_ret, struct error *err)
+int dump_skip_hole(const struct dump *d, struct stretch *known, uint64_t off, uint64_t end,
+		   uint64_t *data_ret, struct error *err)
+{
+	if (off < known->begin || off >= known->end) {
+		struct stretch s = {.begin = off, .data = d->size_bytes, .end = d->size_bytes};
+		const int r = io_next_data(d->fd, off, d->size_bytes, &s.data, &s.end);
+
+		if (r < 0) {
+			errno = -r;
+			return error_sys(err, "holes at %" PRIu64, off);
+		}
+		*known = s;
+	}
+	*data_ret = MIN(MAX(off, known->data), end);
+	return 0;
+}
+
+/* How much to read at `off`, of which `size_bytes` are wanted. */
+static int judge_window(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
+			size_t *want_ret, struct error *err)
 {
 	/* Read on: the next piece begins inside of the last one, at its end, or not far behind it.
 	 */
 	const bool onward = off >= w->off && off - w->off <= 2 * w->room;
+	const size_t room = onward ? w->room : MIN(w->room, MAX(size_bytes, (size_t)JUMP_BYTES));
+	uint64_t data = 0;
+	const int r = dump_skip_hole(d, &w->known, off, off + room, &data, err);
+
+	if (r < 0)
+		return r;
+	/* No more of a hole than is wanted. */
+	if (data > off)
+		*want_ret = size_bytes;
+	else
+		*want_ret = MAX(size_bytes, (size_t)MIN((uint64_t)room, w->known.end - off));
+	return 0;
+}
+
+int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
+	       const uint8_t **bytes_ret, struct error *err)
+{
+	size_t want = size_bytes;
 	uint64_t end;
 	ssize_t n;
+	int r;
 
 	if (ckd_add(&end, off, size_bytes) || end > d->size_bytes)
 		return error_set(err, -ENODATA,
 				 "%zu bytes at %" PRIu64 " lie beyond the end of the file",
 				 size_bytes, off);
 	if (off < w->off || end > w->off + w->have) {
-		const size_t want =
-			onward ? w->room : MIN(w->room, MAX(size_bytes, (size_t)JUMP_BYTES));
-
+		r = judge_window(w, d, off, size_bytes, &want, err);
+		if (r < 0)
+			return r;
 		n = io_pread_full(d->fd, w->bytes, want, off);
 		w->off = off;
 		w->have = n < 0 ? 0 : (size_t)n;
@@ -198,21 +235,44 @@ static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8
 			b->first_beyond = pfn + i;
 }
 
+/* The first byte of the bitmaps at or after `off` of which one of them isn't a hole, or their end.
+ */
+static int skip_hole_of_both(const struct dump *d, struct stretch known[static 2], uint64_t off,
+			     uint64_t *off_ret, struct error *err)
+{
+	const struct kdump_layout *at = &d->layout;
+	uint64_t data1, data2 = 0;
+	int r = dump_skip_hole(d, &known[0], at->bitmap1_off + off, at->bitmap2_off, &data1, err);
+
+	if (r == 0)
+		r = dump_skip_hole(d, &known[1], at->bitmap2_off + off, at->desc_off, &data2, err);
+	if (r == 0)
+		*off_ret = MIN(data1 - at->bitmap1_off, data2 - at->bitmap2_off);
+	return r;
+}
+
 int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, struct error *err)
 {
 	const struct kdump_layout *at = &d->layout;
 	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES),
 			  *map2 = io_buffer(BITMAP_WINDOW_BYTES);
+	struct stretch known[2] = {0};
 	struct dump_bitmaps b = {0};
+	uint64_t off = 0;
+	size_t n = 0;
 	int r;
 
 	if (!map1 || !map2)
 		return error_set(err, -ENOMEM, "out of memory");
 	if (d->size_bytes < at->desc_off)
 		return error_set(err, -ENODATA, "the file ends inside of the bitmaps");
-	for (uint64_t off = 0; off < at->bitmap_bytes; off += BITMAP_WINDOW_BYTES) {
-		const size_t n = (size_t)MIN(at->bitmap_bytes - off, (uint64_t)BITMAP_WINDOW_BYTES);
-
+	for (;; off += n) {
+		r = skip_hole_of_both(d, known, off, &off, err);
+		if (r < 0)
+			return r;
+		if (off >= at->bitmap_bytes)
+			break;
+		n = (size_t)MIN(at->bitmap_bytes - off, (uint64_t)BITMAP_WINDOW_BYTES);
 		r = read_at(d, at->bitmap1_off + off, map1, n, "bitmap 1", err);
 		if (r == 0)
 			r = read_at(d, at->bitmap2_off + off, map2, n, "bitmap 2", err);
@@ -222,6 +282,30 @@ int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, st
 	}
 	*bitmaps_ret = b;
 	return 0;
+}
+
+bool dump_bitmaps_fault(const struct dump *d, const struct dump_bitmaps *b, unsigned i,
+			struct error *fault)
+{
+	const uint64_t max_mapnr = d->header.max_mapnr;
+
+	if (i == 0 && b->beyond > 0)
+		error_set(fault, -EBADMSG,
+			  "bitmaps: %" PRIu64 " bits beyond the highest pfn %" PRIu64
+			  ", the first at %" PRIu64,
+			  b->beyond, max_mapnr, b->first_beyond);
+	else if (i == 1 && b->not_ram > 0)
+		error_set(fault, -EBADMSG,
+			  "bitmaps: %" PRIu64
+			  " pages are in the second but not in the first, pfn %" PRIu64 " on",
+			  b->not_ram, b->first_not_ram);
+	else if (i == 2 && b->present == 0)
+		error_set(fault, -EBADMSG,
+			  "bitmaps: not one page is in the dump, of pfns below %" PRIu64,
+			  max_mapnr);
+	else
+		return false;
+	return true;
 }
 
 int dump_cursor_init(struct dump_cursor *c, const struct dump *d, struct error *err)
@@ -263,24 +347,80 @@ static int get_bitmap(struct dump_cursor *c, uint64_t at, const uint8_t **map_re
 			  map_ret, err);
 }
 
-int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+int dump_cursor_skip_hole(struct dump_cursor *c, struct error *err)
 {
-	uint64_t count = 0, pfn = c->pfn;
+	const uint64_t bitmap2_off = c->dump->layout.bitmap2_off;
+	const uint64_t at = bitmap2_off + c->pfn / 8,
+		       end = bitmap2_off + div_round_up(c->end_pfn, 8);
+	uint64_t data;
+	int r;
 
-	while (pfn < c->end_pfn) {
-		const uint64_t first = pfn - pfn % 8;
+	if (c->pfn >= c->end_pfn)
+		return 0;
+	r = dump_skip_hole(c->dump, &c->bitmap_known, at, end, &data, err);
+	if (r == 0 && data > at)
+		c->pfn = MIN((data - bitmap2_off) * 8, c->end_pfn);
+	return r;
+}
+
+/* Where [begin, end) can end and have `count` set bits still, which it has, at least one. */
+static uint64_t end_of_bits(const uint8_t *map, uint64_t begin, uint64_t end, uint64_t count)
+{
+	while (end - begin > 1) {
+		const uint64_t middle = begin + (end - begin) / 2;
+		const uint64_t bits = bits_count(map, begin, middle);
+
+		if (bits >= count) {
+			end = middle;
+		} else {
+			begin = middle;
+			count -= bits;
+		}
+	}
+	return end;
+}
+
+/* Pass over up to `max` pages, descriptors and all: how many there were. */
+static int pass_pages(struct dump_cursor *c, uint64_t max, uint64_t *passed_ret, struct error *err)
+{
+	uint64_t passed = 0;
+
+	while (c->pfn < c->end_pfn && passed < max) {
 		const uint8_t *map;
+		uint64_t first, end, count;
 		size_t bytes;
-		const int r = get_bitmap(c, first / 8, &map, &bytes, err);
-		const uint64_t end = MIN(c->end_pfn, first + bytes * UINT64_C(8));
+		int r = dump_cursor_skip_hole(c, err);
 
 		if (r < 0)
 			return r;
-		count += bits_count(map, pfn - first, end - first);
-		pfn = end;
+		if (c->pfn >= c->end_pfn)
+			break;
+		first = c->pfn - c->pfn % 8;
+		r = get_bitmap(c, first / 8, &map, &bytes, err);
+		if (r < 0)
+			return r;
+		end = MIN(c->end_pfn, first + bytes * UINT64_C(8));
+		count = bits_count(map, c->pfn - first, end - first);
+		if (count > max - passed) {
+			count = max - passed;
+			end = first + end_of_bits(map, c->pfn - first, end - first, count);
+		}
+		c->pfn = end;
+		passed += count;
 	}
-	*count_ret = count;
+	c->index += passed;
+	*passed_ret = passed;
 	return 0;
+}
+
+int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+{
+	const uint64_t pfn = c->pfn, index = c->index;
+	const int r = pass_pages(c, UINT64_MAX, count_ret, err);
+
+	c->pfn = pfn;
+	c->index = index;
+	return r;
 }
 
 /* The next set bit of bitmap 2: 1 and c->pfn on it, or 0 at the end. */
@@ -296,8 +436,13 @@ static int find_page(struct dump_cursor *c, struct error *err)
 
 		if (w->have == 0 || c->dump->layout.bitmap2_off + byte < w->off ||
 		    in_window >= w->have) {
-			const int r = get_bitmap(c, byte, &map, &bytes, err);
+			int r = dump_cursor_skip_hole(c, err);
 
+			if (r < 0)
+				return r;
+			if (c->pfn / 8 != byte)
+				continue;
+			r = get_bitmap(c, byte, &map, &bytes, err);
 			if (r < 0)
 				return r;
 		} else {
@@ -313,19 +458,45 @@ static int find_page(struct dump_cursor *c, struct error *err)
 	return 0;
 }
 
+/* How many of the next descriptors lie in a hole of the file. */
+static int descs_in_hole(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+{
+	const uint64_t off = c->dump->layout.desc_off + c->index * KDUMP_DESC_BYTES;
+	uint64_t data;
+	const int r = dump_skip_hole(c->dump, &c->table_known, off, MAX(off, c->dump->size_bytes),
+				     &data, err);
+
+	if (r == 0)
+		*count_ret = (data - off) / KDUMP_DESC_BYTES;
+	return r;
+}
+
 int dump_cursor_next(struct dump_cursor *c, struct dump_page *page_ret, struct error *err)
 {
+	struct dump_page page;
 	const uint8_t *bytes;
+	uint64_t holes = 0;
 	int r = find_page(c, err);
 
 	if (r <= 0)
 		return r;
+	page = (struct dump_page){.pfn = c->pfn, .index = c->index, .count = 1};
+	r = descs_in_hole(c, &holes, err);
+	if (r < 0)
+		return r;
+	if (holes > 0) {
+		r = pass_pages(c, holes, &page.count, err);
+		if (r < 0)
+			return r;
+		*page_ret = page;
+		return 1;
+	}
 	r = window_get(&c->table, c->dump, c->dump->layout.desc_off + c->index * KDUMP_DESC_BYTES,
 		       KDUMP_DESC_BYTES, &bytes, err);
 	if (r < 0)
 		return error_prefix(err, "descriptor %" PRIu64, c->index);
-	*page_ret =
-		(struct dump_page){.pfn = c->pfn, .index = c->index, .desc = kdump_get_desc(bytes)};
+	page.desc = kdump_get_desc(bytes);
+	*page_ret = page;
 	c->pfn++;
 	c->index++;
 	return 1;

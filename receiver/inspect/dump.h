@@ -6,6 +6,7 @@
 #ifndef DUMP_H
 #define DUMP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,11 +36,26 @@ NODISCARD int dump_judge_eraseinfo(const struct dump *d, struct error *err);
  * *end_ret). */
 void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret);
 
+/* What is known of the file's holes around one place: [begin, data) is one, [data, end) has data.
+ * Zeros: nothing is. */
+struct stretch {
+	uint64_t begin, data, end;
+};
+
+/*
+ * The first byte of the file in [off, end) that isn't in a hole, or `end` where there is none. What
+ * lies beyond the end of the file isn't a hole. `known` is the caller's, for one walk that goes
+ * forward: the file system is asked once for each stretch. Fails with what it says.
+ */
+NODISCARD int dump_skip_hole(const struct dump *d, struct stretch *known, uint64_t off,
+			     uint64_t end, uint64_t *data_ret, struct error *err);
+
 /* A piece of the file that is held in memory. */
 struct window {
 	uint8_t *bytes; /* ours */
 	size_t room, have;
 	uint64_t off; /* of the first of `have` bytes */
+	struct stretch known;
 };
 
 /* Fails -ENOMEM. deinit is fine with a window of zeros. */
@@ -48,7 +64,8 @@ void window_deinit(struct window *w);
 
 /*
  * The `size_bytes` (at most the window's room) at file offset `off`, borrowed until the next call.
- * Reads as much as the window takes where the reading goes forward, less where it jumps. Fails
+ * Reads as much as the window takes where the reading goes forward, less where it jumps or a hole
+ * begins. Fails
  * -ENODATA beyond the end of the file.
  */
 NODISCARD int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
@@ -65,22 +82,34 @@ struct dump_bitmaps {
 	uint64_t first_not_ram;
 };
 
-/* Read both to the end. Fails -ENODATA if the file ends before them, -ENOMEM. */
+/* Read both to the end, but for holes. Fails -ENODATA if the file ends before them, -ENOMEM. */
 NODISCARD int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret,
 				struct error *err);
 
-/* One page that the dump has. */
+/* How many faults bitmaps can have; and fault `i` of these, if they have it: true, and what it is.
+ */
+enum { DUMP_BITMAPS_FAULTS = 3 };
+bool dump_bitmaps_fault(const struct dump *d, const struct dump_bitmaps *b, unsigned i,
+			struct error *fault_ret);
+
+/* One page that the dump has; or several, in the order of the bitmap, whose descriptors lie in a
+ * hole of the file. */
 struct dump_page {
-	uint64_t pfn, index; /* of the descriptor */
+	uint64_t pfn, index; /* of the (first) descriptor */
+	uint64_t count;	     /* pages; `desc` is zero for more than one */
 	struct kdump_desc desc;
 };
 
-/* A walk over the pages of [pfn, end_pfn), in order. */
+/*
+ * A walk over the pages of [pfn, end_pfn), in order. Its work is bounded by what of bitmap and
+ * table isn't a hole, whatever the headers say.
+ */
 struct dump_cursor {
 	const struct dump *dump; /* borrowed */
 	uint64_t pfn, end_pfn;	 /* the next one to look at */
 	uint64_t index;		 /* of the next descriptor */
 	struct window bitmap, table;
+	struct stretch bitmap_known, table_known;
 };
 
 /* Fails -ENOMEM. deinit is fine with a cursor of zeros. */
@@ -92,6 +121,11 @@ void dump_cursor_deinit(struct dump_cursor *c);
  * after begin_pfn.
  */
 void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pfn, uint64_t index);
+
+/* Move on to the first pfn whose bit isn't in a hole of the file, or to the end. Fails as next
+ * does.
+ */
+NODISCARD int dump_cursor_skip_hole(struct dump_cursor *c, struct error *err);
 
 /* How many pages are left in the cursor's range. Doesn't move it. Fails as next does. */
 NODISCARD int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err);

@@ -26,67 +26,101 @@ static int tolerate(int r, struct facts *f, const struct error *err)
 	return 0;
 }
 
-/* The lowest payload: writers put the page of zeros first, and let all pages of zeros share it. */
-struct lowest {
-	struct kdump_desc desc;
-	uint64_t pages;
+/* A walk over the descriptors. */
+struct walk {
+	struct facts *facts;
+	const struct dump *dump;
+	uint64_t table_end;
+	struct stretch known; /* holes where payloads should be */
+
+	/* The lowest payload: writers put the page of zeros first, and let all pages of zeros share
+	   it. */
+	struct kdump_desc lowest;
+	uint64_t lowest_pages;
 };
 
 /* A page whose payload is in the file. */
-static void take_payload(struct facts *f, const struct kdump_desc *desc, struct lowest *lowest)
+static void take_payload(struct walk *w, const struct kdump_desc *desc)
 {
-	if (desc->off == lowest->desc.off) {
-		lowest->pages++;
+	if (desc->off == w->lowest.off) {
+		w->lowest_pages++;
 		return;
 	}
-	f->payload_bytes += desc->size_bytes;
-	if (lowest->pages == 0 || desc->off < lowest->desc.off)
-		*lowest = (struct lowest){.desc = *desc, .pages = 1};
+	w->facts->payload_bytes += desc->size_bytes;
+	if (w->lowest_pages == 0 || desc->off < w->lowest.off) {
+		w->lowest = *desc;
+		w->lowest_pages = 1;
+	}
 }
 
-static void take_page(struct facts *f, const struct kdump_desc *desc, uint64_t table_end,
-		      struct lowest *lowest)
+/*
+ * Whether all of a payload is a hole: no codec makes zeros only. What is stored raw may well be a
+ * page of zeros.
+ */
+static int is_hole(struct walk *w, const struct kdump_desc *desc, struct error *err)
 {
-	enum codec_id codec;
+	const uint64_t end = desc->off + desc->size_bytes;
+	uint64_t data = 0;
+	int r;
 
-	switch (descriptor_judge(desc, f->header.block_size, table_end, f->file_bytes, &codec)) {
+	if (desc->flags == 0)
+		return 0;
+	r = dump_skip_hole(w->dump, &w->known, desc->off, end, &data, err);
+	return r < 0 ? r : data == end;
+}
+
+static int take_page(struct walk *w, const struct dump_page *page, struct error *err)
+{
+	const struct kdump_desc *desc = &page->desc;
+	struct facts *f = w->facts;
+	enum codec_id codec;
+	int r;
+
+	switch (descriptor_judge(desc, f->header.block_size, w->table_end, f->file_bytes, &codec)) {
 	case DESCRIPTOR_ZERO:
-		f->missing++;
-		return;
+		f->missing += page->count;
+		return 0;
 	case DESCRIPTOR_BEYOND:
 		f->beyond_data++;
-		return;
+		return 0;
 	case DESCRIPTOR_BAD_SIZE:
 	case DESCRIPTOR_IN_TABLE:
 		f->impossible++;
-		return;
+		return 0;
 	case DESCRIPTOR_BAD_FLAGS:
 		f->odd++;
 		break;
 	case DESCRIPTOR_GOOD:
+		r = is_hole(w, desc, err);
+		f->holed += r > 0;
+		if (r != 0)
+			return MIN(r, 0);
 		f->by_codec[codec]++;
 		break;
 	}
-	take_payload(f, desc, lowest);
+	take_payload(w, desc);
+	return 0;
 }
 
-static int gather_pages(struct facts *f, const struct dump *d, uint64_t table_end,
-			struct lowest *lowest, struct error *err)
+static int gather_pages(struct walk *w, struct error *err)
 {
 	struct dump_cursor c;
 	struct dump_page page;
 	uint64_t begin, end;
-	int r = dump_cursor_init(&c, d, err);
+	int r = dump_cursor_init(&c, w->dump, err);
 
 	if (r < 0)
 		return r;
-	dump_pfns(d, &begin, &end);
+	dump_pfns(w->dump, &begin, &end);
 	dump_cursor_seek(&c, begin, end, 0);
-	while ((r = dump_cursor_next(&c, &page, err)) > 0)
-		take_page(f, &page.desc, table_end, lowest);
+	while ((r = dump_cursor_next(&c, &page, err)) > 0) {
+		r = take_page(w, &page, err);
+		if (r < 0)
+			break;
+	}
 	/* The bitmaps are there: it is the table that ends. */
 	if (r == -ENODATA) {
-		f->beyond_descs = f->bitmaps.in_file - c.index;
+		w->facts->beyond_descs = w->facts->bitmaps.in_file - c.index;
 		r = 0;
 	}
 	dump_cursor_deinit(&c);
@@ -112,6 +146,13 @@ static void judge_pages(struct facts *f)
 			  f->beyond_data, pages);
 	if (f->beyond_descs + f->beyond_data > 0)
 		add_trouble(f, &err);
+	if (f->holed > 0) {
+		error_set(&err, -EBADMSG,
+			  "in place of data of %" PRIu64 " of %" PRIu64
+			  " pages the file has a hole",
+			  f->holed, pages);
+		add_trouble(f, &err);
+	}
 	if (f->impossible > 0) {
 		error_set(&err, -EBADMSG,
 			  "descriptors of %" PRIu64 " of %" PRIu64 " pages can't be right",
@@ -120,22 +161,22 @@ static void judge_pages(struct facts *f)
 	}
 }
 
-static int gather_shared(struct facts *f, const struct dump *d, const struct lowest *lowest,
-			 struct error *err)
+static int gather_shared(struct facts *f, const struct walk *walk, struct error *err)
 {
+	const struct kdump_desc *lowest = &walk->lowest;
 	const uint8_t *bytes;
 	struct window w;
 	int r;
 
-	if (lowest->pages < 2)
+	if (walk->lowest_pages < 2)
 		return 0;
-	f->shared = lowest->pages;
-	if (lowest->desc.flags != 0 || lowest->desc.size_bytes != f->header.block_size)
+	f->shared = walk->lowest_pages;
+	if (lowest->flags != 0 || lowest->size_bytes != f->header.block_size)
 		return 0;
 	r = window_init(&w, f->header.block_size, err);
 	if (r < 0)
 		return r;
-	r = window_get(&w, d, lowest->desc.off, f->header.block_size, &bytes, err);
+	r = window_get(&w, walk->dump, lowest->off, f->header.block_size, &bytes, err);
 	if (r == 0)
 		f->shared_is_zero = is_zero(bytes, f->header.block_size);
 	window_deinit(&w);
@@ -171,16 +212,19 @@ static int gather_table(struct facts *f, const struct dump *d, struct error *err
 {
 	const uint64_t table_end =
 		kdump_layout(&f->header).desc_off + f->bitmaps.in_file * KDUMP_DESC_BYTES;
-	struct lowest lowest = {0};
-	int r = gather_pages(f, d, table_end, &lowest, err);
+	struct walk w = {.facts = f, .dump = d, .table_end = table_end};
+	int r = gather_pages(&w, err);
 
 	if (r < 0)
 		return r;
+	for (unsigned i = 0; i < DUMP_BITMAPS_FAULTS; i++)
+		if (dump_bitmaps_fault(d, &f->bitmaps, i, err))
+			add_trouble(f, err);
 	judge_pages(f);
 	/* Payloads may be shared otherwise than we look for, but no more than that can be there. */
 	if (f->payload_bytes > 0)
 		f->payload_bytes = MIN(f->payload_bytes, f->file_bytes - table_end);
-	return tolerate(gather_shared(f, d, &lowest, err), f, err);
+	return tolerate(gather_shared(f, &w, err), f, err);
 }
 
 int facts_init(struct facts *f, const struct dump *d, struct error *err)

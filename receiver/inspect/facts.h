@@ -28,6 +28,7 @@ struct facts {
 	uint64_t missing;		/* pages with a zero descriptor */
 	uint64_t beyond_descs;		/* pages whose descriptor lies beyond the file's end */
 	uint64_t beyond_data;		/* pages whose payload does */
+	uint64_t holed;			/* pages in place of whose payload the file has a hole */
 	uint64_t impossible;		/* pages with a descriptor that can't be right */
 	uint64_t odd;			/* pages with flags that name no codec */
 	uint64_t by_codec[CODEC_COUNT]; /* pages that are there; CODEC_NONE: stored raw */

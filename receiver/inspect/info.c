@@ -93,7 +93,7 @@ static uint64_t excluded(const struct facts *f)
 /* Pages that the dump has, but not this file. */
 static uint64_t absent(const struct facts *f)
 {
-	return f->beyond_descs + f->beyond_data;
+	return f->beyond_descs + f->beyond_data + f->holed;
 }
 
 /* Pages that are there, shared or not. */

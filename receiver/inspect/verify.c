@@ -93,16 +93,9 @@ static int verify_bitmaps(const struct dump *d, struct verify_result *result, bo
 		return 0;
 	}
 	result->pages = b.in_file;
-	if (b.beyond > 0)
-		add_problem(result, 0,
-			    "bitmaps: %" PRIu64 " bits beyond the highest pfn %" PRIu64
-			    ", the first at %" PRIu64,
-			    b.beyond, dump_header(d)->max_mapnr, b.first_beyond);
-	if (b.not_ram > 0)
-		add_problem(result, 0,
-			    "bitmaps: %" PRIu64
-			    " pages are in the second but not in the first, pfn %" PRIu64 " on",
-			    b.not_ram, b.first_not_ram);
+	for (unsigned i = 0; i < DUMP_BITMAPS_FAULTS; i++)
+		if (dump_bitmaps_fault(d, &b, i, err))
+			add_problem(result, 0, "%s", err->msg);
 	return 0;
 }
 
@@ -178,7 +171,7 @@ static int verify_page(struct verifier *v, const struct dump_page *page, struct 
 	int r;
 
 	if (state == DESCRIPTOR_ZERO) {
-		v->result.missing++;
+		v->result.missing += page->count;
 		return 0;
 	}
 	r = judge_desc(desc, state, err);
@@ -204,12 +197,36 @@ static int verify_page(struct verifier *v, const struct dump_page *page, struct 
 	return 0;
 }
 
+/* Put the cursor on the next chunk that has pages, for which the lock is held: 1, or 0 if there is
+ * none. */
+static int next_chunk(struct verifier *v, struct error *err)
+{
+	struct verify *s = v->shared;
+	uint64_t count, end;
+	int r;
+
+	dump_cursor_seek(&v->cursor, s->next_pfn, s->end_pfn, s->next_index);
+	r = dump_cursor_skip_hole(&v->cursor, err);
+	if (r < 0)
+		return r;
+	s->next_pfn = v->cursor.pfn;
+	if (s->next_pfn >= s->end_pfn)
+		return 0;
+	end = MIN(s->next_pfn + CHUNK_PFNS, s->end_pfn);
+	dump_cursor_seek(&v->cursor, s->next_pfn, end, s->next_index);
+	r = dump_cursor_count(&v->cursor, &count, err);
+	if (r < 0)
+		return r;
+	s->next_index += count;
+	s->next_pfn = end;
+	return 1;
+}
+
 /* Give back what was done, and take the next chunk: 1 and the cursor on it, or 0 if there is none.
  */
 static int claim(struct verifier *v, struct error *err)
 {
 	struct verify *s = v->shared;
-	uint64_t count;
 	int r = 0;
 
 	pthread_mutex_lock(&s->lock);
@@ -218,17 +235,8 @@ static int claim(struct verifier *v, struct error *err)
 	v->done = v->bytes_read = 0;
 	if (s->progress)
 		s->progress(s->context, s->done, s->pages, s->bytes_read);
-	if (s->failure.code == 0 && s->next_pfn < s->end_pfn) {
-		const uint64_t end = MIN(s->next_pfn + CHUNK_PFNS, s->end_pfn);
-
-		dump_cursor_seek(&v->cursor, s->next_pfn, end, s->next_index);
-		r = dump_cursor_count(&v->cursor, &count, err);
-		if (r == 0) {
-			s->next_index += count;
-			s->next_pfn = end;
-			r = 1;
-		}
-	}
+	if (s->failure.code == 0)
+		r = next_chunk(v, err);
 	pthread_mutex_unlock(&s->lock);
 	return r;
 }
@@ -242,7 +250,7 @@ static int verify_chunk(struct verifier *v, struct error *err)
 		r = verify_page(v, &page, err);
 		if (r < 0)
 			return r;
-		v->done++;
+		v->done += page.count;
 	}
 	/* A table that is cut short was reported once: see verify_table_length(). */
 	if (r == -ENODATA && v->shared->table_end > dump_size(v->shared->dump))

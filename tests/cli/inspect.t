@@ -56,4 +56,27 @@ done
 run "$vmrecv" --info "$T/stale"
 like "--info: a header of another kernel is a trouble" "$(<"$T/out")" 'trouble +header and VMCOREINFO'
 
+# --- a file that claims 2^40 pages, and is a hole
+
+# put FILE OFFSET BYTES
+put() { printf %b "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none; }
+head -c 8192 "$good" >"$T/huge"
+put "$T/huge" 436 '\x00\x00\x00\x04'                     # bitmap_blocks: 2^26
+put "$T/huge" $((4096 + 96)) '\xff\xff\xff\xff\xff'       # max_mapnr_64: 2^40 - 1
+put "$T/huge" $((8192 + (1 << 36))) '\xff'                # bits of either bitmap, far in
+put "$T/huge" $((8192 + (1 << 36) + (1 << 37))) '\xff'
+if truncate -s 300G "$T/huge"; then
+    for mode in info check; do
+        # What is counted is in tests/unit/inspect/sparse.c; this would take a day.
+        run timeout 120 "$vmrecv" --$mode "$T/huge"
+        case $mode in
+        info) like "--info: a hole that claims 2^40 pages" "$rc $(<"$T/out")" '^0 .*in the dump +8 pages.*missing +8 pages.*complete +no' ;;
+        *) like "--check: a hole that claims 2^40 pages" "$rc $(<"$T/out")" '^4 .*incomplete: 8 of 8 pages' ;;
+        esac
+    done
+else
+    skip "--info: a hole that claims 2^40 pages" "no file of 300 GiB here"
+    skip "--check: a hole that claims 2^40 pages" "no file of 300 GiB here"
+fi
+
 done_testing

@@ -345,6 +345,44 @@ static void test_buffer(void **state UNUSED)
 	}
 }
 
+/* A file of a MiB that has data at 256 KiB and at its end. */
+static void test_next_data(void **state UNUSED)
+{
+	enum { K = 1024, END = 1 << 20 };
+	static const struct {
+		uint64_t off, end;
+		int found;
+		uint64_t begin;
+	} rows[] = {
+		{0, END, 1, 256 * K},
+		{0, 256 * K, 0, 0},
+		{0, 256 * K + 1, 1, 256 * K},
+		{256 * K + 7, END, 1, 256 * K + 7},
+		{512 * K, END, 1, END - 4 * K},
+		{512 * K, 600 * K, 0, 0},
+		{END, END + 1, 0, 0},
+		{END + K, END * UINT64_C(2), 0, 0},
+		{5, 5, 0, 0},
+		{9, 5, 0, 0},
+	};
+	const int fd = memfd_create("holes", MFD_CLOEXEC);
+	uint64_t begin, end;
+
+	assert_int_equal(ftruncate(fd, END), 0);
+	assert_int_equal(pwrite(fd, "x", 1, 256 * K), 1);
+	assert_int_equal(pwrite(fd, "x", 1, END - 1), 1);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		assert_int_equal(io_next_data(fd, rows[i].off, rows[i].end, &begin, &end),
+				 rows[i].found);
+		if (!rows[i].found)
+			continue;
+		assert_int_equal(begin, rows[i].begin);
+		assert_true(end > begin && end <= rows[i].end && end <= END);
+	}
+	close(fd);
+	assert_int_equal(io_next_data(fd, 0, 1, &begin, &end), -EBADF);
+}
+
 int main(int argc, char **argv)
 {
 	static const bool no = false, yes = true;
@@ -358,6 +396,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "io_read_full: doesn't spin while it waits", test_waits_without_spinning,
 		 NULL);
 	unit_add(&u, "io_pread_full, io_pwrite_full: go by offsets", test_at_offsets, NULL);
+	unit_add(&u, "io_next_data: finds what isn't a hole", test_next_data, NULL);
 	unit_add(&u, "io_buffer: begins with a page", test_buffer, NULL);
 	unit_add(&u, "io: returns the system's error", test_errors, NULL);
 	unit_add(&u, "error: keeps code and text", test_error, NULL);
