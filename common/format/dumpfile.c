@@ -392,6 +392,15 @@ int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_by
 	return 0;
 }
 
+int dumpfile_next_data(struct dumpfile *df, uint64_t off, uint64_t end, uint64_t *begin_ret,
+		       uint64_t *end_ret, struct error *err)
+{
+	/* What the shadow has is in the file, too, but for our bit. */
+	const int r = io_next_data(df->fd, off, end, begin_ret, end_ret);
+
+	return r < 0 ? fail(err, df, "holes", r) : r;
+}
+
 uint64_t dumpfile_size(const struct dumpfile *df)
 {
 	return df->end;

@@ -78,6 +78,13 @@ NODISCARD int dumpfile_write(struct dumpfile *df, uint64_t off, const void *byte
 NODISCARD int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_bytes,
 			    struct error *err);
 
+/*
+ * The first piece of [off, end) that may be other than zeros: 1 and [*begin_ret, *end_ret), or 0
+ * where there is none. Holes are passed over in no time, however long they are.
+ */
+NODISCARD int dumpfile_next_data(struct dumpfile *df, uint64_t off, uint64_t end,
+				 uint64_t *begin_ret, uint64_t *end_ret, struct error *err);
+
 /* Bytes from 0 to the end of what was written. */
 uint64_t dumpfile_size(const struct dumpfile *df);
 

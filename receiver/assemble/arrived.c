@@ -89,19 +89,12 @@ static int judge_head(const struct arrived *a, struct ranges *received, struct e
 	return 0;
 }
 
-/* The set bits of bitmap 2 that have a descriptor in this file. The bitmap has arrived. */
-static int count_pages(struct dumpfile *df, const struct kdump_header *h,
-		       const struct keepalive *alive, uint64_t *pages_ret, struct error *err)
+/* The set bits of [pfn, end), all of which were read or are zero otherwise, into *pages. */
+static int count_piece(struct dumpfile *df, uint64_t bitmap2_off, uint64_t pfn, uint64_t end,
+		       const struct keepalive *alive, uint8_t *window, uint64_t *pages,
+		       struct error *err)
 {
-	const uint64_t bitmap2_off = kdump_layout(h).bitmap2_off;
-	const uint64_t begin = h->split ? MIN(h->start_pfn, h->max_mapnr) : 0;
-	const uint64_t end = h->split ? MIN(h->end_pfn, h->max_mapnr) : h->max_mapnr;
-	AUTO_FREE uint8_t *window = malloc(BITMAP_WINDOW_BYTES);
-	uint64_t pages = 0;
-
-	if (!window)
-		return error_set(err, -ENOMEM, "out of memory");
-	for (uint64_t pfn = begin; pfn < end;) {
+	while (pfn < end) {
 		const uint64_t first = pfn - pfn % 8;
 		const uint64_t bits = MIN(end - first, BITMAP_WINDOW_BYTES * UINT64_C(8));
 		int r = keepalive(alive, err);
@@ -111,8 +104,38 @@ static int count_pages(struct dumpfile *df, const struct kdump_header *h,
 					  (size_t)div_round_up(bits, 8), err);
 		if (r < 0)
 			return r;
-		pages += bits_count(window, pfn - first, bits);
+		*pages += bits_count(window, pfn - first, bits);
 		pfn = first + bits;
+	}
+	return 0;
+}
+
+/* The set bits of bitmap 2 that have a descriptor in this file. The bitmap has arrived. */
+static int count_pages(struct dumpfile *df, const struct kdump_header *h,
+		       const struct keepalive *alive, uint64_t *pages_ret, struct error *err)
+{
+	const uint64_t bitmap2_off = kdump_layout(h).bitmap2_off;
+	const uint64_t end = h->split ? MIN(h->end_pfn, h->max_mapnr) : h->max_mapnr;
+	AUTO_FREE uint8_t *window = malloc(BITMAP_WINDOW_BYTES);
+	uint64_t pfn = h->split ? MIN(h->start_pfn, h->max_mapnr) : 0;
+	uint64_t pages = 0, data, data_end;
+	int r;
+
+	if (!window)
+		return error_set(err, -ENOMEM, "out of memory");
+	while (pfn < end) {
+		r = dumpfile_next_data(df, bitmap2_off + pfn / 8,
+				       bitmap2_off + div_round_up(end, 8), &data, &data_end, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			break;
+		pfn = MAX(pfn, (data - bitmap2_off) * 8);
+		data_end = MIN(end, (data_end - bitmap2_off) * 8);
+		r = count_piece(df, bitmap2_off, pfn, data_end, alive, window, &pages, err);
+		if (r < 0)
+			return r;
+		pfn = data_end;
 	}
 	*pages_ret = pages;
 	return 0;

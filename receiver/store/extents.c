@@ -226,6 +226,24 @@ static int cover_segment(void *ctx, const struct segment *segment, struct error 
 	return MIN(r, 0);
 }
 
+/* What isn't a hole of [at, end), in which no extent lies. */
+static int clear_gap(struct walk *w, uint64_t at, uint64_t end, struct error *err)
+{
+	uint64_t data_end;
+	int r;
+
+	while ((r = dumpfile_next_data(w->source.df, at, end, &at, &data_end, err)) > 0) {
+		data_end = MIN(data_end, at + CLEAR_BYTES);
+		r = dumpfile_clear(w->source.df, at, data_end - at, err);
+		if (r == 0)
+			r = keepalive(w->alive, err);
+		if (r < 0)
+			return r;
+		at = data_end;
+	}
+	return r;
+}
+
 static int clear_rest(struct walk *w, uint64_t end, struct error *err)
 {
 	struct range part;
@@ -235,15 +253,8 @@ static int clear_rest(struct walk *w, uint64_t end, struct error *err)
 	while (at < end && r == 0) {
 		if (!ranges_first_in(&w->covered, at, end, &part))
 			part = (struct range){end, end};
-		if (part.begin == at) {
-			at = part.end;
-			continue;
-		}
-		part.begin = MIN(part.begin, at + CLEAR_BYTES);
-		r = dumpfile_clear(w->source.df, at, part.begin - at, err);
-		if (r == 0)
-			r = keepalive(w->alive, err);
-		at = part.begin;
+		r = clear_gap(w, at, part.begin, err);
+		at = part.end;
 	}
 	return r;
 }

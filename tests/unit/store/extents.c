@@ -309,6 +309,19 @@ static int count_beats(void *ctx, struct error *err UNUSED)
 	return 0;
 }
 
+/* Bytes of a part that no extent has, `size_bytes` from `off` on. */
+static void write_garbage(struct dumpfile *df, uint64_t off, size_t size_bytes)
+{
+	static uint8_t garbage[1 << 20];
+	struct error err;
+
+	memset(garbage, 'g', sizeof(garbage));
+	for (size_t at = 0; at < size_bytes; at += sizeof(garbage))
+		assert_int_equal(dumpfile_write(df, off + at, garbage,
+						MIN(size_bytes - at, sizeof(garbage)), &err),
+				 0);
+}
+
 /* A gap of any length: zeros may have to be written there, while the sender waits. */
 static void test_restore_gap(void **state UNUSED)
 {
@@ -325,11 +338,39 @@ static void test_restore_gap(void **state UNUSED)
 	j = open_journal();
 	df = resume();
 	assert_int_equal(dumpfile_write(df, garbage_off, &byte, 1, &err), 0);
+	write_garbage(df, 32 << 20, 192 << 20);
+	for (uint64_t off = 256 << 20; off < data_off; off += 64 << 20)
+		write_garbage(df, off, 1);
 	assert_int_equal(extents_restore(j, df, data_off, &alive, &err), 0);
 	assert_int_equal(dumpfile_size(df), data_off);
 	assert_int_equal(dumpfile_read(df, garbage_off, &byte, 1, &err), 0);
 	assert_int_equal(byte, 0);
 	assert_in_range(beats, data_off >> 26, 2 * (data_off >> 26)); /* one for 64 MiB, and some */
+	dumpfile_free(df);
+	journal_free(j);
+}
+
+/* A gap that is a hole is clear, wherever a sender says that its data goes on. */
+static void test_restore_hole(void **state UNUSED)
+{
+	const uint64_t data_off = UINT64_C(1) << 43;
+	unsigned beats = 0;
+	const struct keepalive alive = {count_beats, &beats};
+	struct journal *j;
+	struct dumpfile *df;
+	struct error err;
+	uint8_t byte;
+
+	write_part(&plain);
+	write_journal(&plain, 2);
+	j = open_journal();
+	df = resume();
+	write_garbage(df, data_off - 5, 5);
+	assert_int_equal(extents_restore(j, df, data_off, &alive, &err), 0);
+	assert_int_equal(dumpfile_size(df), data_off);
+	assert_int_equal(dumpfile_read(df, data_off - 1, &byte, 1, &err), 0);
+	assert_int_equal(byte, 0);
+	assert_in_range(beats, 1, 8); /* segments, and what had data */
 	dumpfile_free(df);
 	journal_free(j);
 }
@@ -446,6 +487,7 @@ int main(int argc, char **argv)
 		 test_restore_short, NULL);
 	unit_add(&u, "extents: refuse the part of another dump", test_restore_other, NULL);
 	unit_add(&u, "extents: clear a long gap in pieces", test_restore_gap, NULL);
+	unit_add(&u, "extents: pass over the holes of a gap", test_restore_hole, NULL);
 	unit_add(&u, "extents: know whether the incomplete bit is the sender's", test_whose_bit,
 		 NULL);
 	unit_add(&u, "extents: prove a file, to the byte", test_check_file, &plain);
