@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/parse.h"
 #include "wire/url.h"
 
 enum {
@@ -27,6 +28,8 @@ enum {
 	USER_TIMEOUT_MS = 120000,
 
 	BACKLOG = 256,
+
+	PORT_ROOM = 8, /* "65535" and more */
 };
 
 static bool is_cancelled(const struct connect_setup *setup)
@@ -252,12 +255,15 @@ int transport_tcp_connect(const struct url *url, const struct connect_setup *set
 
 /* --- listening ------------------------------------------------------------------------------ */
 
-/* "ADDR:PORT" in two; an address may be in brackets, or empty: all. */
-static int split_address(const char *text, char *host, size_t room, const char **port_ret,
+/* "ADDR:PORT" in two; an address may be in brackets, or empty: all. The port is judged here, since
+ * the library takes any number and cuts it to 16 bits. */
+static int split_address(const char *text, char *host, size_t room, char port_ret[static PORT_ROOM],
 			 struct error *err)
 {
 	const char *colon = strrchr(text, ':');
+	const char *const whole = text;
 	size_t len = colon ? (size_t)(colon - text) : 0;
+	long long port;
 
 	if (!colon || !colon[1] || len >= room)
 		return error_set(err, -EINVAL, "\"%.100s\" isn't ADDR:PORT, [V6]:PORT or :PORT",
@@ -268,9 +274,11 @@ static int split_address(const char *text, char *host, size_t room, const char *
 	} else if (memchr(text, ':', len)) {
 		return error_set(err, -EINVAL, "\"%.100s\": an IPv6 address needs brackets", text);
 	}
+	if (parse_number(colon + 1, 0, UINT16_MAX, &port, err) < 0)
+		return error_prefix(err, "the port of \"%.100s\"", whole);
 	memcpy(host, text, len);
 	host[len] = '\0';
-	*port_ret = colon + 1;
+	snprintf(port_ret, PORT_ROOM, "%lld", port);
 	return 0;
 }
 
@@ -319,11 +327,11 @@ static void name_of(int fd, char name[static 64])
 
 int tcp_listen(const char *address, int *fd_ret, char address_ret[static 64], struct error *err)
 {
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+				 .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
 	struct addrinfo *list, *best;
-	const char *port = NULL;
-	char host[256];
-	int r = split_address(address, host, sizeof(host), &port, err);
+	char host[256], port[PORT_ROOM];
+	int r = split_address(address, host, sizeof(host), port, err);
 
 	if (r == 0)
 		r = host_check_zone(host, err);

@@ -101,7 +101,8 @@ uint64_t link_waiting_bytes(const struct link *l)
 /* How much of `size_bytes` may be sent now. */
 static size_t allowed(struct link *l, size_t size_bytes, uint64_t now_ms)
 {
-	const uint64_t rate = l->setup.bytes_per_s;
+	/* No link is that fast, and a second's worth in milliseconds has room. */
+	const uint64_t rate = MIN(l->setup.bytes_per_s, UINT64_MAX / 1000);
 	const uint64_t burst = MAX(rate / BURST_PER_S, UINT64_C(1));
 
 	if (!rate)

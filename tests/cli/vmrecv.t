@@ -299,6 +299,20 @@ unknown_option_-x -x a
 unknown_option_--nonsense --nonsense a
 --max-size:.*isn't_a_size --max-size=x a
 --max-size:.*isn't_from --max-size=0 a
+--max-size:.*isn't_from_1_to_8388607T --max-size=8388608T a
+--max-size:.*isn't_a_size --max-size=16777216T a
+--max-sessions:.*isn't_a_number_from_1_to_4096 --max-sessions=0 --listen :0 --plain-from 127.0.0.1
+--max-sessions:.*isn't_a_number_from_1_to_4096 --max-sessions=4097 --listen :0 --plain-from 127.0.0.1
+--max-sessions:.*isn't_a_number_from_1_to_4096 --max-sessions=4294967297 --listen :0 --plain-from 127.0.0.1
+--timeout:.*isn't_from_2s_to_60m --timeout=1 --stdio
+--timeout:.*isn't_from_2s_to_60m --timeout=61m --stdio
+--timeout:.*isn't_from_2s_to_60m --timeout=4294969s --stdio
+--num-threads:.*isn't_a_number --num-threads=4294967297 --check a
+--plain-from:.*isn't_a_network --plain-from=10.0.0.0/33 --listen :0
+--plain-from:.*isn't_a_network --plain-from=10.0.0.0/4294967304 --listen :0
+the_port_of.*":99999":_"99999"_isn't_a_number_from_0_to_65535 --listen :99999 --dir "$T" --plain-from 127.0.0.1
+the_port_of.*"65536"_isn't_a_number --listen 127.0.0.1:65536 --dir "$T" --plain-from 127.0.0.1
+the_port_of.*"http"_isn't_a_number --listen 127.0.0.1:http --dir "$T" --plain-from 127.0.0.1
 needs_an_argument --max-size
 takes_no_argument --check=5 a
 --progress:.*none_of_auto --progress=loud a

@@ -356,10 +356,55 @@ static void test_freed(void **state UNUSED)
 	transport_free(NULL);
 }
 
+/* Where to listen: on the port that is named, or on `any`; or what the error has in it. */
+static const struct listening {
+	const char *name, *address, *want_error;
+	bool any;
+} listenings[] = {
+	{"tcp_listen: takes port 0 for any", "127.0.0.1:0", NULL, true},
+	{"tcp_listen: takes leading zeros", "127.0.0.1:00000000000", NULL, true},
+	{"tcp_listen: takes port 65535", "127.77.0.1:65535", NULL, false},
+	{"tcp_listen: refuses port 65536", "127.0.0.1:65536",
+	 "the port of \"127.0.0.1:65536\": \"65536\" isn't a number from 0 to 65535", false},
+	{"tcp_listen: refuses port 99999", ":99999", "isn't a number from 0 to 65535", false},
+	{"tcp_listen: refuses port 2^32", "127.0.0.1:4294967296", "isn't a number", false},
+	{"tcp_listen: refuses port 2^64", "127.0.0.1:18446744073709551616", "isn't a number",
+	 false},
+	{"tcp_listen: refuses port -1", "127.0.0.1:-1", "isn't a number", false},
+	{"tcp_listen: refuses a port with a plus", "127.0.0.1:+7777", "isn't a number", false},
+	{"tcp_listen: refuses a port with a blank", "127.0.0.1: 7777", "isn't a number", false},
+	{"tcp_listen: refuses a port in words", "127.0.0.1:http", "isn't a number", false},
+	{"tcp_listen: refuses a hexadecimal port", "[::1]:0x50", "isn't a number", false},
+	{"tcp_listen: refuses no port", "127.0.0.1:", "isn't ADDR:PORT", false},
+};
+
+static void test_listen(void **state)
+{
+	const struct listening *row = *state;
+	char address[64];
+	struct error err;
+	int fd, r = tcp_listen(row->address, &fd, address, &err);
+
+	if (row->want_error) {
+		assert_int_equal(r, -EINVAL);
+		assert_non_null(strstr(err.msg, row->want_error));
+		return;
+	}
+	if (r == -EADDRINUSE) /* by somebody else on this machine: it was taken for what it is */
+		return;
+	assert_int_equal(r, 0);
+	close(fd);
+	if (row->any)
+		assert_null(strstr(address, ":0"));
+	else
+		assert_string_equal(address, row->address);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
 
+	UNIT_ADD_ROWS(&u, listenings, test_listen);
 	unit_add(&u, "transport: moves bytes both ways", test_moves, NULL);
 	unit_add(&u, "transport: blocks for no peer that doesn't read", test_full, NULL);
 	unit_add(&u, "transport: ends when the peer does", test_closed, NULL);
