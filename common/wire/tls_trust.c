@@ -1,176 +1,19 @@
-/* Whom TLS trusts, and why not.
+/* Why TLS doesn't trust a peer, or a peer us.
  * Doesn't know connections. */
 #include "wire/tls_trust.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/secret.h"
+#include "wire/tls_names.h"
 
 enum {
-	KEY_FILE_MAX = 64 << 10,
 	NAMES_ROOM = 100, /* for the names of a certificate in an error */
 };
-
-/* --- files ---------------------------------------------------------------------------------- */
-
-/* The library's reason, as an error of a file of ours. */
-static int bad_file(const char *path, const char *what, struct error *err)
-{
-	const unsigned long e = ERR_get_error();
-	const char *text = e ? ERR_reason_error_string(e) : NULL;
-
-	ERR_clear_error();
-	return error_set(err, -EINVAL, "%s: %s%s%s", path, what, text ? ": " : "",
-			 text ? text : "");
-}
-
-/* The library's error for a file that isn't there has no text. */
-static int judge_readable(const char *path, struct error *err)
-{
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	return fd < 0 ? error_sys(err, "%s", path) : 0;
-}
-
-/* Nobody is there to be asked. */
-static int no_password(char *buf UNUSED, int size UNUSED, int writing UNUSED, void *ctx UNUSED)
-{
-	return -1;
-}
-
-static int load_key(SSL_CTX *ctx, const char *path, struct error *err)
-{
-	uint8_t *text;
-	size_t size_bytes;
-	EVP_PKEY *key;
-	BIO *bio;
-	int r = secret_read(path, KEY_FILE_MAX, &text, &size_bytes, err);
-
-	if (r < 0)
-		return r;
-	bio = BIO_new_mem_buf(text, (int)size_bytes);
-	key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
-	if (!key)
-		r = bad_file(path,
-			     strstr((char *)text, "ENCRYPTED")
-				     ? "is protected by a password: remove it (openssl pkey)"
-				     : "no private key in PEM",
-			     err);
-	else if (SSL_CTX_use_PrivateKey(ctx, key) != 1 || SSL_CTX_check_private_key(ctx) != 1)
-		r = bad_file(path, "isn't the key of the certificate", err);
-	EVP_PKEY_free(key);
-	BIO_free(bio);
-	secret_free(text, size_bytes);
-	return r;
-}
-
-int tls_load_certificates(SSL_CTX *ctx, const char *cert, const char *key, const char *ca,
-			  struct error *err)
-{
-	int r;
-
-	if (!cert || !key || !ca)
-		return error_set(err, -EINVAL,
-				 "it needs --tls-cert, --tls-key and --tls-ca, or --tls-psk");
-	r = judge_readable(ca, err);
-	if (r == 0)
-		r = judge_readable(cert, err);
-	if (r < 0)
-		return r;
-	if (SSL_CTX_load_verify_locations(ctx, ca, NULL) != 1)
-		return bad_file(ca, "no certificate in PEM", err);
-	if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
-		return bad_file(cert, "no certificate in PEM", err);
-	return load_key(ctx, key, err);
-}
-
-/* --- names ---------------------------------------------------------------------------------- */
-
-/* A subject alternative name as text, with what isn't fit for a line as '?'; false for a kind that
- * is no host's. */
-static bool name_text(const GENERAL_NAME *name, char *out, size_t room)
-{
-	const ASN1_STRING *s = name->type == GEN_DNS	 ? name->d.dNSName
-			       : name->type == GEN_IPADD ? name->d.iPAddress
-							 : NULL;
-	const unsigned char *bytes = s ? ASN1_STRING_get0_data(s) : NULL;
-	const size_t len = s ? (size_t)ASN1_STRING_length(s) : 0;
-
-	if (name->type == GEN_IPADD)
-		return (len == 4 || len == 16) &&
-		       inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, out, (socklen_t)room);
-	for (size_t i = 0; i < MIN(len, room - 1); i++)
-		out[i] = (char)(bytes[i] > ' ' && bytes[i] < 0x7f ? tolower(bytes[i]) : '?');
-	out[MIN(len, room - 1)] = '\0';
-	return s;
-}
-
-static GENERAL_NAMES *names_of(const X509 *cert)
-{
-	return X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
-}
-
-int tls_peer_name(const SSL *ssl, char name[static HOST_NAME_ROOM], struct error *err)
-{
-	X509 *cert = SSL_get1_peer_certificate(ssl);
-	GENERAL_NAMES *names = cert ? names_of(cert) : NULL;
-	char text[HOST_NAME_ROOM + 1] = ""; /* of a name too long, one character too many */
-	bool found = false;
-
-	for (int i = 0; i < sk_GENERAL_NAME_num(names) && !found; i++)
-		found = name_text(sk_GENERAL_NAME_value(names, i), text, sizeof(text));
-	GENERAL_NAMES_free(names);
-	X509_free(cert);
-	if (!found)
-		return error_set(err, -EACCES,
-				 "the certificate has no subject alternative name (DNS or IP): "
-				 "nothing says whose it is");
-	if (!host_name_is_good(text))
-		return error_set(err, -EACCES,
-				 "the certificate's first name, \"%.60s\", isn't a host's", text);
-	memcpy(name, text, HOST_NAME_ROOM);
-	return 0;
-}
-
-/* "a.example, 10.0.0.1" */
-static void list_names(const X509 *cert, char *out, size_t room)
-{
-	GENERAL_NAMES *names = names_of(cert);
-	size_t len = 0;
-
-	*out = '\0';
-	for (int i = 0; i < sk_GENERAL_NAME_num(names) && len < room; i++) {
-		char name[HOST_NAME_ROOM];
-
-		if (name_text(sk_GENERAL_NAME_value(names, i), name, sizeof(name)))
-			len += (size_t)snprintf(out + len, room - len, "%s%s", len ? ", " : "",
-						name);
-	}
-	GENERAL_NAMES_free(names);
-	if (!*out)
-		snprintf(out, room, "nobody (no subject alternative name)");
-}
-
-/* --- verdicts ------------------------------------------------------------------------------- */
-
-static void time_text(time_t t, char out[static 24])
-{
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(out, 24, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		snprintf(out, 24, "?");
-}
 
 static int bad_time(const struct tls_parties *parties, const char *whose, const ASN1_TIME *limit,
 		    const char *what, struct error *err)
@@ -179,8 +22,8 @@ static int bad_time(const struct tls_parties *parties, const char *whose, const 
 	struct tm tm;
 
 	if (limit && ASN1_TIME_to_tm(limit, &tm))
-		time_text(timegm(&tm), limit_text);
-	time_text((time_t)parties->now_s, now_text);
+		tls_time_text(timegm(&tm), limit_text);
+	tls_time_text((time_t)parties->now_s, now_text);
 	return error_set(err, -EACCES, "%s %s %s; here it is %s", whose, what, limit_text,
 			 now_text);
 }
@@ -221,7 +64,7 @@ int tls_verdict(X509_STORE_CTX *store, const struct tls_parties *parties, struct
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		if (cert)
-			list_names(cert, names, sizeof(names));
+			tls_list_names(cert, names, sizeof(names));
 		return error_set(err, -EACCES, "%s is for %s, not for \"%.60s\"", whose,
 				 cert ? names : "others", parties->host);
 	default:

@@ -20,6 +20,8 @@
 
 #include "base/clock.h"
 #include "wire/shared_keys.h"
+#include "wire/tls_files.h"
+#include "wire/tls_names.h"
 #include "wire/tls_trust.h"
 #include "wire/url.h"
 
