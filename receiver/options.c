@@ -32,6 +32,7 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_TLS_CA,
 	OPT_TLS_CERT,
+	OPT_TLS_CRL,
 	OPT_TLS_KEY,
 	OPT_TLS_PSK,
 	OPT_VERBOSE,
@@ -69,6 +70,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
 	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of senders"},
 	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this server's certificate"},
+	[OPT_TLS_CRL] = {"tls-crl", 0, "FILE", "certificates that their CAs have revoked"},
 	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
 	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "keys shared with senders, a line each"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "details as well"},
@@ -165,10 +167,11 @@ static bool keep_text(struct options *o, enum option_id option, const char *valu
 {
 	const char **const to = option == OPT_DIR	 ? &o->dir
 				: option == OPT_HOST	 ? &o->host
-				: option == OPT_TLS_CA	 ? &o->tls_ca
-				: option == OPT_TLS_CERT ? &o->tls_cert
-				: option == OPT_TLS_KEY	 ? &o->tls_key
-				: option == OPT_TLS_PSK	 ? &o->tls_psk
+				: option == OPT_TLS_CA	 ? &o->tls.ca
+				: option == OPT_TLS_CERT ? &o->tls.cert
+				: option == OPT_TLS_CRL	 ? &o->tls.crl
+				: option == OPT_TLS_KEY	 ? &o->tls.key
+				: option == OPT_TLS_PSK	 ? &o->tls.psk
 							 : NULL;
 
 	if (to)
@@ -244,7 +247,7 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 /* --stdio and --listen. */
 static int judge_collector(struct options *o, struct error *err)
 {
-	const bool certificates = o->tls_cert || o->tls_key || o->tls_ca;
+	const bool certificates = o->tls.cert || o->tls.key || o->tls.ca;
 
 	if (o->file_count)
 		return error_set(err, -EINVAL, "\"%s\": dumps go to --dir, not to a FILE",
@@ -255,13 +258,15 @@ static int judge_collector(struct options *o, struct error *err)
 		return 0;
 	if (o->host)
 		return error_set(err, -EINVAL, "--host is for one dump, not for --listen");
-	if (o->plain_from_count && (certificates || o->tls_psk))
+	if (o->plain_from_count && (certificates || o->tls.psk))
 		return error_set(err, -EINVAL,
 				 "--plain-from is for a --listen without TLS: run another vmrecv "
 				 "for it, with a --dir of its own");
-	if (certificates && !(o->tls_cert && o->tls_key && o->tls_ca))
+	if (certificates && !(o->tls.cert && o->tls.key && o->tls.ca))
 		return error_set(err, -EINVAL, "--tls-cert, --tls-key and --tls-ca go together");
-	if (!certificates && !o->tls_psk && !o->plain_from_count)
+	if (o->tls.crl && !certificates)
+		return error_set(err, -EINVAL, "--tls-crl goes with --tls-ca");
+	if (!certificates && !o->tls.psk && !o->plain_from_count)
 		return error_set(err, -EINVAL,
 				 "--listen needs --tls-cert, --tls-psk, or --plain-from for the "
 				 "networks to be trusted");

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "receiver/collector/networks.h"
+#include "wire/transport.h"
 
 enum {
 	LISTEN_MAX = 16,
@@ -46,7 +47,7 @@ struct options {
 	size_t plain_from_count;
 	/* These are the file's, which the command line may replace. */
 	bool listen_is_usual, plain_from_is_usual;
-	const char *tls_cert, *tls_key, *tls_ca, *tls_psk; /* files; NULL: not given */
+	struct tls_files tls;
 	unsigned max_sessions;
 	uint32_t timeout_ms;
 	int threads; /* 0: the CPUs at hand */

@@ -63,6 +63,7 @@ enum option_id {
 	OPT_TIMEOUT,
 	OPT_TLS_CA,
 	OPT_TLS_CERT,
+	OPT_TLS_CRL,
 	OPT_TLS_KEY,
 	OPT_TLS_PSK,
 	OPT_TO,
@@ -146,6 +147,7 @@ static const struct cli_option table[] = {
 	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
 	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of servers, for tls://"},
 	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this host's certificate"},
+	[OPT_TLS_CRL] = {"tls-crl", 0, "FILE", "certificates that their CAs have revoked"},
 	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
 	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "a shared key, in place of certificates"},
 	[OPT_TO] = {"to", 0, "URL", "ssh: tls: tcp: exec: file:, more as fallbacks"},
@@ -370,10 +372,11 @@ static bool apply_connect(struct connect_setup *c, enum option_id option, const 
 	const char **const to = option == OPT_IDENTITY	       ? &c->identity
 				: option == OPT_KNOWN_HOSTS    ? &c->known_hosts
 				: option == OPT_REMOTE_COMMAND ? &c->remote_command
-				: option == OPT_TLS_CA	       ? &c->tls_ca
-				: option == OPT_TLS_CERT       ? &c->tls_cert
-				: option == OPT_TLS_KEY	       ? &c->tls_key
-				: option == OPT_TLS_PSK	       ? &c->tls_psk
+				: option == OPT_TLS_CA	       ? &c->tls.ca
+				: option == OPT_TLS_CERT       ? &c->tls.cert
+				: option == OPT_TLS_CRL	       ? &c->tls.crl
+				: option == OPT_TLS_KEY	       ? &c->tls.key
+				: option == OPT_TLS_PSK	       ? &c->tls.psk
 							       : NULL;
 
 	if (to)
@@ -577,6 +580,8 @@ static int judge(struct options *o, struct error *err)
 
 	if (r < 0)
 		return r;
+	if (o->connect.tls.crl && !o->connect.tls.ca)
+		return error_set(err, -EINVAL, "--tls-crl goes with --tls-ca");
 	if (o->json && !o->mem_usage)
 		return error_set(err, -EINVAL, "--json goes with --mem-usage");
 	if (o->json && !WITH_JANSSON)

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/printable.h"
+
 /* A subject alternative name as text, with what isn't fit for a line as '?'; false for a kind that
  * is no host's. */
 static bool name_text(const GENERAL_NAME *name, char *out, size_t room)
@@ -26,6 +28,9 @@ static bool name_text(const GENERAL_NAME *name, char *out, size_t room)
 	for (size_t i = 0; i < MIN(len, room - 1); i++)
 		out[i] = (char)(bytes[i] > ' ' && bytes[i] < 0x7f ? tolower(bytes[i]) : '?');
 	out[MIN(len, room - 1)] = '\0';
+	/* A dot at the end only says that the name is whole. RFC 1034, 3.1 */
+	if (len > 1 && len < room && out[len - 1] == '.')
+		out[len - 1] = '\0';
 	return s;
 }
 
@@ -74,10 +79,39 @@ void tls_list_names(const X509 *cert, char *out, size_t room)
 		snprintf(out, room, "nobody (no subject alternative name)");
 }
 
-void tls_time_text(time_t t, char out[static 24])
+const char *tls_name_text(const X509_NAME *name, char out[static TLS_NAME_ROOM])
+{
+	const int at = X509_NAME_get_index_by_NID(name, NID_commonName, -1);
+	const X509_NAME_ENTRY *entry = at < 0 ? NULL : X509_NAME_get_entry(name, at);
+	const ASN1_STRING *s = entry ? X509_NAME_ENTRY_get_data(entry) : NULL;
+	char *all;
+
+	if (s && ASN1_STRING_length(s) > 0)
+		return printable_text(out, TLS_NAME_ROOM, ASN1_STRING_get0_data(s),
+				      (size_t)ASN1_STRING_length(s));
+	all = X509_NAME_oneline(name, NULL, 0);
+	printable_text(out, TLS_NAME_ROOM, all ? all : "?", strlen(all ? all : "?"));
+	OPENSSL_free(all);
+	return out;
+}
+
+void tls_time_text(time_t t, char out[static TLS_TIME_ROOM])
 {
 	struct tm tm;
 
-	if (!gmtime_r(&t, &tm) || strftime(out, 24, "%Y-%m-%d %H:%M UTC", &tm) == 0)
-		snprintf(out, 24, "?");
+	if (!gmtime_r(&t, &tm) || strftime(out, TLS_TIME_ROOM, "%Y-%m-%d %H:%M UTC", &tm) == 0)
+		snprintf(out, TLS_TIME_ROOM, "?");
+}
+
+int64_t tls_asn1_time_text(const ASN1_TIME *t, char out[static TLS_TIME_ROOM])
+{
+	struct tm tm;
+	time_t seconds;
+
+	snprintf(out, TLS_TIME_ROOM, "?");
+	if (!t || !ASN1_TIME_to_tm(t, &tm))
+		return 0;
+	seconds = timegm(&tm);
+	tls_time_text(seconds, out);
+	return seconds;
 }

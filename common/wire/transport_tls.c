@@ -334,6 +334,10 @@ static int on_verdict(int good, X509_STORE_CTX *store)
 	SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct tls *tls = SSL_get_app_data(ssl);
 
+	if (!good && tls_may_pass(store)) {
+		X509_STORE_CTX_set_error(store, X509_V_OK);
+		return 1;
+	}
 	if (!good && !tls->verdict.code)
 		tls_verdict(store, &tls->parties, &tls->verdict);
 	return good;
@@ -467,21 +471,29 @@ static int expect_server(struct tls *tls, const struct url *url, const struct co
 			 struct error *err)
 {
 	X509_VERIFY_PARAM *param = SSL_get0_param(tls->ssl);
-	char host[sizeof(url->host)];
+	char host[sizeof(url->host)], whole[sizeof(host) + 1];
+	size_t len;
 
 	snprintf(host, sizeof(host), "%s", url->host);
 	host[strcspn(host, "%")] = '\0'; /* an address' zone is this machine's business */
+	/* A dot at the end only says that the name is whole: that is the same name. */
+	len = strlen(host);
+	if (len > 1 && host[len - 1] == '.')
+		host[len - 1] = '\0';
+	snprintf(whole, sizeof(whole), "%s.", host);
 	tls->parties = (struct tls_parties){
 		.peer = "server",
 		.host = url->host,
 		.identity = tls->key ? tls->key->identity : NULL,
 		.now_s = MAX((int64_t)time(NULL), setup->not_before_s),
+		.ssl = tls->ssl,
 	};
 	X509_VERIFY_PARAM_set_time(param, (time_t)tls->parties.now_s);
 	X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
 						       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (is_address(host) ? !X509_VERIFY_PARAM_set1_ip_asc(param, host)
 			     : !X509_VERIFY_PARAM_set1_host(param, host, 0) ||
+				       !X509_VERIFY_PARAM_add1_host(param, whole, 0) ||
 				       !SSL_set_tlsext_host_name(tls->ssl, host))
 		return tls_failed(&tls->parties, -EINVAL, url->host, err);
 	SSL_set_verify(tls->ssl, SSL_VERIFY_PEER, on_verdict);
@@ -506,14 +518,14 @@ static int load_key(struct tls *tls, const char *path, struct error *err)
 static int new_client(const struct url *url, const struct connect_setup *setup,
 		      struct tls **tls_ret, struct error *err)
 {
-	SSL_CTX *ctx = new_ctx(TLS_client_method(), setup->tls_psk);
+	SSL_CTX *ctx = new_ctx(TLS_client_method(), setup->tls.psk);
 	struct tls *tls = NULL;
 	int r = 0;
 
 	if (!ctx)
 		return error_set(err, -ENOMEM, "OpenSSL can't be set up for TLS 1.3");
-	if (!setup->tls_psk)
-		r = tls_load_certificates(ctx, setup->tls_cert, setup->tls_key, setup->tls_ca, err);
+	if (!setup->tls.psk)
+		r = tls_files_load(ctx, &setup->tls, err);
 	if (r == 0)
 		r = new_tls(ctx, url->text, &tls, err);
 	if (r < 0) {
@@ -521,8 +533,8 @@ static int new_client(const struct url *url, const struct connect_setup *setup,
 		return r;
 	}
 	tls->ctx = ctx;
-	if (setup->tls_psk)
-		r = load_key(tls, setup->tls_psk, err);
+	if (setup->tls.psk)
+		r = load_key(tls, setup->tls.psk, err);
 	if (r == 0)
 		r = expect_server(tls, url, setup, err);
 	if (r < 0) {
@@ -617,17 +629,14 @@ static __attribute__((noinline)) void burn_stack(void)
 	explicit_bzero(bytes, sizeof(bytes));
 }
 
-int tls_server_new(const char *cert, const char *key, const char *ca, const char *psk,
-		   struct tls_server **s_ret, struct error *err)
+static int load_server(struct tls_server *s, const struct tls_files *files, struct error *err)
 {
 	static const unsigned char context[] = "vmrecv";
-	AUTO(tls_server_free) struct tls_server *s = calloc(1, sizeof(*s));
+	const bool keys_alone = files->psk && !files->cert;
 	int r = 0;
 
-	if (!s)
-		return error_set(err, -ENOMEM, "out of memory for TLS");
-	s->ctx = new_ctx(TLS_server_method(), psk && !cert);
-	s->bare = new_ctx(TLS_server_method(), psk && !cert);
+	s->ctx = new_ctx(TLS_server_method(), keys_alone);
+	s->bare = new_ctx(TLS_server_method(), keys_alone);
 	if (!s->ctx || !s->bare)
 		return error_set(err, -ENOMEM, "OpenSSL can't be set up for TLS 1.3");
 	SSL_CTX_set_app_data(s->ctx, s);
@@ -635,17 +644,33 @@ int tls_server_new(const char *cert, const char *key, const char *ca, const char
 	if (!SSL_CTX_set_session_id_context(s->ctx, context, sizeof(context)) ||
 	    !SSL_CTX_set_session_id_context(s->bare, context, sizeof(context)))
 		return error_set(err, -ENOMEM, "out of memory for TLS");
-	if (cert) {
-		r = tls_load_certificates(s->ctx, cert, key, ca, err);
+	if (files->cert) {
+		r = tls_files_load(s->ctx, files, err);
 		SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
 				   on_verdict);
 	}
-	if (r == 0 && psk)
-		r = shared_keys_load(psk, &s->keys, err);
+	if (r == 0 && files->psk)
+		r = shared_keys_load(files->psk, &s->keys, err);
+	return r;
+}
+
+int tls_server_new(const struct tls_files *files, struct tls_server **s_ret, struct error *err)
+{
+	AUTO(tls_server_free) struct tls_server *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return error_set(err, -ENOMEM, "out of memory for TLS");
+	r = load_server(s, files, err);
 	if (r < 0)
 		return r;
 	*s_ret = TAKE_PTR(s);
 	return 0;
+}
+
+int tls_server_judge(const struct tls_server *s, struct error *err)
+{
+	return tls_files_judge(s->ctx, time(NULL), err);
 }
 
 void tls_server_free(struct tls_server *s)
@@ -708,7 +733,7 @@ int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*ca
 		close(fd);
 		return r;
 	}
-	tls->parties = (struct tls_parties){.peer = "client", .now_s = time(NULL)};
+	tls->parties = (struct tls_parties){.peer = "client", .now_s = time(NULL), .ssl = tls->ssl};
 	SSL_set_accept_state(tls->ssl);
 	r = use_socket(tls, fd, err);
 	if (r == 0)

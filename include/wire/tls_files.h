@@ -1,15 +1,37 @@
-/* The files of TLS: our certificate and its key, and whom to trust. */
+/* The files of TLS: our certificate and its key, whom to trust, and whom no more. */
 #ifndef TLS_FILES_H
 #define TLS_FILES_H
+
+#include <stdint.h>
 
 #include "base/error.h"
 
 /* OpenSSL's SSL_CTX, which only its users have to know. */
 struct ssl_ctx_st;
+struct tls_files;
 
-/* Files in PEM: our certificate (with what leads up to a CA), its key, and the CAs of peers. Fails
- * with the file's name and what is wrong with it. */
-NODISCARD int tls_load_certificates(struct ssl_ctx_st *ctx, const char *cert, const char *key,
-				    const char *ca, struct error *err);
+/*
+ * Certificate, key, authorities and CRLs of `files`. Where there is a CRL, no peer is trusted whose
+ * CA has none. Fails with the file's name and what is wrong with it.
+ */
+NODISCARD int tls_files_load(struct ssl_ctx_st *ctx, const struct tls_files *files,
+			     struct error *err);
+
+/* Whether a server's certificate, CAs and CRLs are valid at that time: -EINVAL, and the first that
+ * isn't. */
+NODISCARD int tls_files_judge(const struct ssl_ctx_st *ctx, int64_t now_s, struct error *err);
+
+enum { TLS_FILE_COUNT = 5 };
+
+/* The state of files: it differs where one was replaced, or written to. */
+struct tls_stamp {
+	struct tls_stamp_of {
+		uint64_t device, inode;
+		int64_t size_bytes, written_s, written_ns, changed_s, changed_ns;
+	} files[TLS_FILE_COUNT];
+};
+
+/* As they are now, to be compared by memcmp(). A file that isn't there is all zero. */
+void tls_files_stamp(const struct tls_files *files, struct tls_stamp *stamp_ret);
 
 #endif

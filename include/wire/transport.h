@@ -92,6 +92,11 @@ NODISCARD int transport_new_fds(int in, int out, const char *peer, struct transp
 
 enum { HOST_KEYS_MAX = 16 };
 
+/* Paths of what a side of TLS has, borrowed; NULL: not given. CRLs may be in `ca`, too. */
+struct tls_files {
+	const char *cert, *key, *ca, *crl, *psk;
+};
+
 /* How to connect, and what with. Strings are borrowed; NULL: not given. */
 struct connect_setup {
 	int timeout_ms; /* for all of the steps together */
@@ -101,7 +106,7 @@ struct connect_setup {
 	void (*passed)(void *ctx, const char *step, const char *detail);
 	void *ctx;
 
-	const char *tls_cert, *tls_key, *tls_ca, *tls_psk; /* files */
+	struct tls_files tls;
 	/* The time for judging certificates, if the clock is before it: the vmcore's crash time.
 	 * Seconds since 1970. */
 	int64_t not_before_s;
@@ -134,15 +139,18 @@ NODISCARD int tcp_accept(int listen_fd, struct sockaddr_storage *from_ret, int *
 NODISCARD int transport_tcp_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);
 
-/* TLS 1.3 as a client. `identity` is the server's name. Where setup->tls_psk is given, certificates
+/* TLS 1.3 as a client. `identity` is the server's name. Where setup->tls.psk is given, certificates
  * are not used. */
 NODISCARD int transport_tls_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);
 
 /* As a server: the files are read once, then each accepted socket makes a transport. */
 struct tls_server;
-NODISCARD int tls_server_new(const char *cert, const char *key, const char *ca, const char *psk,
-			     struct tls_server **s_ret, struct error *err);
+NODISCARD int tls_server_new(const struct tls_files *files, struct tls_server **s_ret,
+			     struct error *err);
+
+/* Whether its certificate, CAs and CRLs are valid by now: -EINVAL, and the first that isn't. */
+NODISCARD int tls_server_judge(const struct tls_server *s, struct error *err);
 void tls_server_free(struct tls_server *s);
 DEFINE_AUTO(struct tls_server, tls_server_free)
 

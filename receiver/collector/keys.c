@@ -69,16 +69,19 @@ static int copy_file(const char *path, int *fd_ret, struct error *err)
 	return 0;
 }
 
-int keys_read(const char *const paths[KEY_FILES], struct key_files *keys_ret, struct error *err)
+int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct error *err)
 {
+	const char *const paths[KEY_FILES] = {[KEY_CERT] = files->cert,
+					      [KEY_KEY] = files->key,
+					      [KEY_CA] = files->ca,
+					      [KEY_CRL] = files->crl,
+					      [KEY_PSK] = files->psk};
 	struct key_files keys = keys_none();
 	struct tls_server *judged;
 	int r;
 
 	tls_wipe_memory(true);
-	r = tls_server_new(paths[KEY_CERT], paths[KEY_KEY], paths[KEY_CA], paths[KEY_PSK], &judged,
-			   err);
-
+	r = tls_server_new(files, &judged, err);
 	if (r == 0)
 		tls_server_free(judged);
 	tls_wipe_memory(false);
@@ -104,6 +107,10 @@ int keys_use(const struct key_files *keys, struct tls_server **s_ret, struct err
 		snprintf(names[i], sizeof(names[i]), "/proc/self/fd/%d", keys->fds[i]);
 		paths[i] = names[i];
 	}
-	return tls_server_new(paths[KEY_CERT], paths[KEY_KEY], paths[KEY_CA], paths[KEY_PSK], s_ret,
-			      err);
+	return tls_server_new(&(struct tls_files){.cert = paths[KEY_CERT],
+						  .key = paths[KEY_KEY],
+						  .ca = paths[KEY_CA],
+						  .crl = paths[KEY_CRL],
+						  .psk = paths[KEY_PSK]},
+			      s_ret, err);
 }

@@ -10,12 +10,14 @@
 
 #include "base/error.h"
 
+struct tls_files;
 struct tls_server;
 
 enum key_file {
 	KEY_CERT,
 	KEY_KEY,
 	KEY_CA,
+	KEY_CRL,
 	KEY_PSK,
 	KEY_FILES,
 };
@@ -24,8 +26,8 @@ struct key_files {
 	int fds[KEY_FILES]; /* -1: not given */
 };
 
-/* Reads and judges the files (NULL: not given). Fails with the file's name and what is wrong. */
-NODISCARD int keys_read(const char *const paths[KEY_FILES], struct key_files *keys_ret,
+/* Reads and judges the files. Fails with the file's name and what is wrong. */
+NODISCARD int keys_read(const struct tls_files *files, struct key_files *keys_ret,
 			struct error *err);
 
 /* The server that they make. */

@@ -51,14 +51,10 @@ struct collector {
 static int open_all(struct collector *c, struct error *err)
 {
 	const struct options *o = c->o;
-	const char *const paths[KEY_FILES] = {[KEY_CERT] = o->tls_cert,
-					      [KEY_KEY] = o->tls_key,
-					      [KEY_CA] = o->tls_ca,
-					      [KEY_PSK] = o->tls_psk};
 	int r = 0;
 
-	if (o->tls_cert || o->tls_psk)
-		r = keys_read(paths, &c->keys, err);
+	if (o->tls.cert || o->tls.psk)
+		r = keys_read(&o->tls, &c->keys, err);
 	if (r == 0)
 		r = place_judge(o->dir, err);
 	while (r == 0 && c->count < o->listen_count) {

@@ -308,6 +308,7 @@ unknown_option_--nonsense --nonsense a
 --timeout:.*isn't_from_2s_to_60m --timeout=61m --stdio
 --timeout:.*isn't_from_2s_to_60m --timeout=4294969s --stdio
 --num-threads:.*isn't_a_number --num-threads=4294967297 --check a
+--tls-crl_goes_with_--tls-ca --tls-crl=x --tls-psk=x --listen :0
 --plain-from:.*isn't_a_network --plain-from=10.0.0.0/33 --listen :0
 --plain-from:.*isn't_a_network --plain-from=10.0.0.0/4294967304 --listen :0
 the_port_of.*":99999":_"99999"_isn't_a_number_from_0_to_65535 --listen :99999 --dir "$T" --plain-from 127.0.0.1

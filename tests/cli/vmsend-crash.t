@@ -137,6 +137,10 @@ cat >"$root/etc/vmsend.conf" <<'EOF'
 to = ssh://crash@server
 identity=/etc/vmsend/key
   known-hosts = /etc/vmsend/known hosts   # the server's
+tls-ca = /etc/vmsend/ca
+tls-cert = /etc/vmsend/cert
+tls-crl = /etc/vmsend/crl
+tls-key = /etc/vmsend/key2
 tls-psk = /etc/vmsend/psk
 dump-level = 31 # all of it
 to = exec:A=1 exec nc -i /etc/vmsend.conf -o F=/etc/vmsend.conf -p /etc hub # by it
@@ -149,6 +153,10 @@ is "--files: what the configuration names, and it" "$rc $(<"$T/out")" "0 /etc/vm
 /etc/vmsend.conf
 /etc/vmsend/key
 /etc/vmsend/known hosts
+/etc/vmsend/ca
+/etc/vmsend/cert
+/etc/vmsend/crl
+/etc/vmsend/key2
 /etc/vmsend/psk"
 run "${enter[@]}" "$root" /bin/busybox sh /sbin/vmsend-crash --programs
 is "--programs: what each exec: starts" "$rc $(<"$T/out")" "0 nc

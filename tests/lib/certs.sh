@@ -30,3 +30,19 @@ make_cert() {
     shift 3
     sign "$name" "$ca" 'basicConstraints = CA:FALSE' ${san:+"subjectAltName = $san"} "$@"
 }
+
+# make_crl NAME CA [CERT...]: the CA's list of these as revoked, NAME.crl.
+make_crl() {
+    local name=$1 ca=$2 dir=$T/$1.crl.d cert
+    shift 2
+    mkdir "$dir"
+    : >"$dir/index"
+    echo 01 >"$dir/number"
+    printf '%s\n' '[ca]' 'default_ca = d' '[d]' "database = $dir/index" "crlnumber = $dir/number" \
+        'default_md = sha256' >"$dir/conf"
+    for cert; do
+        openssl ca -config "$dir/conf" -cert "$T/$ca.crt" -keyfile "$T/$ca.key" -revoke "$T/$cert.crt" 2>>"$T/openssl"
+    done
+    openssl ca -config "$dir/conf" -cert "$T/$ca.crt" -keyfile "$T/$ca.key" -gencrl -out "$T/$name.crl" \
+        -crl_lastupdate "${FROM:-20200101000000Z}" -crl_nextupdate "${UNTIL:-21200101000000Z}" 2>>"$T/openssl"
+}

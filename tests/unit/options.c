@@ -302,6 +302,7 @@ static const struct bad bads[] = {
 	{"options: refuses memory that has no room", "--memory 16777216T", "--memory: \"16777216T\" isn't a size"},
 	{"options: refuses port 65536", "--to tcp://h:65536", "--to: \"tcp://h:65536\" is none of"},
 	{"options: refuses port 2^32 + 22", "--to ssh://h:4294967318", "--to: \"ssh://h:4294967318\" is none of"},
+	{"options: refuses a CRL without a CA", "--tls-crl crl --to tls://h:1", "--tls-crl goes with --tls-ca"},
 	{"options: refuses message level 32", "--message-level 32", "--message-level: \"32\" isn't"},
 	{"options: refuses memory in words", "--memory lots", "--memory: \"lots\" isn't a size"},
 	{"options: refuses an unknown access", "--access=dma", "--access: \"dma\" is none of auto, mmap, read"},

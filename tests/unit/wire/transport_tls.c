@@ -56,7 +56,7 @@ static struct tls_server *new_server(void)
 
 	file_write(path, "web1:" KEY "\n", strlen("web1:" KEY "\n"));
 	assert_int_equal(chmod(path, 0600), 0);
-	assert_int_equal(tls_server_new(NULL, NULL, NULL, path, &server, &err), 0);
+	assert_int_equal(tls_server_new(&(struct tls_files){.psk = path}, &server, &err), 0);
 	return server;
 }
 
