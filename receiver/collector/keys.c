@@ -19,7 +19,7 @@ enum { COPY_BYTES = 16 << 10, PATH_BYTES = 32 };
 
 struct key_files keys_none(void)
 {
-	struct key_files keys;
+	struct key_files keys = {0};
 
 	for (size_t i = 0; i < KEY_FILES; i++)
 		keys.fds[i] = -1;
@@ -69,7 +69,25 @@ static int copy_file(const char *path, int *fd_ret, struct error *err)
 	return 0;
 }
 
-int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct error *err)
+/* The server that they make is made only to see what is wrong with them. */
+static int judge(const struct tls_files *files, struct error *remark_ret, struct error *err)
+{
+	struct tls_server *judged;
+	int r;
+
+	*remark_ret = (struct error){0};
+	tls_wipe_memory(true);
+	r = tls_server_new(files, &judged, err);
+	if (r == 0) {
+		(void)!tls_server_judge(judged, remark_ret);
+		tls_server_free(judged);
+	}
+	tls_wipe_memory(false);
+	return r;
+}
+
+int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct error *remark_ret,
+	      struct error *err)
 {
 	const char *const paths[KEY_FILES] = {[KEY_CERT] = files->cert,
 					      [KEY_KEY] = files->key,
@@ -77,14 +95,11 @@ int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct 
 					      [KEY_CRL] = files->crl,
 					      [KEY_PSK] = files->psk};
 	struct key_files keys = keys_none();
-	struct tls_server *judged;
 	int r;
 
-	tls_wipe_memory(true);
-	r = tls_server_new(files, &judged, err);
-	if (r == 0)
-		tls_server_free(judged);
-	tls_wipe_memory(false);
+	/* Before they are read: a change meanwhile is seen the next time. */
+	tls_files_stamp(files, &keys.stamp);
+	r = judge(files, remark_ret, err);
 	for (size_t i = 0; i < KEY_FILES && r == 0; i++)
 		if (paths[i])
 			r = copy_file(paths[i], &keys.fds[i], err);
@@ -94,6 +109,26 @@ int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct 
 	}
 	*keys_ret = keys;
 	return 0;
+}
+
+int keys_refresh(const struct tls_files *files, struct key_files *keys, struct error *remark_ret,
+		 struct error *err)
+{
+	struct key_files fresh;
+	struct tls_stamp now;
+	int r;
+
+	*remark_ret = (struct error){0};
+	tls_files_stamp(files, &now);
+	if (memcmp(&now, &keys->stamp, sizeof(now)) == 0)
+		return 0;
+	keys->stamp = now;
+	r = keys_read(files, &fresh, remark_ret, err);
+	if (r < 0)
+		return r;
+	keys_close(keys);
+	*keys = fresh;
+	return 1;
 }
 
 int keys_use(const struct key_files *keys, struct tls_server **s_ret, struct error *err)

@@ -48,13 +48,43 @@ struct collector {
 	sigset_t while_waiting;
 };
 
+/* A certificate or CRL that is out of date is no reason to end: the operator can replace it, and
+ * there are peers with shared keys, too. */
+static int read_keys(struct collector *c, struct error *err)
+{
+	struct error remark;
+	int r;
+
+	if (!c->o->tls.cert && !c->o->tls.psk)
+		return 0;
+	r = keys_read(&c->o->tls, &c->keys, &remark, err);
+	if (r == 0 && remark.code)
+		log_warning("%s", remark.msg);
+	return r;
+}
+
+/* Certificates, CRLs and keys that were changed count from the next connection on. */
+static void refresh_keys(struct collector *c)
+{
+	struct error remark, err;
+	int r;
+
+	if (!keys_given(&c->keys))
+		return;
+	r = keys_refresh(&c->o->tls, &c->keys, &remark, &err);
+	if (r < 0)
+		log_warning("%s; the files read before stay in use", err.msg);
+	if (r > 0)
+		log_note("certificates and keys were read again");
+	if (r > 0 && remark.code)
+		log_warning("%s", remark.msg);
+}
+
 static int open_all(struct collector *c, struct error *err)
 {
 	const struct options *o = c->o;
-	int r = 0;
+	int r = read_keys(c, err);
 
-	if (o->tls.cert || o->tls.psk)
-		r = keys_read(&o->tls, &c->keys, err);
 	if (r == 0)
 		r = place_judge(o->dir, err);
 	while (r == 0 && c->count < o->listen_count) {
@@ -222,6 +252,7 @@ static void take_one(struct collector *c, int listen_fd)
 		close(fd);
 		r = error_set(&err, -EAGAIN, "%u connections are open", c->queue.count);
 	} else if (r == 0) {
+		refresh_keys(c);
 		r = start_child(c, fd, &from, &err);
 	}
 	if (r < 0) {

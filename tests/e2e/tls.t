@@ -285,6 +285,67 @@ SSLKEYLOGFILE=$T/keylog collect "${own[@]}"
 # shellcheck disable=SC2046
 send "tls://localhost:$port" $(as web1)
 ok "SSLKEYLOGFILE: nothing is logged" test ! -e "$T/keylog"
+# --- intermediate CAs, and what was revoked
+
+sign inter ca 'basicConstraints = critical,CA:TRUE' 'subjectKeyIdentifier = hash'
+make_cert iserver inter DNS:localhost
+make_cert iweb inter DNS:web1.example
+rm -rf "$T/dumps"
+collect --tls-cert "$T/iserver.crt" --tls-key "$T/iserver.key" --tls-ca "$T/inter.crt"
+# shellcheck disable=SC2046
+CA=$T/inter.crt send "tls://localhost:$port" $(CA=$T/inter.crt as iweb)
+said "an intermediate CA as the only one on both sides: trusted" 0 "complete and verified"
+rm -rf "$T/dumps"
+collect --tls-cert "$T/iserver.crt" --tls-key "$T/iserver.key" --tls-ca "$T/ca.crt"
+# shellcheck disable=SC2046
+send "tls://localhost:$port" $(as web1)
+said "a server's file without its intermediate CA: vmsend says so" 5 \
+    'signed by a CA of --tls-ca: "inter" signed it; if that is an intermediate CA, the server.s --tls-cert lacks its cert'
+hears "a server's file without its intermediate CA: the collector says so" \
+    'the CA of our --tls-cert, "inter": if that is an intermediate CA, our file lacks its certificate'
+
+make_crl none ca
+make_crl web1 ca web1
+UNTIL=20210101000000Z make_crl old ca
+cat "$T/ca.crt" "$T/none.crl" >"$T/trusted"
+collect --tls-cert "$T/server.crt" --tls-key "$T/server.key" --tls-ca "$T/trusted"
+url=tls://localhost:$port
+# shellcheck disable=SC2046
+send "$url" $(as web1)
+said "a host that isn't revoked: is let in" 0 "complete and verified"
+rm -rf "$T/dumps"
+cat "$T/ca.crt" "$T/web1.crl" >"$T/trusted"
+# shellcheck disable=SC2046
+send "$url" $(as web1)
+said "a CRL that comes while the collector runs: the host is told" 5 "the server finds our --tls-cert revoked; not tried"
+hears "a CRL that comes while the collector runs: is read" 'certificates and keys were read again'
+hears "a CRL that comes while the collector runs: the host is refused" \
+    'the client.s certificate was revoked by "ca" on 20.* UTC'
+is "a CRL that comes while the collector runs: nothing is taken" "$(dirs)" ""
+: >"$log"
+echo nonsense >"$T/trusted"
+# shellcheck disable=SC2046
+send "$url" $(as web1)
+hears "a file that is wrong: said so" "trusted: no certificate in PEM; the files read before stay in use"
+hears "a file that is wrong: what was there before counts" 'the client.s certificate was revoked'
+cat "$T/ca.crt" "$T/old.crl" >"$T/trusted"
+# shellcheck disable=SC2046
+send "$url" $(as web1) --to "file:$T/here"
+said "a CRL that is out of date: nobody is let in, and the dump goes elsewhere" 0 "here: complete"
+hears "a CRL that is out of date: said when it is read" 'the CRL of "ca" is out of date: it was valid until 2021-01-01'
+hears "a CRL that is out of date: said to whom it concerns" '127.0.0.1: TLS: the CRL of "ca" here is out of date'
+cp "$T/ca.crt" "$T/trusted"
+# shellcheck disable=SC2046
+send "$url" $(as web1) --tls-crl "$T/web1.crl"
+said "a CRL of vmsend's: the server that isn't in it is trusted" 0 "complete and verified"
+rm -rf "$T/dumps"
+make_crl server ca server
+# shellcheck disable=SC2046
+send "$url" $(as web1) --tls-crl "$T/server.crl"
+said "a CRL of vmsend's: the server in it isn't trusted" 5 'the server.s certificate was revoked by "ca" on 20'
+collect --tls-cert "$T/server.crt" --tls-key "$T/server.key" --tls-ca "$T/ca.crt" --tls-crl "$T/old.crl"
+hears "a CRL that is out of date at the start: said so" 'the CRL of "ca" is out of date'
+
 stop_collector
 is "SIGTERM ends the collector: exit status 0" "$rc" 0
 done_testing
