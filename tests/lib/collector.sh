@@ -5,23 +5,8 @@
 
 # shellcheck disable=SC2034 # port: for those who source this
 collector_pid='' port='' log='' held_port=''
-pids=()
-end_all() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    wait
-}
-trap 'end_all; rm -rf "$T"' EXIT
-
-# within SECONDS COMMAND...: the command succeeds, sooner or later.
-within() {
-    local until=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        ((SECONDS < until)) || return 1
-        sleep 0.05
-    done
-}
+# shellcheck source=tests/lib/processes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 
 # logged REGEX: a line of the collector's matches.
 logged() { grep -qE -e "$1" "$log"; }

@@ -15,23 +15,8 @@ if grep -q fsanitize "$BUILD/flags"; then
 fi
 
 declare -A port # of each server
-pids=()
-end_all() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    wait
-}
-trap 'end_all; rm -rf "$T"' EXIT
-
-# within SECONDS COMMAND...: the command succeeds, sooner or later.
-within() {
-    local until=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        ((SECONDS < until)) || return 1
-        sleep 0.2
-    done
-}
+# shellcheck source=tests/lib/processes.sh
+. "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 
 free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
@@ -51,22 +36,12 @@ collect() {
 # serve_ssh: a real sshd on the loopback, on ${port[ssh]}, whose key $T/host_key.pub is; who has $T/user_key may
 # do what the line FORCED (an option of authorized_keys) says, or all.
 serve_ssh() {
-    local pam=no
     ssh-keygen -q -t ed25519 -N '' -C 'test host' -f "$T/host_key"
     ssh-keygen -q -t ed25519 -N '' -C 'test user' -f "$T/user_key"
     echo "${FORCED:+$FORCED }$(<"$T/user_key.pub")" >"$T/authorized_keys"
     port[ssh]=$(free_port)
-    # Without PAM sshd refuses root where root has no password; an ordinary user's sshd can't use PAM.
-    if [[ $EUID -eq 0 ]]; then
-        [[ $(passwd -S root) != "root L "* ]] || pam=yes
-        [[ -d /run/sshd ]] || mkdir -m 755 /run/sshd # its jail before login
-    fi
-    # StrictModes would refuse keys below /tmp, which everybody may write to.
-    printf '%s\n' "ListenAddress 127.0.0.1:${port[ssh]}" "HostKey $T/host_key" \
-        "AuthorizedKeysFile $T/authorized_keys" "AuthenticationMethods publickey" \
-        "PermitRootLogin prohibit-password" "StrictModes no" "UsePAM $pam" "PidFile none" >"$T/sshd_config"
     : >"$T/sshd.log"
-    "$(type -P sshd)" -D -e -f "$T/sshd_config" 2>"$T/sshd.log" &
+    scripts/lab/sshd "$T" "ListenAddress 127.0.0.1:${port[ssh]}" "AuthenticationMethods publickey" 2>"$T/sshd.log" &
     pids+=($!)
     within 60 grep -q 'Server listening' "$T/sshd.log"
     echo "[10.0.2.2]:${port[ssh]} $(cut -d ' ' -f 1,2 "$T/host_key.pub")" >"$T/known_hosts"

@@ -25,16 +25,14 @@ HOST_KEYS="ed25519 ecdsa rsa"
 start_sshd() {
     local type try i
     stop_sshd
-    [[ $EUID -ne 0 ]] || mkdir -p /run/sshd # where the part without privileges is locked into
     for ((try = 0; try < 30; try++)); do
         port=$((10000 + RANDOM % 22000))
-        {
-            printf '%s\n' "Port $port" "ListenAddress 127.0.0.1" "ListenAddress ::1" "PidFile none" \
-                "AuthorizedKeysFile $T/authorized_keys" "StrictModes no" "$@" "$SSHD_CONFIG"
-            for type in $HOST_KEYS; do echo "HostKey $T/host_$type"; done
-        } >"$T/sshd_config"
+        mkdir -p "$T/sshd"
+        rm -f "$T/sshd"/*
+        for type in $HOST_KEYS; do cp -p "$T/host_$type" "$T/host_$type.pub" "$T/sshd"; done
         : >"$T/sshd.log"
-        "$SSHD" -D -e -f "$T/sshd_config" 2>"$T/sshd.log" </dev/null >/dev/null &
+        SSHD=$SSHD SSHD_CONFIG=$SSHD_CONFIG scripts/lab/sshd "$T/sshd" "Port $port" "ListenAddress 127.0.0.1" \
+            "ListenAddress ::1" "AuthorizedKeysFile $T/authorized_keys" "$@" 2>"$T/sshd.log" </dev/null >/dev/null &
         sshd_pid=$!
         for ((i = 0; i < 600; i++)); do
             if grep -q '^Server listening on 127' "$T/sshd.log"; then
