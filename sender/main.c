@@ -127,7 +127,7 @@ static const char *mix_text(char *out, size_t out_bytes, const struct writer_cou
 	return out;
 }
 
-static void say_summary(const struct dump_result *res, double seconds)
+static void say_summary(const struct dump_result *res, bool live, double seconds)
 {
 	const struct writer_counts *c = &res->counts;
 	char in[16], out[16], time[24], lost[48] = "", mix[80];
@@ -135,13 +135,14 @@ static void say_summary(const struct dump_result *res, double seconds)
 	if (c->unreadable)
 		snprintf(lost, sizeof(lost), ", %" PRIu64 " unreadable", c->unreadable);
 	log_note("%" PRIu64 " pages: %" PRIu64 " excluded, %" PRIu64 " zero, %" PRIu64
-		 " compressed%s, %" PRIu64 " raw%s; %s in, %s out (%.1f %%) in %s",
+		 " compressed%s, %" PRIu64 " raw%s; %s in, %s out (%.1f %%) in %s%s",
 		 res->ram_pages, res->ram_pages - res->pages, c->zero, writer_counts_compressed(c),
 		 mix_text(mix, sizeof(mix), c), c->by_codec[CODEC_NONE], lost,
 		 format_size(in, sizeof(in), res->bytes_in),
 		 format_size(out, sizeof(out), res->bytes_out),
 		 res->bytes_in ? 100.0 * (double)res->bytes_out / (double)res->bytes_in : 0.0,
-		 format_duration(time, sizeof(time), seconds));
+		 format_duration(time, sizeof(time), seconds),
+		 live ? ", of a kernel that runs on" : "");
 }
 
 /* What has to arrive for a dump that is cut short to be of use. */
@@ -301,7 +302,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 				 ? "a limit (ulimit -u, pids.max) allows no more"
 				 : "there is no memory for more");
 	say_essential(&job->res, job->core->page_bytes);
-	say_summary(&job->res, progress_seconds(progress));
+	say_summary(&job->res, job->core->live, progress_seconds(progress));
 	return 0;
 }
 

@@ -229,6 +229,8 @@ void hello_put(struct outbuf *o, const struct hello *h)
 	put_line(o, "dump_id", digest_hex(id, h->dump_id));
 	if (h->oneway)
 		put_line(o, "oneway", "1");
+	if (h->live)
+		put_line(o, "live", "1");
 	if (h->probe)
 		put_line(o, "probe", "1");
 	put_line(o, "host", h->host);
@@ -250,6 +252,7 @@ int hello_get(const struct frame *f, struct hello *h_ret, struct error *err)
 		FIELD(hello, "protocol_max", FIELD_U32, protocol_max, true),
 		FIELD(hello, "dump_id", FIELD_DIGEST, dump_id, true),
 		FIELD(hello, "oneway", FIELD_BOOL, oneway, false),
+		FIELD(hello, "live", FIELD_BOOL, live, false),
 		FIELD(hello, "probe", FIELD_BOOL, probe, false),
 		TEXT_FIELD(hello, "host", host),
 		TEXT_FIELD(hello, "osrelease", osrelease),

@@ -48,6 +48,7 @@ struct hello {
 	uint32_t protocol_min, protocol_max;
 	uint8_t dump_id[DIGEST_BYTES];
 	bool oneway;   /* nothing can come back */
+	bool live;     /* the kernel runs on while it is dumped */
 	bool probe;    /* no dump follows: only whether one would be taken */
 	char host[65]; /* the crashed kernel's node name: a claim, not a proof */
 	char osrelease[65];

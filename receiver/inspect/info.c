@@ -135,6 +135,8 @@ static void print_kernel(const struct facts *f)
 		     *names[i].value ? escape_text(text, sizeof(text), names[i].value)
 				     : "not recorded");
 	line("crash time", "%s", time_text(text, sizeof(text), f->crash_time_s));
+	if (f->notes_known && f->notes.live)
+		line("live", "yes: the kernel ran on while it was dumped");
 	if (f->notes_known)
 		line("CPUs", "%" PRIu32 ", registers of %" PRIu64, f->header.nr_cpus,
 		     f->notes.prstatus);
@@ -333,15 +335,16 @@ static json_t *json_facts(const char *path, const struct facts *f)
 	const struct kdump_header *h = &f->header;
 
 	return json_pack(
-		"{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:i, s:o, s:i, s:i, s:b, s:b, s:o, s:o,"
-		" s:o, s:o, s:o, s:o}",
+		"{s:o, s:s, s:i, s:o, s:o, s:o, s:o, s:I, s:o, s:i, s:o, s:i, s:i, s:b, s:b, s:o,"
+		" s:o, s:o, s:o, s:o, s:o}",
 		"file", json_text(path), "format", "kdump-compressed", "header_version",
 		(int)h->header_version, "release", json_text(release(f)), "version",
 		json_text(h->uts.version), "machine", json_text(h->uts.machine), "nodename",
-		json_text(h->uts.nodename), "crash_time", (json_int_t)f->crash_time_s, "cpus",
-		(int)h->nr_cpus, "cpus_saved", json_number_if(f->notes_known, f->notes.prstatus),
-		"page_size", (int)h->block_size, "dump_level", (int)h->dump_level, "split",
-		(int)h->split, "complete", (int)facts_complete(f), "pages", json_pages(f), "codecs",
+		json_text(h->uts.nodename), "crash_time", (json_int_t)f->crash_time_s, "live",
+		f->notes_known ? json_boolean(f->notes.live) : json_null(), "cpus", (int)h->nr_cpus,
+		"cpus_saved", json_number_if(f->notes_known, f->notes.prstatus), "page_size",
+		(int)h->block_size, "dump_level", (int)h->dump_level, "split", (int)h->split,
+		"complete", (int)facts_complete(f), "pages", json_pages(f), "codecs",
 		json_codecs(f), "file_bytes", json_number(f->file_bytes), "payload_bytes",
 		json_number_if(f->bitmaps_known, f->payload_bytes), "vmcoreinfo",
 		json_vmcoreinfo(f), "trouble", json_troubles(f));

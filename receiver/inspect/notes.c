@@ -63,6 +63,8 @@ static void take_note(struct notes *notes, const struct note *n)
 	notes->count++;
 	if (n->type == NT_PRSTATUS && strcmp(n->name, "CORE") == 0)
 		notes->prstatus++;
+	if (n->type == NT_TASKSTRUCT && strcmp(n->name, "SNAP") == 0)
+		notes->live = true;
 	if (strcmp(n->name, "VMCOREINFO") == 0 && notes->vmcoreinfo_bytes == 0) {
 		notes->vmcoreinfo_off = n->desc_off;
 		notes->vmcoreinfo_bytes = n->desc_bytes;

@@ -2,6 +2,7 @@
 #ifndef NOTES_H
 #define NOTES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
@@ -11,6 +12,7 @@ struct vmcoreinfo;
 
 struct notes {
 	uint64_t count;	   /* of all kinds */
+	bool live;	   /* "SNAP", NT_TASKSTRUCT: the kernel ran on while it was dumped */
 	uint64_t prstatus; /* "CORE", NT_PRSTATUS: one for each CPU that was saved */
 
 	/* Where the VMCOREINFO text lies in the file; 0 bytes: there is none. */

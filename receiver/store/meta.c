@@ -38,15 +38,16 @@ static json_t *make(const struct meta *m)
 	const bool complete = strcmp(m->status, "complete") == 0;
 
 	return json_pack(
-		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:s s:I s:s s:i s:s s:o s:o s:I s:I s:o "
+		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:b s:s s:I s:s s:i s:s s:o s:o s:I s:I "
+		"s:o "
 		"s:o s:s}",
 		"status", m->status, "dump_id", digest_hex(id, h->dump_id), "host", m->host,
 		"host_proved_by", m->proof, "peer", m->peer, "node_name", h->host, "osrelease",
-		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "panic",
-		h->panic, "dump_level", count(h->level), "codec", h->codec, "codec_level",
-		(int)h->codec_level, "sender", h->agent, "received_from", time_json(m->begun_s),
-		"received_until", time_json(m->done_s), "pages", count(m->totals.pages),
-		"file_bytes", count(m->file_bytes), "unreadable_pages",
+		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "live",
+		(int)h->live, "panic", h->panic, "dump_level", count(h->level), "codec", h->codec,
+		"codec_level", (int)h->codec_level, "sender", h->agent, "received_from",
+		time_json(m->begun_s), "received_until", time_json(m->done_s), "pages",
+		count(m->totals.pages), "file_bytes", count(m->file_bytes), "unreadable_pages",
 		complete ? json_integer(count(m->end.unreadable)) : json_null(), "digest",
 		complete ? json_string(digest_hex(digest, m->end.chain)) : json_null(), "receiver",
 		"vmrecv " VERSION);

@@ -80,6 +80,7 @@ int identity_hello(const struct kmodel *km, const struct identity_options *optio
 	const struct vmcore *core = km->core;
 	struct hello h = {
 		.level = options->level,
+		.live = core->live,
 		.page_bytes = (uint32_t)core->page_bytes,
 		.codec_level = ladder_level(options->ladder),
 	};

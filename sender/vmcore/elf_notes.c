@@ -127,6 +127,36 @@ int elf_notes_hold(struct elf_notes *notes, struct error *err)
 	return 0;
 }
 
+int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type, const void *desc,
+		     uint32_t desc_bytes, struct error *err)
+{
+	/* The name without a NUL if it needs no padding: crash takes the descriptor to be right
+	   behind what the size says. */
+	const size_t name_bytes = strlen(name), name_room = div_round_up(name_bytes, 4) * 4;
+	const size_t there = (size_t)notes->bytes;
+	const size_t more = HEADER_BYTES + name_room + div_round_up(desc_bytes, 4) * 4;
+	uint8_t *all = calloc(1, there + more), *at = all + there;
+	int r;
+
+	if (!all)
+		return error_set(err, -ENOMEM, "out of memory for %zu bytes of notes",
+				 there + more);
+	r = elf_notes_read(notes, 0, all, there, err);
+	if (r < 0) {
+		free(all);
+		return r;
+	}
+	le32_put(at, (uint32_t)name_bytes);
+	le32_put(at + 4, desc_bytes);
+	le32_put(at + 8, type);
+	memcpy(at + HEADER_BYTES, name, name_bytes);
+	memcpy(at + HEADER_BYTES + name_room, desc, desc_bytes);
+	free(notes->held);
+	notes->held = all;
+	notes->bytes = there + more;
+	return 0;
+}
+
 uint64_t elf_notes_memory(const struct elf_notes *notes)
 {
 	return notes->held ? notes->bytes : 0;

@@ -25,7 +25,12 @@ enum {
 
 	ELF_NT_PRSTATUS = 1,
 	ELF_NT_VMCOREINFO = 0,
+	ELF_NT_TASKSTRUCT = 4,
 };
+
+/* The name of the ELF_NT_TASKSTRUCT that says that the kernel was running. Source: crash
+ * diskdump.c, extensions/snap.c. */
+#define ELF_NOTE_LIVE "SNAP"
 
 /* Bytes [at, at + bytes) of the notes are at `off` of the file. */
 struct elf_notes_segment {
@@ -53,6 +58,13 @@ NODISCARD int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t byte
 
 /* All were added: hold them, if they are small. Fails -ENOMEM, or as elf_notes_read(). */
 NODISCARD int elf_notes_hold(struct elf_notes *notes, struct error *err);
+
+/*
+ * Append a note of ours, behind those of the file; all are held from then on. Fails -ENOMEM, or as
+ * elf_notes_read().
+ */
+NODISCARD int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type,
+			       const void *desc, uint32_t desc_bytes, struct error *err);
 
 /* What they take of memory. */
 uint64_t elf_notes_memory(const struct elf_notes *notes);

@@ -70,6 +70,49 @@ static int walk_notes(struct vmcore *core, struct error *err)
 	return r;
 }
 
+/* Whether it is a file that the kernel makes as it is read. */
+static bool is_of_proc(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Whether a note says that the kernel ran on. Sources: /proc/kcore has one of the task that reads
+ * it (Linux fs/proc/kcore.c); crash's snap.so calls it SNAP in a file. */
+static int is_live(const struct vmcore *core, bool of_proc, bool *marked_ret, struct error *err)
+{
+	struct elf_note_walk walk;
+	struct elf_note note;
+	bool reader = false;
+	int r;
+
+	*marked_ret = false;
+	elf_note_walk_init(&walk, &core->elf.notes);
+	while ((r = elf_note_walk_next(&walk, &note, err)) > 0) {
+		if (note.type != ELF_NT_TASKSTRUCT)
+			continue;
+		reader |= of_proc && elf_note_is(&note, "CORE");
+		*marked_ret |= elf_note_is(&note, ELF_NOTE_LIVE);
+	}
+	return r < 0 ? r : reader || *marked_ret;
+}
+
+/* Say of a kernel that runs on that it does, in the way that crash looks for. The task would be the
+ * one that reads, which isn't known. */
+static int mark_live(struct vmcore *core, struct error *err)
+{
+	const uint8_t no_task[8] = {0};
+	bool marked;
+	const int r = is_live(core, is_of_proc(core->fd), &marked, err);
+
+	core->live = r > 0;
+	if (r <= 0 || marked)
+		return MIN(r, 0);
+	return elf_notes_append(&core->elf.notes, ELF_NOTE_LIVE, ELF_NT_TASKSTRUCT, no_task,
+				sizeof(no_task), err);
+}
+
 static uint64_t page_size(const struct vmcore *core)
 {
 	uint64_t n;
@@ -78,14 +121,6 @@ static uint64_t page_size(const struct vmcore *core)
 	    n <= KDUMP_BLOCK_MAX && (n & (n - 1)) == 0)
 		return n;
 	return DEFAULT_PAGE_BYTES;
-}
-
-/* Whether it is a file that the kernel makes as it is read. */
-static bool is_of_proc(int fd)
-{
-	struct statfs fs;
-
-	return fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
 }
 
 static int load(struct vmcore *core, enum vmcore_access access, struct error *err)
@@ -103,6 +138,8 @@ static int load(struct vmcore *core, enum vmcore_access access, struct error *er
 	r = elf_core_init(&core->elf, core->fd, err);
 	if (r == 0)
 		r = walk_notes(core, err);
+	if (r == 0)
+		r = mark_live(core, err);
 	if (r < 0)
 		return r;
 	core->page_bytes = page_size(core);

@@ -36,6 +36,7 @@ struct vmcore {
 	size_t info_bytes;
 	uint64_t info_at; /* of the text in elf.notes */
 	uint32_t cpus;	  /* NT_PRSTATUS notes */
+	bool live;	  /* the kernel ran on while it was read; a note says so then */
 
 	/*
 	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.

@@ -167,6 +167,34 @@ static void test_bad_note(void **state)
 	close_notes(&o);
 }
 
+/* Behind none, few, and many: what is found is what there was, and then ours. */
+static void test_append(void **state UNUSED)
+{
+	struct core_plan plan = {0};
+	struct error err;
+
+	core_add_note(&plan, "CORE", 1, "abcd", 4);
+	for (size_t n = 0; n <= plan.notes_bytes; n += plan.notes_bytes) {
+		struct elf_note_walk walk;
+		struct elf_note note;
+		struct opened o;
+
+		open_notes(&o, plan.notes, n);
+		assert_int_equal(elf_notes_append(&o.notes, "SNAP", 4, "12345678", 8, &err), 0);
+		assert_int_equal(o.notes.bytes, n + 12 + 4 + 8);
+		elf_note_walk_init(&walk, &o.notes);
+		if (n)
+			assert_int_equal(next(&walk, &note), 1);
+		assert_int_equal(next(&walk, &note), 1);
+		assert_true(elf_note_is(&note, "SNAP"));
+		assert_int_equal(note.type, 4);
+		assert_int_equal(note.name_bytes, 4); /* crash finds the descriptor by that */
+		check_desc(&o, &note, "12345678", 8);
+		assert_int_equal(next(&walk, &note), 0);
+		close_notes(&o);
+	}
+}
+
 /* --- large ones --- */
 
 enum { DUMP_BYTES = 3 << 20, SEGMENTS = 5 };
@@ -289,6 +317,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "elf_note_is: takes a name without NUL", test_name_without_nul, NULL);
 	unit_add(&u, "elf_note_walk_next: ends where notes are torn, at any byte", test_torn, NULL);
 	UNIT_ADD_ROWS(&u, bad_notes, test_bad_note);
+	unit_add(&u, "elf_notes_append: puts a note behind all others", test_append, NULL);
 	unit_add(&u, "elf_notes: holds nothing of large ones, and gives every byte", test_large,
 		 NULL);
 	unit_add(&u, "elf_notes: says that they are cut short, now or later", test_lost, NULL);

@@ -120,6 +120,7 @@ static void test_hello(void **state UNUSED)
 		.protocol_max = 3,
 		.dump_id = {0xab, 1, 2, [31] = 0xcd},
 		.oneway = true,
+		.live = true,
 		.host = "web1.example.org",
 		.osrelease = "6.1.0-28-amd64",
 		.arch = "x86_64",
@@ -147,6 +148,7 @@ static void test_hello(void **state UNUSED)
 	assert_int_equal(got.protocol_max, 3);
 	assert_memory_equal(got.dump_id, h.dump_id, DIGEST_BYTES);
 	assert_true(got.oneway);
+	assert_true(got.live);
 	assert_false(got.probe);
 	assert_string_equal(got.host, h.host);
 	assert_string_equal(got.osrelease, h.osrelease);
