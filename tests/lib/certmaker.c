@@ -129,6 +129,12 @@ void cert_make(const struct cert_spec *spec)
 	X509_set_pubkey(m->cert, m->key);
 	add_text(m->cert, by->cert, NID_basic_constraints,
 		 spec->is_ca ? "critical,CA:TRUE" : "CA:FALSE");
+	if (spec->has_key_ids)
+		add_text(m->cert, by->cert, NID_subject_key_identifier, "hash");
+	if (spec->has_key_ids && spec->by)
+		add_text(m->cert, by->cert, NID_authority_key_identifier, "keyid:always");
+	if (spec->ku)
+		add_text(m->cert, by->cert, NID_key_usage, spec->ku);
 	if (spec->eku)
 		add_text(m->cert, by->cert, NID_ext_key_usage, spec->eku);
 	if (spec->san)

@@ -13,10 +13,11 @@ struct cert_spec {
 
 	/* Subject alternative names, with '~' for a NUL: "DNS:a.example,IP:127.0.0.1,email:x@y". */
 	const char *san;
-	const char *eku;	 /* extended key usage, as OpenSSL has it */
+	const char *ku, *eku;	 /* key usage, and extended, as OpenSSL has it */
 	int64_t from_s, until_s; /* 0: since 2020, until 2100 */
 	int rsa_bits;		 /* 0: P-256 */
 	bool is_ca;
+	bool has_key_ids; /* of its own key and, unless it signs itself, of the one that signs it */
 };
 
 /* Make it, to be spoken of from then on. */

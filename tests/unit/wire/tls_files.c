@@ -169,6 +169,36 @@ static void test_unreadable(void **state UNUSED)
 	assert_non_null(strstr(err.msg, "it needs --tls-cert, --tls-key and --tls-ca"));
 }
 
+/* Keys that nobody can use here. */
+static void test_bad_keys(void **state UNUSED)
+{
+	static const struct {
+		const char *text, *says;
+		mode_t mode;
+	} rows[] = {
+		{"-----BEGIN ENCRYPTED PRIVATE KEY-----\nMIIB\n-----END ENCRYPTED PRIVATE "
+		 "KEY-----\n",
+		 "key: is protected by a password: remove it (openssl pkey)", 0600},
+		{"-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n",
+		 "key: is damaged: ", 0600},
+		{"", "key: no private key in PEM", 0600},
+		{"", "key can be read by others: chmod 600", 0640},
+	};
+	static const struct loading good = {0};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct tls_files files = write_files(&good);
+		struct tls_server *server;
+		struct error err;
+
+		file_write(files.key, rows[i].text, strlen(rows[i].text));
+		assert_int_equal(chmod(files.key, rows[i].mode), 0);
+		assert_true(tls_server_new(&files, &server, &err) < 0);
+		if (!strstr(err.msg, rows[i].says))
+			assert_string_equal(err.msg, rows[i].says);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -176,5 +206,6 @@ int main(int argc, char **argv)
 	make_all();
 	UNIT_ADD_ROWS(&u, loadings, test_loading);
 	unit_add(&u, "TLS files: says which can't be read", test_unreadable, NULL);
+	unit_add(&u, "TLS files: says what is wrong with a key", test_bad_keys, NULL);
 	return unit_run(&u, "tls_files", argc, argv);
 }

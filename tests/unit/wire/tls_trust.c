@@ -1,6 +1,9 @@
 /* include/wire/tls_trust.h: whom both sides of TLS trust, and what each says where one doesn't. */
 #include "tests/lib/unit.h"
 
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -8,7 +11,7 @@
 #include <unistd.h>
 
 #include "tests/lib/certmaker.h"
-#include "wire/tls_files.h"
+#include "wire/tls_trust.h"
 #include "wire/transport.h"
 #include "wire/url.h"
 
@@ -32,6 +35,9 @@ static void make_all(void)
 		{.id = "weakca", .is_ca = true, .rsa_bits = 512},
 		{.id = "oldca", .is_ca = true, .until_s = 1609459200},
 		{.id = "unnamed", .cn = "", .is_ca = true},
+		{.id = "kidroot", .cn = "root", .is_ca = true, .has_key_ids = true},
+		{.id = "kidtwin", .cn = "root", .is_ca = true, .has_key_ids = true},
+		{.id = "nocrl", .is_ca = true, .ku = "keyCertSign"},
 		{.id = "server",
 		 .by = "root",
 		 .san = "DNS:hub.example,IP:192.0.2.1,IP:2001:db8::1"},
@@ -43,7 +49,6 @@ static void make_all(void)
 		{.id = "cnonly", .cn = "hub.example", .by = "root"},
 		{.id = "expired", .by = "root", .san = "DNS:hub.example", .until_s = 1609459200},
 		{.id = "early", .by = "root", .san = "DNS:hub.example", .from_s = 4070908800},
-		{.id = "in2023", .by = "root", .san = "DNS:hub.example", .from_s = 1672531200},
 		{.id = "clientonly", .by = "root", .san = "DNS:hub.example", .eku = "clientAuth"},
 		{.id = "alone", .san = "DNS:hub.example"},
 		{.id = "twinned", .by = "twin", .san = "DNS:hub.example"},
@@ -60,7 +65,8 @@ static void make_all(void)
 		{.id = "serveronly", .by = "root", .san = "DNS:web1.example", .eku = "serverAuth"},
 		{.id = "ofunnamed", .by = "unnamed", .san = "DNS:web1.example"},
 		{.id = "byleaf", .by = "web", .san = "DNS:web1.example"},
-		{.id = "weak", .by = "root", .san = "DNS:hub.example", .rsa_bits = 512},
+		{.id = "ofkidtwin", .by = "kidtwin", .san = "DNS:hub.example", .has_key_ids = true},
+		{.id = "ofnocrl", .by = "nocrl", .san = "DNS:web1.example"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(specs); i++)
@@ -74,8 +80,13 @@ static void make_all(void)
 	crl_make("crl-early", "root", NULL, 4070908800, 4102444800);
 	crl_make("icrl", "inter", NULL, 0, 0);
 	crl_make("icrl-iweb", "inter", "iweb", 0, 0);
-	crl_make("twin-crl", "twin", NULL, 0, 0);
+	crl_make("nocrl-crl", "nocrl", NULL, 0, 0);
 }
+
+#define HEX1 "000102030405060708090a0b0c0d0e0f"
+#define HEX2 "101112131415161718191a1b1c1d1e1f"
+#define KEY1 "web1:" HEX1
+#define KEYS KEY1 " web2:" HEX2
 
 /* --- handshakes ----------------------------------------------------------------------------- */
 
@@ -85,6 +96,7 @@ static const struct meeting {
 	const char *name;
 	const char *server, *server_trusts, *server_crl;
 	const char *client, *client_trusts, *client_crl;
+	const char *server_keys, *client_key; /* shared ones, in place of certificates */
 	const char *host;
 	int64_t not_before_s;
 	const char *client_says, *server_says;
@@ -196,6 +208,11 @@ static const struct meeting {
 	 .client_says = "the server's certificate isn't signed by the CA of --tls-ca that has its "
 			"CA's name",
 	 .server_says = "finds a signature wrong: another CA"},
+	{"TLS: says that the CA of that name has another key", .server = "ofkidtwin",
+	 .server_trusts = "kidroot", .client_trusts = "kidroot",
+	 .client_says = "isn't signed by a CA of --tls-ca: \"root\" signed it, and the CA of that "
+			"name there has another key",
+	 .server_says = "the client doesn't know the CA of our --tls-cert, \"root\""},
 	{"TLS: says the whole name of a CA without a common one", .client = "ofunnamed",
 	 .client_says = "\"/O=Nameless\"", .server_says = "\"/O=Nameless\" signed it"},
 	{"TLS: trusts nobody who is signed by no CA", .client = "byleaf web",
@@ -246,6 +263,26 @@ static const struct meeting {
 	 .server_crl = "icrl", .client = "iweb", .server_says = "=web1.example"},
 	{"TLS: needs no CRL of a certificate that is trusted itself",
 	 .server_trusts = "root alone crl", .client = "alone", .server_says = "=hub.example"},
+	{"TLS: lets nobody in by a CRL of a CA that may sign none", .server_trusts = "nocrl",
+	 .server_crl = "nocrl-crl", .client = "ofnocrl",
+	 .client_says = "the server doesn't accept our --tls-cert: its log says why",
+	 .server_says = "the CRL of \"nocrl\" here can't be used: "},
+
+	/* Shared keys. */
+	{"TLS: trusts who has its key", .server_keys = KEYS, .client_key = KEY1,
+	 .server_says = "=web1"},
+	{"TLS: trusts nobody with another's key", .server_keys = KEYS, .client_key = "web2:" HEX1,
+	 .client_says = "the server has another key for \"web2\" in its --tls-psk",
+	 .server_says = "the client has another key for \"web2\" than --tls-psk"},
+	{"TLS: trusts nobody whom it doesn't know", .server_keys = KEYS, .client_key = "web9:" HEX1,
+	 .client_says = "the server doesn't know the key of \"web9\": its --tls-psk lacks it",
+	 .server_says = "the client offers the key of \"web9\", which --tls-psk lacks"},
+	{"TLS: offers a key to no server that shows a certificate", .client_key = KEY1,
+	 .client_says = "the server doesn't know the key of \"web1\": its --tls-psk lacks it",
+	 .server_says = "the client"},
+	{"TLS: takes no certificate where it wants a key", .server_keys = KEYS,
+	 .client_says = "the server wants other proof: a certificate, or a shared key?",
+	 .server_says = "the client offers no key of --tls-psk"},
 };
 
 struct host {
@@ -299,9 +336,18 @@ static const char *usual(const char *given, const char *otherwise)
 	return given ? given : otherwise;
 }
 
+/* A name is whole, of an error a part will do. */
+static bool is_said(const char *said, const char *wanted)
+{
+	if (!wanted)
+		return !*said;
+	return wanted[0] == '=' && wanted[1] != '?' ? strcmp(said, wanted) == 0
+						    : strstr(said, wanted) != NULL;
+}
+
 static void says(const char *who, const char *said, const char *wanted)
 {
-	if (!wanted ? *said : !strstr(said, wanted))
+	if (!is_said(said, wanted))
 		fail_msg("the %s says \"%s\", not \"%s\"", who, said, usual(wanted, ""));
 }
 
@@ -314,24 +360,40 @@ static const char *key_file(const char *name, const char *certs)
 	return cert_file(name, id);
 }
 
-static void test_meeting(void **state)
+static struct tls_files server_files(const struct meeting *m)
 {
-	const struct meeting *m = *state;
-	const char *server = usual(m->server, "server"), *client = usual(m->client, "web");
-	const struct tls_files files = {
-		.cert = cert_file("server.crt", server),
-		.key = key_file("server.key", server),
+	const char *certs = usual(m->server, "server");
+
+	if (m->server_keys)
+		return (struct tls_files){.psk = cert_file("server.psk", m->server_keys)};
+	return (struct tls_files){
+		.cert = cert_file("server.crt", certs),
+		.key = key_file("server.key", certs),
 		.ca = cert_file("server-ca", usual(m->server_trusts, "root")),
 		.crl = m->server_crl ? cert_file("server-crl", m->server_crl) : NULL,
 	};
-	const struct connect_setup setup = {
-		.timeout_ms = 60000,
-		.not_before_s = m->not_before_s,
-		.tls = {.cert = cert_file("client.crt", client),
-			.key = key_file("client.key", client),
-			.ca = cert_file("client-ca", usual(m->client_trusts, "root")),
-			.crl = m->client_crl ? cert_file("client-crl", m->client_crl) : NULL},
+}
+
+static struct tls_files client_files(const struct meeting *m)
+{
+	const char *certs = usual(m->client, "web");
+
+	if (m->client_key)
+		return (struct tls_files){.psk = cert_file("client.psk", m->client_key)};
+	return (struct tls_files){
+		.cert = cert_file("client.crt", certs),
+		.key = key_file("client.key", certs),
+		.ca = cert_file("client-ca", usual(m->client_trusts, "root")),
+		.crl = m->client_crl ? cert_file("client-crl", m->client_crl) : NULL,
 	};
+}
+
+static void test_meeting(void **state)
+{
+	const struct meeting *m = *state;
+	const struct tls_files files = server_files(m);
+	const struct connect_setup setup = {
+		.timeout_ms = 60000, .not_before_s = m->not_before_s, .tls = client_files(m)};
 	char text[128], client_said[256];
 	struct host host = {0};
 	pthread_t thread;
@@ -354,11 +416,76 @@ static void test_meeting(void **state)
 	says("server", host.says, m->server_says);
 }
 
+/* --- what the library says ------------------------------------------------------------------ */
+
+/* Its reasons, and alerts of the peer, as an operator is told. */
+static const struct reason {
+	const char *name;
+	int reason, alert; /* of one of them */
+	const char *identity, *says;
+	int code;
+} reasons[] = {
+	{"TLS: tells of an old server", SSL_R_UNSUPPORTED_PROTOCOL, 0, NULL,
+	 "the server doesn't speak TLS 1.3", -EACCES},
+	{"TLS: tells of no protocol in common", SSL_R_NO_PROTOCOLS_AVAILABLE, 0, NULL,
+	 "the server doesn't speak TLS 1.3", -EACCES},
+	{"TLS: tells of another protocol", SSL_R_WRONG_VERSION_NUMBER, 0, NULL,
+	 "the server doesn't speak TLS", -EACCES},
+	{"TLS: tells of HTTP", SSL_R_HTTP_REQUEST, 0, NULL, "the server doesn't speak TLS",
+	 -EACCES},
+	{"TLS: tells of no certificate", SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, 0, NULL,
+	 "the server shows no certificate (--tls-cert)", -EACCES},
+	{"TLS: tells of a key that isn't offered", SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, 0, NULL,
+	 "offers no key of --tls-psk", -EACCES},
+	{"TLS: tells of another reason as it is", SSL_R_BAD_EXTENSION, 0, NULL,
+	 "handshake: bad extension", -ECONNRESET},
+	{"TLS: tells of another reason to who has a key", SSL_R_BAD_EXTENSION, 0, "web1",
+	 "handshake: bad extension", -ECONNRESET},
+	{"TLS: tells of no reason", 0, 0, NULL, "handshake: failed", -ECONNRESET},
+	{"TLS: tells that the peer wants another version", 0, SSL_AD_PROTOCOL_VERSION, NULL,
+	 "the server doesn't speak TLS 1.3", -EACCES},
+	{"TLS: tells that the peer wants a certificate", 0, SSL_AD_CERTIFICATE_REQUIRED, NULL,
+	 "the server wants a certificate: --tls-cert", -EACCES},
+	{"TLS: tells that the peer wants other ciphers", 0, SSL_AD_INSUFFICIENT_SECURITY, NULL,
+	 "the server wants other ciphers or keys", -EACCES},
+	{"TLS: tells that the peer denies access", 0, SSL_AD_ACCESS_DENIED, NULL,
+	 "the server denies access", -EACCES},
+	{"TLS: tells that the peer doesn't know a CA", 0, SSL_AD_UNKNOWN_CA, NULL,
+	 "the server doesn't know our CA", -EACCES},
+	{"TLS: tells that the peer doesn't know an identity", 0, SSL_AD_UNKNOWN_PSK_IDENTITY,
+	 "web1", "the server doesn't know the key of \"web1\"", -EACCES},
+	{"TLS: tells that the peer has another key", 0, SSL_AD_DECRYPT_ERROR, "web1",
+	 "the server has another key for \"web1\" in its --tls-psk", -EACCES},
+	{"TLS: tells of another alert as it is", 0, SSL_AD_INTERNAL_ERROR, NULL,
+	 "handshake: tlsv1 alert internal error", -ECONNRESET},
+};
+
+static void test_reason(void **state)
+{
+	const struct reason *row = *state;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+	SSL *ssl = SSL_new(ctx);
+	const struct tls_parties parties = {
+		.peer = "server", .host = "hub", .identity = row->identity, .ssl = ssl};
+	struct error err;
+
+	if (row->reason)
+		ERR_raise(ERR_LIB_SSL, row->reason);
+	if (row->alert)
+		ERR_raise(ERR_LIB_SSL, row->alert + SSL_AD_REASON_OFFSET);
+	assert_int_equal(tls_failed(&parties, -ECONNRESET, "handshake", &err), row->code);
+	says("program", err.msg, row->says);
+	assert_int_equal(ERR_peek_error(), 0);
+	SSL_free(ssl);
+	SSL_CTX_free(ctx);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
 
 	make_all();
 	UNIT_ADD_ROWS(&u, meetings, test_meeting);
+	UNIT_ADD_ROWS(&u, reasons, test_reason);
 	return unit_run(&u, "tls_trust", argc, argv);
 }
