@@ -124,6 +124,8 @@ static int add_listen(struct options *o, const char *value, struct error *err)
 	o->listen_is_usual = false;
 	if (o->listen_count == LISTEN_MAX)
 		return error_set(err, -EINVAL, "more than %d addresses", LISTEN_MAX);
+	if (tcp_check_address(value, err) < 0)
+		return -EINVAL;
 	o->listen[o->listen_count++] = value;
 	o->mode = MODE_LISTEN;
 	return 0;

@@ -282,6 +282,14 @@ static int split_address(const char *text, char *host, size_t room, char port_re
 	return 0;
 }
 
+int tcp_check_address(const char *address, struct error *err)
+{
+	char host[256], port[PORT_ROOM];
+	const int r = split_address(address, host, sizeof(host), port, err);
+
+	return r < 0 ? r : host_check_zone(host, err);
+}
+
 static int listen_at(const struct addrinfo *a, const char *text, int *fd_ret, struct error *err)
 {
 	AUTO_CLOSE int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);

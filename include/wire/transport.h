@@ -127,6 +127,9 @@ struct connect_setup {
 NODISCARD int tcp_connect(const struct url *url, const struct connect_setup *setup, int *fd_ret,
 			  struct error *err);
 
+/* Whether tcp_listen() can take it, without looking up or opening anything: 0, or -EINVAL. */
+NODISCARD int tcp_check_address(const char *address, struct error *err);
+
 /* A listening socket on "ADDR:PORT", "[v6]:PORT", ":PORT"; port 0: any. address_ret: as bound. */
 NODISCARD int tcp_listen(const char *address, int *fd_ret, char address_ret[static 64],
 			 struct error *err);

@@ -311,6 +311,9 @@ unknown_option_--nonsense --nonsense a
 --tls-crl_goes_with_--tls-ca --tls-crl=x --tls-psk=x --listen :0
 --plain-from:.*isn't_a_network --plain-from=10.0.0.0/33 --listen :0
 --plain-from:.*isn't_a_network --plain-from=10.0.0.0/4294967304 --listen :0
+--listen:_"7777"_isn't_ADDR:PORT --listen 7777
+--listen:.*an_IPv6_address_needs_brackets --listen ::1:7777
+--listen:.*link-local_address,_which_needs_its_interface --listen [fe80::1]:7777
 the_port_of.*":99999":_"99999"_isn't_a_number_from_0_to_65535 --listen :99999 --dir "$T" --plain-from 127.0.0.1
 the_port_of.*"65536"_isn't_a_number --listen 127.0.0.1:65536 --dir "$T" --plain-from 127.0.0.1
 the_port_of.*"http"_isn't_a_number --listen 127.0.0.1:http --dir "$T" --plain-from 127.0.0.1
