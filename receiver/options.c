@@ -50,14 +50,14 @@ enum {
 
 /* Sorted as --help shows them. */
 static const struct cli_option table[OPT_COUNT] = {
-	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE to the last page"},
+	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE, or all below a DIR"},
 	[OPT_CONFIG] = {"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")"},
 	[OPT_DIR] = {"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)"},
 	[OPT_FORCE] = {"force", 'f', NULL, "replace FILE and FILE.part if they exist"},
 	[OPT_HELP] = {"help", 'h', NULL, "show this text"},
 	[OPT_HOST] = {"host", 0, "NAME", "whose dump it is, whatever the sender says"},
-	[OPT_INFO] = {"info", 0, NULL, "say what each FILE is"},
-	[OPT_JSON] = {"json", 0, NULL, "with --info: a JSON array, an object per FILE"},
+	[OPT_INFO] = {"info", 0, NULL, "say what each FILE is, or all below a DIR"},
+	[OPT_JSON] = {"json", 0, NULL, "with --info: a JSON array, an object per dump"},
 	[OPT_LISTEN] = {"listen", 0, "ADDR:PORT", "take dumps from the network; repeats"},
 	[OPT_MAX_SESSIONS] = {"max-sessions", 0, "N", "at once, with --listen (default 256)"},
 	[OPT_MAX_SIZE] = {"max-size", 0, "SIZE",
@@ -82,8 +82,8 @@ void options_print_help(void)
 	puts("Usage: vmrecv [OPTIONS] [FILE] < STREAM\n"
 	     "       vmrecv --stdio [--dir DIR] [--host NAME]\n"
 	     "       vmrecv --listen ADDR:PORT [--dir DIR] [OPTIONS]\n"
-	     "       vmrecv --check FILE...\n"
-	     "       vmrecv --info [--json] FILE...\n"
+	     "       vmrecv --check FILE|DIR...\n"
+	     "       vmrecv --info [--json] FILE|DIR...\n"
 	     "\n"
 	     "Put the kernel dump on standard input together as FILE, which is FILE.part until\n"
 	     "it is complete; take dumps from senders, which go on with one that broke off;\n"
@@ -292,7 +292,7 @@ static int judge_files(struct options *o, struct error *err)
 	if (o->mode == MODE_RECEIVE && o->file_count == 0 && !o->dir)
 		return error_set(err, -EINVAL, "name the FILE to write, or a --dir; see --help");
 	if (o->mode != MODE_RECEIVE && o->file_count == 0)
-		return error_set(err, -EINVAL, "name a FILE to look at; see --help");
+		return error_set(err, -EINVAL, "name a FILE or DIR to look at; see --help");
 	if (o->mode == MODE_RECEIVE && o->file_count > 1)
 		return error_set(err, -EINVAL, "one FILE at a time, not also \"%s\"", o->files[1]);
 	for (int i = 0; i < o->file_count; i++)

@@ -12,6 +12,7 @@
 
 #include "base/cpus.h"
 #include "base/progress.h"
+#include "receiver/inspect/below.h"
 #include "receiver/inspect/dump.h"
 #include "receiver/inspect/escape.h"
 #include "receiver/inspect/verify.h"
@@ -149,12 +150,37 @@ static enum exit_status worse(enum exit_status a, enum exit_status b)
 	return MAX(a, b);
 }
 
+/* What one word of the command line stands for. */
+static enum exit_status check_below(const struct options *o, const char *path)
+{
+	enum exit_status status = EXIT_COMPLETE;
+	struct below found;
+	struct error err;
+
+	if (below_find(path, &found, &err) < 0) {
+		log_error("%s: %s", path, err.msg);
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < found.count; i++) {
+		const struct below_item *item = &found.items[i];
+
+		if (item->trouble) {
+			log_error("%s: %s", item->path, item->trouble->msg);
+			status = worse(status, EXIT_FAILED);
+		} else {
+			status = worse(status, check_file(o, item->path));
+		}
+	}
+	below_deinit(&found);
+	return status;
+}
+
 enum exit_status check_files(const struct options *o)
 {
 	enum exit_status status = EXIT_COMPLETE;
 
 	for (int i = 0; i < o->file_count; i++)
-		status = worse(status, check_file(o, o->files[i]));
+		status = worse(status, check_below(o, o->files[i]));
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("standard output: can't be written");
 		return EXIT_FAILED;

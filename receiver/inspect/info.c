@@ -12,6 +12,7 @@
 
 #include "base/parse.h"
 #include "format/vmcoreinfo.h"
+#include "receiver/inspect/below.h"
 #include "receiver/inspect/escape.h"
 #include "receiver/inspect/facts.h"
 #include "receiver/options.h"
@@ -409,6 +410,26 @@ static enum exit_status info_file(const char *path, struct json_output *json)
 	return status;
 }
 
+/* What one word of the command line stands for. */
+static enum exit_status info_below(const char *path, struct json_output *json)
+{
+	enum exit_status status = EXIT_COMPLETE;
+	struct below found;
+	struct error err;
+
+	if (below_find(path, &found, &err) < 0)
+		return fail(json, path, &err);
+	for (size_t i = 0; i < found.count; i++) {
+		const struct below_item *item = &found.items[i];
+		const enum exit_status one = item->trouble ? fail(json, item->path, item->trouble)
+							   : info_file(item->path, json);
+
+		status = MAX(status, one);
+	}
+	below_deinit(&found);
+	return status;
+}
+
 enum exit_status info_files(const struct options *o)
 {
 	enum exit_status status = EXIT_COMPLETE;
@@ -418,7 +439,7 @@ enum exit_status info_files(const struct options *o)
 	json.array = json_array();
 #endif
 	for (int i = 0; i < o->file_count; i++)
-		if (info_file(o->files[i], &json) != EXIT_COMPLETE)
+		if (info_below(o->files[i], &json) != EXIT_COMPLETE)
 			status = EXIT_FAILED;
 #if WITH_JANSSON
 	if (o->json) {
