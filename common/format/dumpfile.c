@@ -81,18 +81,45 @@ static bool leads_to(const char *path, int fd)
 	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
 }
 
+/* " (of uid 7, mode 0644)", where what is there is another user's; else "". */
+static const char *owner_text(const char *path, char text[static 48])
+{
+	struct stat st;
+
+	*text = '\0';
+	if (lstat(path, &st) == 0 && st.st_uid != geteuid())
+		snprintf(text, 48, " (of uid %u, mode %04o)", (unsigned)st.st_uid,
+			 (unsigned)st.st_mode & 07777);
+	return text;
+}
+
 /* Refuse what must not become, or isn't, a dump file of ours. */
 static int judge_existing(const char *path, bool may_go, struct error *err)
 {
+	char owner[48];
 	struct stat st;
 
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT ? 0 : error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
-		return error_set(err, -EEXIST, "%s exists and isn't a regular file", path);
+		return error_set(err, -EEXIST, "%s%s exists and isn't a regular file", path,
+				 owner_text(path, owner));
 	if (!may_go)
-		return error_set(err, -EEXIST, "%s exists; --force replaces it", path);
+		return error_set(err, -EEXIST, "%s%s exists; --force replaces it", path,
+				 owner_text(path, owner));
 	return 0;
+}
+
+/* What is there in the place of the .part, for the reason in errno. */
+static int cant_remove(const struct dumpfile *df, struct error *err)
+{
+	const int saved = errno;
+	char owner[48];
+
+	owner_text(df->part_path, owner);
+	errno = saved;
+	return error_sys(err, "%s%s: can't replace it: remove it, or name another file",
+			 df->part_path, owner);
 }
 
 /*
@@ -107,7 +134,7 @@ static int make_room(const struct dumpfile *df, struct error *err)
 	int r;
 
 	if (fd < 0 && errno != ENOENT)
-		return error_sys(err, "%s", df->part_path);
+		return cant_remove(df, err);
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is being written by another process",
 				 df->part_path);
@@ -116,7 +143,7 @@ static int make_room(const struct dumpfile *df, struct error *err)
 		return r;
 	if (!leads_to(df->part_path, fd))
 		return error_set(err, -EBUSY, "%s was replaced by another process", df->part_path);
-	return unlink(df->part_path) < 0 ? error_sys(err, "%s: can't remove it", df->part_path) : 0;
+	return unlink(df->part_path) < 0 ? cant_remove(df, err) : 0;
 }
 
 static int open_part(struct dumpfile *df, struct error *err)

@@ -86,7 +86,7 @@ static int open_all(struct collector *c, struct error *err)
 	int r = read_keys(c, err);
 
 	if (r == 0)
-		r = place_judge(o->dir, err);
+		r = place_judge(o->dir, NULL, err);
 	while (r == 0 && c->count < o->listen_count) {
 		char address[64];
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/owner.h"
 #include "wire/frame.h"
 
 enum {
@@ -317,6 +318,9 @@ static int open_file(const char *path, int flags, struct journal **j_ret, struct
 		return error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
 		return error_set(err, -EEXIST, "%s isn't a regular file of its own", path);
+	r = flags & O_EXCL ? 0 : owner_judge(&st, AT_FDCWD, path, err);
+	if (r < 0)
+		return r;
 	if (!j->path)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = frame_writer_init(&j->out, WAITING_BYTES + FRAME_PAYLOAD_MAX + FRAME_HEADER_BYTES, err);
@@ -348,7 +352,8 @@ int journal_create(const char *path, const struct frame *hello, struct journal *
 {
 	AUTO(journal_free) struct journal *j = NULL;
 	pid_t unused;
-	int r = open_locked(path, O_CREAT, &j, &unused, err);
+	/* One that is there is taken as it is: it may be locked. It is judged, too. */
+	int r = open_locked(path, io_exists(path) ? 0 : O_CREAT | O_EXCL, &j, &unused, err);
 
 	if (r < 0)
 		return r;

@@ -16,6 +16,7 @@
 
 #include "base/dirsync.h"
 #include "base/io.h"
+#include "base/owner.h"
 #include "receiver/store/journal.h"
 
 enum {
@@ -25,6 +26,8 @@ enum {
 
 	SAME_SECOND_MAX = 100,
 };
+
+enum { ROOM = sizeof(((struct place *)0)->path) };
 
 static const char new_name[] = ".new";
 
@@ -54,8 +57,26 @@ static int open_dir(int at, const char *name, bool make, struct error *err)
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* The operator's own directory may be a link; and one that may be written and not read, as a drop
- * directory is. */
+/* The operator's own directory may be a link, if nobody else has put it there; it may be in a
+ * directory that all may write to. */
+static int judge_root(int fd, const char *dir, struct error *err)
+{
+	struct stat st;
+	int r;
+
+	if (lstat(dir, &st) < 0)
+		return error_sys(err, "%s", dir);
+	if (S_ISLNK(st.st_mode)) {
+		r = owner_judge_top(&st, fd, dir, err);
+		if (r < 0)
+			return error_prefix(err, "a link");
+	}
+	if (fstat(fd, &st) < 0)
+		return error_sys(err, "%s", dir);
+	return owner_judge_top(&st, fd, dir, err);
+}
+
+/* It may be one that may be written and not read, as a drop directory is. */
 static int open_root(const char *dir, struct error *err)
 {
 	const bool made = mkdir(dir, 0700) == 0;
@@ -73,23 +94,52 @@ static int open_root(const char *dir, struct error *err)
 	if (r < 0)
 		return error_set(err, r, "%s: the directory that has it can't be synced: %s", dir,
 				 strerror(-r));
-	return TAKE_FD(fd);
+	r = judge_root(fd, dir, err);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
-int place_judge(const char *dir, struct error *err)
+/* That of a host, made if need be: not one that somebody else has put there. */
+static int open_host_in(int root_fd, bool make, const char *dir, const char *host,
+			struct error *err)
 {
-	AUTO_CLOSE int fd = open_root(dir, err);
+	AUTO_CLOSE int fd = open_dir(root_fd, host, make, err);
+	char path[ROOM];
+	struct stat st;
+	int r;
 
-	if (fd >= 0 && access(dir, W_OK | X_OK) < 0)
-		return error_sys(err, "%s", dir);
-	return MIN(fd, 0);
+	snprintf(path, sizeof(path), "%.3300s/%.255s", dir, host);
+	/* Somebody has to see to it: no later try ends better. */
+	if ((fd == -ENOTDIR || fd == -ELOOP) &&
+	    fstatat(root_fd, host, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return error_set(err, -EACCES,
+				 "%s (uid %u, mode %04o) is a link or a file, and a directory is to"
+				 " be there: remove it",
+				 path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", path) : owner_judge(&st, root_fd, path, err);
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
 static int open_host(const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int root_fd = open_root(dir, err);
 
-	return root_fd < 0 ? root_fd : open_dir(root_fd, host, true, err);
+	return root_fd < 0 ? root_fd : open_host_in(root_fd, true, dir, host, err);
+}
+
+int place_judge(const char *dir, const char *host, struct error *err)
+{
+	AUTO_CLOSE int fd = open_root(dir, err), host_fd = -1;
+
+	if (fd < 0)
+		return fd;
+	if (access(dir, W_OK | X_OK) < 0)
+		return error_sys(err, "%s", dir);
+	if (!host)
+		return 0;
+	host_fd = open_host_in(fd, false, dir, host, err);
+	return host_fd == -ENOENT ? 0 : MIN(host_fd, 0);
 }
 
 /* A file system without locks loses only the protection. */
@@ -112,23 +162,6 @@ static int lock_host(int host_fd, const struct keepalive *alive, struct error *e
 	return 0;
 }
 
-/* Whether the directory `name` has the dump. Leaves the process there if so, else in `host_fd`. */
-static bool has_dump(int host_fd, const char *name, const uint8_t dump_id[static DIGEST_BYTES])
-{
-	struct hello hello;
-	struct error unused;
-	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
-	bool same;
-
-	if (fd < 0 || fchdir(fd) < 0)
-		return false;
-	same = journal_read_hello("vmcore.segments", &hello, &unused) == 0 &&
-	       memcmp(hello.dump_id, dump_id, DIGEST_BYTES) == 0;
-	if (!same)
-		(void)!fchdir(host_fd);
-	return same;
-}
-
 /* The next entry of a directory but "." and "..", NULL behind the last one; errno is not 0 where
  * that isn't the end but a failure. */
 static const struct dirent *next_entry(DIR *dir)
@@ -140,6 +173,62 @@ static const struct dirent *next_entry(DIR *dir)
 		entry = readdir(dir);
 	} while (entry && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0));
 	return entry;
+}
+
+/* All that is in the dump's directory, where the process is: not what somebody else has put there.
+ */
+static int judge_files(int fd, const char *path, struct error *err)
+{
+	const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = own < 0 ? NULL : fdopendir(own);
+	const struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		if (own >= 0)
+			close(own);
+		return error_sys(err, "%s", path);
+	}
+	while (r == 0 && (entry = next_entry(dir))) {
+		char name[ROOM];
+		struct stat st;
+
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue; /* gone since */
+		snprintf(name, sizeof(name), "%.3600s/%.255s", path, entry->d_name);
+		r = owner_judge(&st, fd, name, err);
+	}
+	closedir(dir);
+	return r;
+}
+
+/*
+ * Whether the directory `name` of the host's at `path` has the dump: 1 or 0; an error if it seems
+ * to and isn't ours, or not all that is in it. Leaves the process there if so, else in `host_fd`.
+ */
+static int has_dump(int host_fd, const char *path, const char *name,
+		    const uint8_t dump_id[static DIGEST_BYTES], struct error *err)
+{
+	struct hello hello;
+	struct error unused;
+	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
+	char whole[ROOM];
+	struct stat st;
+	int r;
+
+	if (fd < 0 || fchdir(fd) < 0)
+		return 0;
+	if (journal_read_hello("vmcore.segments", &hello, &unused) < 0 ||
+	    memcmp(hello.dump_id, dump_id, DIGEST_BYTES) != 0) {
+		(void)!fchdir(host_fd);
+		return 0;
+	}
+	snprintf(whole, sizeof(whole), "%.3600s%.255s", path, name);
+	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", whole)
+			       : owner_judge(&st, host_fd, whole, err);
+	if (r == 0)
+		r = judge_files(fd, whole, err);
+	return r < 0 ? r : 1;
 }
 
 /* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
@@ -160,8 +249,8 @@ static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struc
 	while (!found && (entry = next_entry(dir))) {
 		if (*entry->d_name == '.')
 			continue;
-		found = has_dump(host_fd, entry->d_name, dump_id);
-		if (found)
+		found = has_dump(host_fd, p->path, entry->d_name, dump_id, err);
+		if (found > 0)
 			snprintf(p->name, sizeof(p->name), "%s", entry->d_name);
 	}
 	/* Where it isn't to be found the dump would begin anew, in another place. */
@@ -232,12 +321,12 @@ int place_find(struct place *p, const char *dir, const char *host,
 	*p = (struct place){.host_fd = -1};
 	if (host_fd < 0)
 		return host_fd;
+	set_path(p, dir, host);
 	r = lock_host(host_fd, alive, err);
 	if (r == 0)
 		r = search(host_fd, dump_id, p, err);
 	if (r < 0)
 		return r;
-	set_path(p, dir, host);
 	if (r > 0) {
 		add_name(p);
 		return 1;

@@ -4,6 +4,9 @@
  *
  * A new one is DIR/HOST/.new until what it begins with is in it and durable. The host's directory
  * is locked so long, so that two sessions with the same dump come to the same place.
+ *
+ * Nothing is taken for ours that somebody else may have put there (base/owner.h): neither DIR, nor
+ * what lies below it on the way to the dump, nor what lies beside the dump.
  */
 #ifndef PLACE_H
 #define PLACE_H
@@ -25,8 +28,8 @@ struct place {
 /*
  * Go to the directory below DIR/HOST that has the dump: 1; or, if there is none, to a new one that
  * place_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
- * (another session has been making a directory for too long), or with what `alive` or the system
- * says.
+ * (another session has been making a directory for too long), -EACCES (what is there isn't ours),
+ * or with what `alive` or the system says.
  */
 NODISCARD int place_find(struct place *p, const char *dir, const char *host,
 			 const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
@@ -39,8 +42,9 @@ NODISCARD int place_make(struct place *p, const char *dir, const char *host, str
  * and it is when this returns. Does nothing to one that was found. */
 NODISCARD int place_settle(struct place *p, struct error *err);
 
-/* Whether places can be made below `dir`, which is made if need be: 0, or why not. */
-NODISCARD int place_judge(const char *dir, struct error *err);
+/* Whether places can be made below `dir`, which is made if need be, and by `host` (NULL: any): 0,
+ * or why not. Makes nothing for the host. */
+NODISCARD int place_judge(const char *dir, const char *host, struct error *err);
 
 /* One that was not settled is removed, and so is one that was, if nothing is in it: its files are
  * closed by now. */

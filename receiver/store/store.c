@@ -211,7 +211,7 @@ static int was_there(struct store *s, struct done *done_ret, struct error *err)
 static int probe(struct store *s, struct welcome *welcome_ret, struct error *err)
 {
 	const char *dir = s->setup.dir;
-	const int r = dir ? place_judge(dir, err) : 0;
+	const int r = dir ? place_judge(dir, s->host, err) : 0;
 
 	if (r == 0)
 		welcome_ret->free_bytes = free_bytes_to_tell(dir ? dir : ".");
