@@ -118,5 +118,6 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 		*url_ret = url;
 		return 0;
 	}
-	return error_set(err, -EINVAL, "\"%.100s\" is none of " FORMS, text);
+	return error_set(err, -EINVAL, "\"%.80s\" is none of " FORMS "; PORT is from 1 to 65535",
+			 text);
 }

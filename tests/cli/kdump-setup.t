@@ -23,6 +23,10 @@ setup crash@dumpserver
 told "a URL without a scheme: says which there are" 2 "neither an option nor a URL of ssh://"
 setup --host-key SHA256:abc "$url"
 told "a fingerprint that is none: is refused at once" 2 "isn't SHA256: and 43 characters"
+for bad in 0 65536 99999 4294967318 22x; do
+    setup "ssh://crash@127.0.0.1:$bad/srv"
+    told "port $bad: is refused" 2 "ssh://crash@127.0.0.1:$bad/srv: a port is a number from 1 to 65535"
+done
 setup --name ../web1 "$url"
 told "a name with a slash: is refused" 2 "a --name is of letters"
 setup tls://127.0.0.1:1

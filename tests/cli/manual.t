@@ -65,7 +65,7 @@ done
 stub vmsend-kdump-setup <<END
 #!/bin/bash
 echo "vmsend-kdump-setup" >>"$T/ran"
-exec "$PWD/scripts/kdump-setup" "\$@" --help
+exec "$PWD/scripts/kdump/kdump-setup" "\$@" --help
 END
 stub ssh <<'END'
 #!/bin/bash
