@@ -21,6 +21,7 @@
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/remarks.h"
 #include "sender/lifetime.h"
+#include "sender/machine/cgroup.h"
 #include "sender/machine/meminfo.h"
 #include "sender/options.h"
 #include "sender/output/sink.h"
@@ -167,20 +168,32 @@ static uint64_t session_bytes(const struct options *o)
 	return o->to_count || o->oneway ? SESSION_MEMORY_BYTES : 0;
 }
 
+/* What the system has to give, or the memory cgroups that it has put us in; 0: not known. */
+static uint64_t available_memory(bool *by_cgroup_ret)
+{
+	const uint64_t system = meminfo_available("/proc/meminfo");
+	const uint64_t cgroup = cgroup_available("/proc/self/cgroup", "/sys/fs/cgroup");
+
+	*by_cgroup_ret = cgroup != CGROUP_UNLIMITED && (!system || cgroup < system);
+	return *by_cgroup_ret ? MAX(cgroup, UINT64_C(1)) : system;
+}
+
 /* What the dump may take of memory; told where that makes the threads fewer. */
 static struct budget make_budget(const struct job *job)
 {
 	const struct options *o = job->o;
+	bool by_cgroup;
 	const struct budget_setup setup = {
 		.core = job->core,
 		.codec_bytes = ladder_memory_bytes(&o->ladder, job->core->page_bytes),
 		.threads = o->threads,
 		.memory_bytes = o->memory_bytes,
-		.available_bytes = meminfo_available("/proc/meminfo"),
+		.available_bytes = available_memory(&by_cgroup),
 		.session_bytes = session_bytes(o),
 	};
 	const struct budget b = budget_make(&setup);
 	const uint64_t available = setup.available_bytes;
+	const char *where = by_cgroup ? " in this memory cgroup" : "";
 	char least[16], most[16], free[16];
 
 	format_size(least, sizeof(least), b.least_bytes);
@@ -189,16 +202,17 @@ static struct budget make_budget(const struct job *job)
 	if (o->memory_bytes && b.least_bytes > o->memory_bytes)
 		log_warning("--memory: %s is the least that this dump takes", least);
 	else if (!o->memory_bytes && available && b.least_bytes > available)
-		log_warning("%s of memory are available, and this dump may take %s", free, least);
+		log_warning("%s of memory are available%s, and this dump may take %s", free, where,
+			    least);
 	if (b.threads == o->threads)
 		log_detail("%u workers, at most %s of memory", b.threads, most);
 	else if (o->memory_bytes)
 		log_note("%u of %u threads, at most %s of memory", MAX(b.threads, 1U), o->threads,
 			 most);
 	else
-		log_note("%u of %u threads, at most %s of memory: %s are available; --memory "
+		log_note("%u of %u threads, at most %s of memory: %s are available%s; --memory "
 			 "allows more",
-			 MAX(b.threads, 1U), o->threads, most, free);
+			 MAX(b.threads, 1U), o->threads, most, free, where);
 	return b;
 }
 
@@ -544,7 +558,7 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);
 	if (job->o->mem_usage) {
-		r = report_mem_usage(job->core, job->o->threads, job->o->json, stdout,
+		r = report_mem_usage(job->core, make_budget(job).threads, job->o->json, stdout,
 				     &job->remarks, err);
 		say_remarks(job);
 		return r;

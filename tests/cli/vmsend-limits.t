@@ -85,6 +85,31 @@ run bash -c '"$@" | cat >/dev/null; exit "${PIPESTATUS[0]}"' - \
 is "with no more processes to be had one thread does it, and the limit is named" "$rc $(grep threads "$T/err")" \
     '0 vmsend: 1 of 4 threads: a limit (ulimit -u, pids.max) allows no more'
 
+# --- a memory cgroup
+
+# in_cgroup BYTES COMMAND...: in one of its own below the test's, with that limit.
+in_cgroup() {
+    echo "$1" >"$group/$limit" && shift && run bash -c 'echo $$ >"$0/cgroup.procs" && exec "$@"' "$group" "$@"
+}
+# Where that of the test is: version 1, or 2.
+group=$(awk -F: '$2 ~ /(^|,)memory(,|$)/ { print "/sys/fs/cgroup/memory" $3 }' /proc/self/cgroup)
+limit=memory.limit_in_bytes
+[[ $group ]] || group=$(awk -F: '$1 == 0 { print "/sys/fs/cgroup" $3 }' /proc/self/cgroup) limit=memory.max
+group=$group/vmsend-test.$$
+tests/tools/mkcore --every 1 "$T/core" 64M
+if mkdir "$group" 2>/dev/null && in_cgroup $((40 << 20)) true && [[ $rc == 0 ]]; then
+    in_cgroup $((40 << 20)) "$vmsend" -d 1 --num-threads 64 -z "$T/core" "$T/in-cgroup"
+    like "64 threads in a cgroup of 40 MiB: as many as there is memory for" "$rc $(grep threads "$T/err")" \
+        '^0 vmsend: ([2-9]|1[0-9]) of 64 threads, at most [12][0-9]\.[0-9] MiB of memory: 3[0-9]\.[0-9] MiB are available in this memory cgroup; --memory allows more$'
+    ok "there is a core with struct pages" "$tools/bigcore" cache 512M "$T/pages"
+    in_cgroup $((24 << 20)) "$vmsend" --mem-usage --num-threads 64 "$T/pages"
+    like "so it is with --mem-usage, in 24 MiB" "$rc $(grep -v VMCOREINFO "$T/err")" '^0 vmsend: [1-9] of 64 threads, '
+    rm "$T/pages"
+else
+    skip "64 threads in a cgroup of 40 MiB" "no memory cgroup can be made here"
+fi
+rmdir "$group" 2>/dev/null
+
 # --- notes of 64 MiB, as drivers make them of their devices
 
 tests/tools/mkcore --every 8 "$T/core" 2M

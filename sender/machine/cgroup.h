@@ -1,0 +1,19 @@
+/* What the memory cgroups that this process is in leave it. */
+#ifndef CGROUP_H
+#define CGROUP_H
+
+#include <stdint.h>
+
+/* Nothing limits it, or nothing is known of a limit. */
+#define CGROUP_UNLIMITED UINT64_MAX
+
+/*
+ * The bytes that can be taken before one of the cgroups, from the process's own up to the root, is
+ * at its limit: the limit less what is in use, of which page cache doesn't count, since the kernel
+ * gives that back first. 0 is an answer. Of version 2, memory.max and memory.high; of version 1,
+ * memory.limit_in_bytes. `self` is /proc/self/cgroup, and `mounted` /sys/fs/cgroup, but in tests;
+ * it is no error where they aren't there. Any thread.
+ */
+uint64_t cgroup_available(const char *self, const char *mounted);
+
+#endif
