@@ -20,6 +20,7 @@ enum {
 	INPUT_BYTES = 256 << 10,
 	WAIT_MS = 1000,
 	GOODBYE_MS = 3000,
+	ANSWER_MIN_MS = 15000,
 	RETRY_S = 5, /* when this side is stopped, its operator may start it again */
 
 	/* How often it is looked whether a newer session waits for the dump. */
@@ -31,6 +32,7 @@ struct serving {
 	struct session *session;
 	struct store *store;
 	struct patience *patience; /* in between */
+	uint64_t answer_ms;	   /* how long that may keep the sender */
 	sigset_t while_waiting;
 	uint8_t *input;
 	bool oneway;
@@ -100,6 +102,19 @@ static int check_wanted(struct serving *s, struct error *err)
 	return error_set(err, -EALREADY, "a newer link has taken the dump over");
 }
 
+/* A disk that hangs has no heartbeats: the sender, which waits for WELCOME or GO, is told to come
+ * later, or goes elsewhere. */
+static int judge_answer(struct serving *s, struct error *err)
+{
+	const uint64_t still_ms = patience_still_ms(s->patience);
+
+	if (s->oneway || !session_is_asked(s->session) || still_ms < s->answer_ms)
+		return 0;
+	error_set(err, -ETIME, "the disk has not answered for %" PRIu64 " s", still_ms / 1000);
+	session_fail(s->session, err);
+	return err->code;
+}
+
 /* What takes long goes on as long as somebody wants it, who hears of us. But what the sender has
  * said is taken, though it may have gone: there may be more that wasn't read so far. */
 static int stay_alive(void *ctx, struct error *err)
@@ -118,9 +133,11 @@ static int stay_alive(void *ctx, struct error *err)
 	if (!s->oneway && transport_hung_up(s->transport))
 		r = error_set(err, -ECONNRESET, "the sender closed the link");
 	if (r == 0)
-		r = session_beat(s->session, clock_ms(), err);
+		r = judge_answer(s, err);
 	if (r == 0)
-		r = MIN(push(s, &left, err), 0);
+		r = session_beat(s->session, clock_ms(), err);
+	if (r == 0 || r == -ETIME)
+		r = MIN(push(s, &left, r ? &unused : err), r);
 	return session_is_asked(s->session) ? r : 0;
 }
 
@@ -271,6 +288,9 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 	struct serving s = {.transport = transport,
 			    .oneway = setup->oneway,
 			    .begun_ms = clock_ms(),
+			    .answer_ms = setup->answer_ms ? setup->answer_ms
+							  : MAX(2 * (uint64_t)setup->timeout_ms,
+								(uint64_t)ANSWER_MIN_MS),
 			    .who = who_is(setup)};
 	struct store_result res = {0};
 	enum exit_status status = EXIT_COMPLETE;

@@ -17,6 +17,8 @@ struct serve_setup {
 	void *admit_ctx;
 	bool oneway;
 	uint32_t timeout_ms;  /* silence that breaks the link */
+	uint32_t answer_ms;   /* how long a disk may keep an answer to HELLO or TOTALS; 0: two
+				 time-outs, and 15 s at least */
 	const uint8_t *first; /* bytes that were read already (borrowed) */
 	size_t first_bytes;
 };

@@ -28,6 +28,7 @@ struct patience {
 	pthread_cond_t begun_cond, ending_cond;
 	bool in_operation; /* only the caller changes it */
 	bool ending;
+	uint64_t stirred_ms;  /* when the operation began, or last asked */
 	struct error stopped; /* what alive() has said in this operation; code 0: nothing */
 };
 
@@ -128,11 +129,18 @@ int patience_wanted(struct patience *p, struct error *err)
 	if (!p->in_operation || !p->has_thread)
 		return keepalive(&p->alive, err);
 	pthread_mutex_lock(&p->mutex);
+	p->stirred_ms = clock_ms();
 	r = p->stopped.code;
 	if (r < 0)
 		*err = p->stopped;
 	pthread_mutex_unlock(&p->mutex);
 	return r;
+}
+
+/* Without a thread it is called by the operation itself, which so stirs. */
+uint64_t patience_still_ms(const struct patience *p)
+{
+	return p->in_operation && p->has_thread ? clock_ms() - p->stirred_ms : 0;
 }
 
 /* What is the session's is the thread's from here on. */
@@ -142,6 +150,7 @@ static struct patience *begin(void *ctx)
 
 	pthread_mutex_lock(&p->mutex);
 	p->in_operation = true;
+	p->stirred_ms = clock_ms();
 	p->stopped.code = 0;
 	pthread_cond_signal(&p->begun_cond);
 	pthread_mutex_unlock(&p->mutex);

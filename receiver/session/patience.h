@@ -25,4 +25,8 @@ extern const struct session_ops patience_ops;
 /* For what an operation does step by step: 0, or what `alive` says, or has said meanwhile. */
 NODISCARD int patience_wanted(struct patience *p, struct error *err);
 
+/* How long the operation that is going on stands still: has neither ended nor asked whether it is
+ * wanted. Only alive() may call it. */
+uint64_t patience_still_ms(const struct patience *p);
+
 #endif

@@ -25,12 +25,14 @@
 enum {
 	TIMEOUT_MS = 2000, /* so a heartbeat is due every 500 */
 	PATIENCE_MS = 10000,
+	ANSWER_MS = 700,
 };
 
 static int sender = -1; /* the sender's end of the link */
 static struct frame_reader reader;
 static unsigned heard; /* heartbeats */
 static bool done, aborted;
+static struct farewell farewell;
 static bool unheard; /* nothing came: told by the test, for here it may be another thread */
 
 /* Read what the receiver says until a heartbeat or ABORT or, if `all`, its end: whether it came in
@@ -58,7 +60,9 @@ static bool hear(bool all)
 		while (frame_reader_feed(&reader, &p, &left, &f, &err) > 0) {
 			heard += f.type == FRAME_HEARTBEAT;
 			done |= f.type == FRAME_DONE;
-			aborted |= f.type == FRAME_ABORT;
+			aborted |= f.type == FRAME_ABORT || f.type == FRAME_REFUSE;
+			if (aborted && farewell.retry_after_s == 0)
+				assert_int_equal(farewell_get(&f, &farewell, &err), 0);
 		}
 	}
 	return true;
@@ -112,6 +116,18 @@ static void leave_if_end(const char *path)
 	leave();
 }
 
+static bool hangs; /* the disk, where the dump begins, until the sender is told to go */
+
+static void hang_if_begins(const char *path)
+{
+	if (!hangs || !strstr(path, "vmcore.segments"))
+		return;
+	hangs = false;
+	while (!aborted && !unheard)
+		unheard |= !hear(false);
+	shutdown(sender, SHUT_WR);
+}
+
 /* In place of the C library's. */
 int fdatasync(int fd)
 {
@@ -121,6 +137,7 @@ int fdatasync(int fd)
 	*(void **)&real = dlsym(RTLD_NEXT, "fdatasync");
 	wait_if_dump(path_of(fd, path), &slow_data);
 	leave_if_end(path);
+	hang_if_begins(path);
 	return real(fd);
 }
 
@@ -172,6 +189,7 @@ static enum exit_status serve_all(size_t hold)
 	const struct serve_setup setup = {
 		.store = {.dir = scratch_path("dir"), .host = "tiny", .proof = "test"},
 		.timeout_ms = TIMEOUT_MS,
+		.answer_ms = hangs ? ANSWER_MS : 0,
 	};
 	struct transport *transport;
 	enum exit_status status;
@@ -248,6 +266,25 @@ static void test_gone_at_end(void **state UNUSED)
 	dialogue_clear();
 }
 
+/* Heartbeats from a disk that hangs would keep the sender for as long as it does. */
+static void test_hangs(void **state UNUSED)
+{
+	frame_reader_init(&reader, false);
+	heard = 0;
+	aborted = false;
+	hangs = true;
+	assert_int_equal(serve_all(0), EXIT_FAILED);
+	assert_false(hangs);
+	assert_true(aborted); /* while the disk hung */
+	assert_int_equal(farewell.reason, REASON_NO_SPACE);
+	assert_int_equal(farewell.retry_after_s, 30);
+	assert_string_equal(farewell.text, "the disk has not answered for 0 s");
+	aborted = false;
+	close(sender);
+	frame_reader_deinit(&reader);
+	dialogue_clear();
+}
+
 /* Goes last: it stays stopped. */
 static void test_stopped(void **state UNUSED)
 {
@@ -272,6 +309,7 @@ int main(int argc, char **argv)
 		 test_gone_at_write, NULL);
 	unit_add(&u, "serve: publishes a dump whose sender has gone behind END", test_gone_at_end,
 		 NULL);
+	unit_add(&u, "serve: sends away who waits for a disk that hangs", test_hangs, NULL);
 	unit_add(&u, "serve: says at once that it is stopped", test_stopped, NULL);
 	return unit_run(&u, "serve", argc, argv);
 }
