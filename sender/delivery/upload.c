@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sender/delivery/overdue.h"
+
 struct upload {
 	enum upload_state state;
 	bool oneway;
@@ -16,6 +18,7 @@ struct upload {
 
 	uint32_t heartbeat_ms, timeout_ms;
 	uint64_t heard_ms, said_ms; /* when something last came and went */
+	struct overdue overdue;
 
 	struct hello hello;
 	struct welcome welcome;
@@ -23,7 +26,9 @@ struct upload {
 	uint32_t place;	     /* in the queue */
 	uint64_t acked;	     /* checkpoints */
 	uint64_t checkpoint; /* sent */
-	uint64_t stream_off;
+	uint64_t begin_off, stream_off;
+	uint64_t taken_off;	     /* of the stream, by the receiver's heartbeats */
+	bool gave_up;		     /* the receiver, over the stream */
 	uint8_t chain[DIGEST_BYTES]; /* of END: DONE has to have it, too */
 	char done_name[MESSAGE_TEXT_ROOM];
 
@@ -36,7 +41,21 @@ enum {
 	HEARTBEAT_MS = 5000,
 	/* No frame of fixed size has more payload. */
 	SMALL_BYTES = 256,
+
+	/* What an earlier session sent is read again at the end, of a slow disk; of all the rest
+	   only what describes it. */
+	READ_AGAIN_BYTES_PER_MS = (16 << 20) / 1000,
+	READ_PART = 16,
 };
+
+/* The receiver owes an answer to what was said last. */
+static void owe(struct upload *u, const char *what, uint64_t more_ms)
+{
+	size_t pending;
+
+	frame_writer_pending(&u->out, &pending);
+	overdue_owe(&u->overdue, what, pending, more_ms);
+}
 
 int upload_new(const struct upload_setup *setup, uint64_t now_ms, struct upload **u_ret,
 	       struct error *err)
@@ -64,6 +83,8 @@ int upload_new(const struct upload_setup *setup, uint64_t now_ms, struct upload 
 	r = frame_end(&u->out, FRAME_HELLO, &payload, err);
 	if (r < 0)
 		return r;
+	overdue_init(&u->overdue, u->oneway ? 0 : setup->patience_ms, setup->least_bytes_per_s);
+	owe(u, "WELCOME", 0);
 	if (u->oneway)
 		u->state = UPLOAD_OPEN;
 	*u_ret = TAKE_PTR(u);
@@ -95,6 +116,7 @@ static int take_welcome(struct upload *u, const struct frame *f, struct error *e
 	u->heartbeat_ms = u->welcome.heartbeat_ms;
 	u->timeout_ms = u->welcome.timeout_ms;
 	u->state = UPLOAD_OPEN;
+	overdue_paid(&u->overdue);
 	return 0;
 }
 
@@ -107,6 +129,7 @@ static int take_wait(struct upload *u, const struct frame *f, struct error *err)
 		return r;
 	u->place = wait.place;
 	u->state = UPLOAD_QUEUED;
+	overdue_paid(&u->overdue); /* how long to wait in a queue is not for the link to say */
 	return 0;
 }
 
@@ -118,6 +141,7 @@ static int take_farewell(struct upload *u, const struct frame *f, struct error *
 
 	if (r < 0)
 		return r;
+	u->gave_up = u->state == UPLOAD_GOING || u->state == UPLOAD_ENDING;
 	u->retry_after_s = bye.retry_after_s;
 	u->failure = bye.retry_after_s ? UPLOAD_LATER : UPLOAD_REFUSED;
 	r = reason_code(bye.reason);
@@ -134,10 +158,24 @@ static int take_go(struct upload *u, const struct frame *f, struct error *err)
 
 	if (r < 0)
 		return r;
-	u->stream_off = u->go.kind == GO_RESUME ? u->go.cursor.stream_bytes : 0;
+	u->begin_off = u->stream_off = u->go.kind == GO_RESUME ? u->go.cursor.stream_bytes : 0;
 	u->acked = u->checkpoint = u->go.kind == GO_RESUME ? u->go.cursor.segment : 0;
 	u->state = UPLOAD_GOING;
+	overdue_paid(&u->overdue);
 	return 0;
+}
+
+/* The next answer to what was sent of the dump: only one that goes further than the last is one. */
+static void owe_next(struct upload *u)
+{
+	const uint64_t read_again = u->begin_off + u->stream_off / READ_PART;
+
+	if (u->acked < u->checkpoint)
+		owe(u, "acknowledgement", 0);
+	else if (u->state == UPLOAD_ENDING)
+		owe(u, "DONE", read_again / READ_AGAIN_BYTES_PER_MS);
+	else
+		overdue_paid(&u->overdue);
 }
 
 static int take_ack(struct upload *u, const struct frame *f, struct error *err)
@@ -152,7 +190,10 @@ static int take_ack(struct upload *u, const struct frame *f, struct error *err)
 				 "checkpoint %" PRIu64 " is acknowledged, of %" PRIu64
 				 " to %" PRIu64,
 				 number, u->acked, u->checkpoint);
-	u->acked = number;
+	if (number > u->acked) {
+		u->acked = number;
+		owe_next(u);
+	}
 	return 0;
 }
 
@@ -164,8 +205,10 @@ static int take_done(struct upload *u, const struct frame *f, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (u->state == UPLOAD_ENDING && memcmp(done.chain, u->chain, DIGEST_BYTES) != 0)
+	if (u->state == UPLOAD_ENDING && memcmp(done.chain, u->chain, DIGEST_BYTES) != 0) {
+		u->failure = UPLOAD_DIFFERS;
 		return error_set(err, -EPROTO, "DONE, but with another digest");
+	}
 	memcpy(u->done_name, done.name, sizeof(u->done_name));
 	u->state = UPLOAD_DONE;
 	return 0;
@@ -196,10 +239,18 @@ static uint32_t states_of(uint8_t type)
 	}
 }
 
+static int take_heartbeat(struct upload *u, const struct frame *f, struct error *err)
+{
+	uint64_t taken_off;
+	const int r = number_get(f, &taken_off, err);
+
+	if (r == 0)
+		u->taken_off = MAX(u->taken_off, taken_off);
+	return r;
+}
+
 static int take_frame(struct upload *u, const struct frame *f, struct error *err)
 {
-	uint64_t unused;
-
 	if (!(states_of(f->type) >> u->state & 1))
 		return error_set(err, -EPROTO, "%s out of turn", frame_name(f->type));
 	switch ((enum frame_type)f->type) {
@@ -217,7 +268,7 @@ static int take_frame(struct upload *u, const struct frame *f, struct error *err
 	case FRAME_DONE:
 		return take_done(u, f, err);
 	default:
-		return number_get(f, &unused, err); /* HEARTBEAT */
+		return take_heartbeat(u, f, err);
 	}
 }
 
@@ -257,6 +308,7 @@ void upload_sent(struct upload *u, size_t size_bytes, uint64_t now_ms)
 		u->said_ms = now_ms;
 	/* One way, nobody says DONE: what the pipe took is all that can be known. */
 	frame_writer_pending(&u->out, &left);
+	overdue_sent(&u->overdue, size_bytes, left, now_ms);
 	if (u->oneway && u->state == UPLOAD_ENDING && left == 0)
 		u->state = UPLOAD_DONE;
 }
@@ -280,11 +332,18 @@ static bool may_beat(const struct upload *u)
 
 int upload_tick(struct upload *u, uint64_t now_ms, struct error *err)
 {
+	size_t pending;
+	int r;
+
 	if (u->oneway)
 		return 0;
 	if (now_ms - u->heard_ms >= u->timeout_ms && u->state != UPLOAD_DONE)
 		return error_set(err, -ETIMEDOUT, "nothing came for %" PRIu32 " s",
 				 u->timeout_ms / 1000);
+	frame_writer_pending(&u->out, &pending);
+	r = u->state == UPLOAD_DONE ? 0 : overdue_judge(&u->overdue, pending, now_ms, err);
+	if (r < 0)
+		return r;
 	if (!may_beat(u) || now_ms - u->said_ms < u->heartbeat_ms)
 		return 0;
 	u->said_ms = now_ms;
@@ -293,7 +352,8 @@ int upload_tick(struct upload *u, uint64_t now_ms, struct error *err)
 
 uint64_t upload_next_tick_ms(const struct upload *u)
 {
-	const uint64_t silence = u->heard_ms + u->timeout_ms, beat = u->said_ms + u->heartbeat_ms;
+	const uint64_t heard = u->heard_ms + u->timeout_ms, beat = u->said_ms + u->heartbeat_ms;
+	const uint64_t silence = MIN(heard, overdue_next_ms(&u->overdue));
 
 	if (u->oneway || u->state == UPLOAD_DONE)
 		return UINT64_MAX;
@@ -334,6 +394,7 @@ int upload_totals(struct upload *u, const struct totals *totals, struct error *e
 		return r;
 	/* One way, nobody says GO. */
 	u->state = u->oneway ? UPLOAD_GOING : UPLOAD_ASKED;
+	owe(u, "GO", 0);
 	return 1;
 }
 
@@ -375,6 +436,9 @@ int upload_checkpoint(struct upload *u, const struct checkpoint *checkpoint, str
 	r = frame_end(&u->out, FRAME_CHECKPOINT, &payload, err);
 	if (r < 0)
 		return r;
+	/* Of several that wait for it, the first one's time counts. */
+	if (u->acked == u->checkpoint)
+		owe(u, "acknowledgement", 0);
 	u->checkpoint = checkpoint->cursor.segment;
 	return 1;
 }
@@ -395,6 +459,9 @@ int upload_end(struct upload *u, const struct end *end, struct error *err)
 		return r;
 	memcpy(u->chain, end->chain, DIGEST_BYTES);
 	u->state = UPLOAD_ENDING;
+	/* Or else the last acknowledgement is owed before it. */
+	if (u->acked == u->checkpoint)
+		owe_next(u);
 	return 1;
 }
 
@@ -444,6 +511,11 @@ const struct go *upload_go(const struct upload *u)
 uint64_t upload_acked(const struct upload *u)
 {
 	return u->acked;
+}
+
+bool upload_was_taken(const struct upload *u)
+{
+	return u->stream_off > u->begin_off && (u->gave_up || u->taken_off > u->begin_off);
 }
 
 uint32_t upload_place(const struct upload *u)

@@ -32,6 +32,7 @@ enum upload_failure {
 	UPLOAD_BROKEN,	/* the link, or what came over it: connect again and resume */
 	UPLOAD_LATER,	/* refused for now; upload_retry_after_s() */
 	UPLOAD_REFUSED, /* for good: the next destination */
+	UPLOAD_DIFFERS, /* it has another dump than was sent: once more, but not again and again */
 };
 
 struct upload_setup {
@@ -39,6 +40,11 @@ struct upload_setup {
 	bool oneway;	     /* nothing comes back: what isn't refused by the pipe is taken */
 	bool skip_noise;     /* a remote shell may print before the receiver speaks */
 	uint32_t timeout_ms; /* silence that counts as a broken link until WELCOME says more */
+
+	/* How long the receiver may owe an answer, heartbeats or not, and how much it has to take
+	   meanwhile. Some work on large dumps is given more time. 0: without end. */
+	uint64_t patience_ms;
+	uint64_t least_bytes_per_s;
 };
 
 enum {
@@ -67,7 +73,8 @@ NODISCARD int upload_feed(struct upload *u, const uint8_t *bytes, size_t size_by
 const uint8_t *upload_output(const struct upload *u, size_t *size_bytes_ret);
 void upload_sent(struct upload *u, size_t size_bytes, uint64_t now_ms);
 
-/* The time has come: a heartbeat may be due. Fails -ETIMEDOUT after too much silence. */
+/* The time has come: a heartbeat may be due. Fails -ETIMEDOUT after too much silence, or too much
+ * patience. */
 NODISCARD int upload_tick(struct upload *u, uint64_t now_ms, struct error *err);
 
 /* When upload_tick() has something to do at the latest. */
@@ -88,8 +95,11 @@ uint64_t upload_acked(const struct upload *u);
 /* While it is QUEUED: the place in the queue, 1 for the next. */
 uint32_t upload_place(const struct upload *u);
 const char *upload_done_name(const struct upload *u);
-/* Bytes of the stream given to upload_data(), and where the receiver is by its heartbeats. */
+/* Bytes of the stream given to upload_data(). */
 uint64_t upload_stream_off(const struct upload *u);
+/* Whether the receiver holds some of the stream that wasn't acknowledged: by its heartbeats, or for
+ * it gave up, with a word, over what had come. */
+bool upload_was_taken(const struct upload *u);
 
 /*
  * What the sender says. Each returns how much was taken: 0 means that the output has no room for

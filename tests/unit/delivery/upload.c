@@ -532,6 +532,136 @@ static void test_stuck(void **state UNUSED)
 	talk_deinit(&t);
 }
 
+enum { OWED_MS = 7000 };
+
+/* Heartbeats come all the time, until `ms` have passed: what the last tick says. */
+static int hear_beats(struct talk *t, uint64_t ms)
+{
+	const uint64_t until_ms = t->now_ms + ms;
+	int r = 0;
+
+	while (r == 0 && t->now_ms < until_ms) {
+		while (hear(t).type)
+			;
+		t->now_ms = MIN(t->now_ms + 1000, until_ms);
+		assert_int_equal(say_number(t, FRAME_HEARTBEAT, 0), 0);
+		r = upload_tick(t->u, t->now_ms, &t->err);
+	}
+	return r;
+}
+
+/* As far as `state`, by a sender that has so much patience. */
+static void reach_patiently(struct talk *t, enum upload_state state)
+{
+	const struct upload_setup setup = {
+		.timeout_ms = TIMEOUT_MS, .patience_ms = OWED_MS, .least_bytes_per_s = 1};
+
+	*t = (struct talk){.now_ms = 1000};
+	frame_reader_init(&t->in, false);
+	assert_int_equal(frame_writer_init(&t->out, 1 << 20, &t->err), 0);
+	assert_int_equal(upload_new(&setup, t->now_ms, &t->u, &t->err), 0);
+	if (state >= UPLOAD_OPEN) {
+		assert_int_equal(hear(t).type, FRAME_HELLO);
+		assert_int_equal(say_welcome(t), 0);
+	}
+	if (state >= UPLOAD_ASKED)
+		assert_int_equal(upload_totals(t->u, &(struct totals){0}, &t->err), 1);
+	if (state >= UPLOAD_GOING)
+		assert_int_equal(say_go(t, &(struct go){.kind = GO_BEGIN}), 0);
+	assert_int_equal(upload_state(t->u), state);
+}
+
+static void say_segment(struct talk *t, uint64_t number)
+{
+	const struct checkpoint c = {.cursor = {.segment = number, .stream_bytes = number}};
+
+	assert_int_equal(upload_data(t->u, (const uint8_t *)"x", 1, &t->err), 1);
+	assert_int_equal(upload_checkpoint(t->u, &c, &t->err), 1);
+}
+
+/* Each answer that is owed, and none: the filter pass may take as long as it likes. */
+static void test_owed(void **state UNUSED)
+{
+	struct talk t;
+
+	reach_patiently(&t, UPLOAD_HELLO);
+	assert_int_equal(hear_beats(&t, OWED_MS + 1000), -ETIMEDOUT);
+	assert_non_null(strstr(t.err.msg, "no WELCOME"));
+	talk_deinit(&t);
+	reach_patiently(&t, UPLOAD_OPEN);
+	assert_int_equal(hear_beats(&t, 100 * OWED_MS), 0);
+	talk_deinit(&t);
+	reach_patiently(&t, UPLOAD_ASKED);
+	assert_int_equal(hear_beats(&t, OWED_MS - 1), 0);
+	assert_int_equal(hear_beats(&t, 1001), -ETIMEDOUT);
+	assert_non_null(strstr(t.err.msg, "no GO"));
+	talk_deinit(&t);
+	reach_patiently(&t, UPLOAD_GOING);
+	assert_int_equal(hear_beats(&t, 100 * OWED_MS), 0);
+	assert_int_equal(upload_end(t.u, &(struct end){0}, &t.err), 1);
+	assert_int_equal(hear_beats(&t, OWED_MS - 1), 0);
+	assert_int_equal(hear_beats(&t, 1001), -ETIMEDOUT);
+	assert_non_null(strstr(t.err.msg, "no DONE"));
+	talk_deinit(&t);
+}
+
+/* One that goes further than the last, each time: not one for what was acknowledged before. */
+static void test_owed_acks(void **state UNUSED)
+{
+	struct talk t;
+
+	reach_patiently(&t, UPLOAD_GOING);
+	for (uint64_t n = 1; n < 5; n++) {
+		say_segment(&t, n);
+		assert_int_equal(hear_beats(&t, OWED_MS - 1), 0);
+		assert_int_equal(say_number(&t, FRAME_ACK, n), 0);
+		assert_int_equal(hear_beats(&t, 10 * OWED_MS), 0);
+	}
+	say_segment(&t, 5);
+	assert_int_equal(hear_beats(&t, OWED_MS - 1000), 0);
+	/* What comes later doesn't put it off, nor does END. */
+	say_segment(&t, 6);
+	assert_int_equal(upload_end(t.u, &(struct end){0}, &t.err), 1);
+	assert_int_equal(say_number(&t, FRAME_ACK, 4), 0);
+	assert_int_equal(hear_beats(&t, 2000), -ETIMEDOUT);
+	assert_non_null(strstr(t.err.msg, "no acknowledgement"));
+	talk_deinit(&t);
+}
+
+/* What an earlier session sent may be read again at the end. */
+static void test_owed_after_resume(void **state UNUSED)
+{
+	const struct go go = {.kind = GO_RESUME,
+			      .cursor = {.segment = 7, .stream_bytes = UINT64_C(16) << 30}};
+	struct talk t;
+
+	reach_patiently(&t, UPLOAD_ASKED);
+	assert_int_equal(say_go(&t, &go), 0);
+	assert_int_equal(upload_end(t.u, &(struct end){0}, &t.err), 1);
+	assert_int_equal(hear_beats(&t, 1000 * 1000), 0);
+	assert_int_equal(hear_beats(&t, 1000 * 1000), -ETIMEDOUT);
+	talk_deinit(&t);
+}
+
+/* Whether the receiver may be said to hold something that it didn't acknowledge. */
+static void test_taken(void **state UNUSED)
+{
+	for (int how = 0; how < 4; how++) {
+		struct talk t;
+
+		reach_patiently(&t, UPLOAD_GOING);
+		if (how)
+			say_segment(&t, 1);
+		if (how == 2)
+			assert_int_equal(say_number(&t, FRAME_HEARTBEAT, 1), 0);
+		if (how != 1 && how != 2)
+			assert_int_equal(say_farewell(&t, FRAME_ABORT, REASON_NO_SPACE, 0),
+					 -ENOSPC);
+		assert_int_equal(upload_was_taken(t.u), how >= 2);
+		talk_deinit(&t);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -555,5 +685,10 @@ int main(int argc, char **argv)
 	unit_add(&u, "upload: takes nothing that was changed on the way", test_damaged, NULL);
 	unit_add(&u, "upload: is patient with a slow link", test_trickle, NULL);
 	unit_add(&u, "upload: doesn't beat behind a link that is stuck", test_stuck, NULL);
+	unit_add(&u, "upload: ends a wait for an answer, heartbeats or not", test_owed, NULL);
+	unit_add(&u, "upload: ends a wait for acknowledgements that go further", test_owed_acks,
+		 NULL);
+	unit_add(&u, "upload: gives time for what is read again", test_owed_after_resume, NULL);
+	unit_add(&u, "upload: knows whether some was taken", test_taken, NULL);
 	return unit_run(&u, "upload", argc, argv);
 }
