@@ -388,6 +388,7 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 		.log = log,
 		.timeout_ms = o->timeout_ms,
 		.retry_ms = o->retry_ms,
+		.queue_ms = o->queue_ms,
 		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,

@@ -54,6 +54,7 @@ enum option_id {
 	OPT_NUM_THREADS,
 	OPT_PROBE,
 	OPT_PROGRESS,
+	OPT_QUEUE_TIME,
 	OPT_QUIET,
 	OPT_REMOTE_COMMAND,
 	OPT_RETRY,
@@ -137,6 +138,7 @@ static const struct cli_option table[] = {
 	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "workers; 0: in line (default: the CPUs)"},
 	[OPT_PROBE] = {"probe", 0, NULL, "only try each --to, and tell what works"},
 	[OPT_PROGRESS] = {"progress", 0, "HOW", "auto, tty, lines, json or none, on stderr"},
+	[OPT_QUEUE_TIME] = {"queue-time", 0, "TIME", "how long a server's queue may take (1h)"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "errors and warnings only"},
 	[OPT_REMOTE_COMMAND] = {"remote-command", 0, "CMD",
 				"at the far end (default vmrecv --stdio)"},
@@ -344,11 +346,11 @@ static int parse_stream(struct options *o, const char *arg, struct error *err)
 }
 
 /* 0 is kept for who says nothing: as long as seems right. */
-static int parse_retry(struct options *o, const char *arg, struct error *err)
+static int parse_limit(const char *arg, uint64_t *ms_ret, struct error *err)
 {
-	const int r = parse_duration(arg, &o->retry_ms, err);
+	const int r = parse_duration(arg, ms_ret, err);
 
-	o->retry_ms = MAX(o->retry_ms, UINT64_C(1));
+	*ms_ret = MAX(*ms_ret, UINT64_C(1));
 	return r;
 }
 
@@ -405,7 +407,9 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_DEADLINE:
 		return parse_duration(arg, &o->deadline_ms, err);
 	case OPT_RETRY:
-		return parse_retry(o, arg, err);
+		return parse_limit(arg, &o->retry_ms, err);
+	case OPT_QUEUE_TIME:
+		return parse_limit(arg, &o->queue_ms, err);
 	case OPT_STREAM:
 		return parse_stream(o, arg, err);
 	case OPT_TIMEOUT:

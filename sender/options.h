@@ -47,6 +47,7 @@ struct options {
 	bool host_keys_are_usual; /* the file's, too */
 	uint32_t timeout_ms;
 	uint64_t retry_ms;    /* 0: not given */
+	uint64_t queue_ms;    /* of a server's queue; 0: not given */
 	uint64_t deadline_ms; /* of it all; 0: none */
 	uint64_t bytes_per_s; /* 0: not limited */
 	const char *watchdog; /* a device; NULL: none */

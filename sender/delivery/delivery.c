@@ -34,6 +34,9 @@ enum {
 	/* How long servers are tried without progress: less where a file can have the dump. */
 	RETRY_MS = 600000,
 	RETRY_BEFORE_FILE_MS = 120000,
+
+	/* A thousand machines that crashed together have their turn within it. */
+	QUEUE_MS = 3600000,
 };
 
 struct delivery {
@@ -45,8 +48,10 @@ struct delivery {
 	struct dumpfile *df;	     /* of file: */
 	char *path;		     /* of that */
 	uint64_t progress_ms;	     /* when something was last acknowledged, or it all began */
-	uint64_t acked;		     /* of the current link, when that was */
-	bool moved;		     /* over the current link, or the last: something was */
+	uint64_t acked;		     /* of the current link: the last that was seen */
+	struct mark_link sent;	     /* over it */
+	bool moved;		     /* over the current link, or the last: there was progress */
+	size_t next;		     /* the server that a round begins with */
 	bool started;		     /* there is a dump to be sent: trying is in vain or not */
 	unsigned rounds;	     /* of trying all servers, since then */
 	struct error last;	     /* why the last attempt failed; code 0: none has */
@@ -73,6 +78,8 @@ int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret, st
 		return error_set(err, -EINVAL, "more than %d destinations", DESTINATIONS_MAX);
 	if (!d->setup.retry_ms)
 		d->setup.retry_ms = RETRY_MS;
+	if (!d->setup.queue_ms)
+		d->setup.queue_ms = QUEUE_MS;
 	for (size_t i = 0; i < setup->to_count; i++) {
 		d->to[i].url = setup->to[i];
 		if (!setup->retry_ms && setup->to[i].scheme == URL_FILE)
@@ -120,22 +127,31 @@ void delivery_free(struct delivery *d)
 /* A session with a server, as far as WELCOME. */
 static int open_link(struct delivery *d, struct destination *to, struct error *err)
 {
+	const uint64_t queued_ms = to->queued_ms;
 	const int r = destination_connect(to, &d->setup, false, &d->link, err);
 
+	/* As long as a queue got shorter, nothing was tried in vain. */
+	d->progress_ms += to->queued_ms - queued_ms;
 	d->moved = false;
 	if (d->link) {
 		d->current = to;
 		d->acked = 0;
+		mark_link_begin(&d->sent);
 		d->result.links++;
 	}
 	return r;
 }
 
-/* Remember why it failed, and tell. */
+/* Remember why it failed, and tell. The next round begins with another server, if this one has
+ * welcomed us in vain: or the others would never be tried. */
 static void note_failure(struct delivery *d, struct destination *to, const struct error *err)
 {
+	d->result.partial |= destination_note_sent(to, d->link);
 	destination_failed(to, d->link, err);
 	to->in_vain = d->started && !d->moved;
+	if (to->in_vain && !to->oneway && d->link &&
+	    upload_state(link_session(d->link)) >= UPLOAD_OPEN)
+		d->next = (size_t)(to - d->to) + 1;
 	d->last = *err;
 	disconnect(d);
 }
@@ -182,12 +198,12 @@ static bool is_skipped(const struct delivery *d, const struct destination *to)
 {
 	const uint64_t now_ms = clock_ms();
 
-	if (to->refused || now_ms < to->not_before_ms)
+	if (destination_is_out(to) || now_ms < to->not_before_ms)
 		return true;
 	if (to->has_part || now_ms - d->progress_ms >= LOYALTY_MS)
 		return false;
 	for (size_t i = 0; i < d->setup.to_count; i++)
-		if (d->to[i].has_part && !d->to[i].refused)
+		if (d->to[i].has_part && !destination_is_out(&d->to[i]))
 			return true;
 	return false;
 }
@@ -212,9 +228,12 @@ static int try_server(struct delivery *d, struct destination *to, struct error *
 /* The servers [begin, end), each once: 1 if one welcomed us, 0 if none did. */
 static int try_round(struct delivery *d, size_t begin, size_t end, struct error *err)
 {
+	const size_t first = d->next > begin && d->next < end ? d->next : begin;
+
 	d->rounds++;
-	for (size_t i = begin; i < end; i++) {
-		struct destination *to = &d->to[i];
+	for (size_t n = 0; n < end - begin; n++) {
+		const size_t i = first + n;
+		struct destination *to = &d->to[i < end ? i : i - (end - begin)];
 
 		if (delivery_has_ended(&d->setup, err))
 			return err->code;
@@ -224,10 +243,18 @@ static int try_round(struct delivery *d, size_t begin, size_t end, struct error 
 	return 0;
 }
 
-static bool all_refused(const struct delivery *d, size_t begin, size_t end)
+static bool all_refused(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->setup.to_count; i++)
+		if (!d->to[i].refused)
+			return false;
+	return true;
+}
+
+static bool all_out(const struct delivery *d, size_t begin, size_t end)
 {
 	for (size_t i = begin; i < end; i++)
-		if (!d->to[i].refused)
+		if (!destination_is_out(&d->to[i]))
 			return false;
 	return true;
 }
@@ -266,7 +293,7 @@ static int try_servers(struct delivery *d, size_t begin, size_t end, struct erro
 {
 	bool said = false;
 
-	while (!is_over(d, begin, end) && !all_refused(d, begin, end)) {
+	while (!is_over(d, begin, end) && !all_out(d, begin, end)) {
 		int r = d->rounds ? nap(d, backoff_ms(d, d->rounds - 1), err) : 0;
 
 		if (r < 0)
@@ -277,7 +304,7 @@ static int try_servers(struct delivery *d, size_t begin, size_t end, struct erro
 		r = try_round(d, begin, end, err);
 		if (r)
 			return r;
-		if (!said && !is_over(d, begin, end) && !all_refused(d, begin, end))
+		if (!said && !is_over(d, begin, end) && !all_out(d, begin, end))
 			say_waiting(d);
 		said = true;
 	}
@@ -397,6 +424,20 @@ static void note_part(struct delivery *d)
 	d->result.partial = true;
 }
 
+/* Something is durable at a server that never was before, there. */
+static void note_moved(struct delivery *d)
+{
+	d->moved = true;
+	d->progress_ms = clock_ms();
+	d->rounds = 0;
+	d->next = 0;
+	for (size_t i = 0; i < d->setup.to_count; i++)
+		d->to[i].in_vain = false;
+	d->current->mismatches = 0;
+	d->current->put_off = 0;
+	d->current->queued_ms = 0;
+}
+
 /* TOTALS, and what the receiver makes of them. The log goes again after a new connection. */
 static int ask(struct delivery *d, const struct totals *totals, bool fresh,
 	       struct delivery_start *start_ret, struct error *err)
@@ -424,9 +465,10 @@ static int ask(struct delivery *d, const struct totals *totals, bool fresh,
 		start_ret->cursor = go->cursor;
 		memcpy(start_ret->first, go->first, DIGEST_BYTES);
 		memcpy(d->chain, go->chain, DIGEST_BYTES);
-		/* It was acknowledged before: no progress. */
 		d->acked = go->cursor.segment;
 		note_part(d);
+		if (mark_resumed(&d->current->mark, &go->cursor))
+			note_moved(d);
 		log_note("%s: goes on after checkpoint %" PRIu64, d->current->url.text,
 			 go->cursor.segment);
 	}
@@ -508,7 +550,7 @@ void delivery_mismatch(struct delivery *d)
 	note_failure(d, d->current, &err);
 }
 
-/* What was acknowledged makes a link worth coming back to. */
+/* What was acknowledged for the first time makes a link worth coming back to. */
 static void note_progress(struct delivery *d)
 {
 	const uint64_t acked = d->link ? upload_acked(link_session(d->link)) : 0;
@@ -516,14 +558,9 @@ static void note_progress(struct delivery *d)
 	if (!d->link || acked == d->acked)
 		return;
 	d->acked = acked;
-	d->moved = true;
-	d->progress_ms = clock_ms();
-	d->rounds = 0;
-	for (size_t i = 0; i < d->setup.to_count; i++)
-		d->to[i].in_vain = false;
 	note_part(d);
-	d->current->mismatches = 0;
-	d->current->put_off = 0;
+	if (mark_acked(&d->current->mark, &d->sent, acked))
+		note_moved(d);
 }
 
 int delivery_checkpoint(struct delivery *d, const struct cursor *cursor, const struct sink *sink,
@@ -538,6 +575,7 @@ int delivery_checkpoint(struct delivery *d, const struct cursor *cursor, const s
 	if (r < 0)
 		return r;
 	memcpy(checkpoint.chain, d->chain, DIGEST_BYTES);
+	mark_sent(&d->current->mark, &d->sent, cursor);
 	r = link_checkpoint(d->link, &checkpoint, err);
 	note_progress(d);
 	return r;
@@ -645,13 +683,10 @@ void delivery_give_up(struct delivery *d, const struct error *why, uint64_t tabl
 		link_abort(d->link, reason_of(why->code), why->msg);
 	if (delivery_keep_file(d->df, table_end))
 		d->result.partial = true;
-	for (size_t i = 0; i < d->setup.to_count; i++) {
-		const struct destination *to = &d->to[i];
-
-		if (to->has_part)
-			log_note("%s: a part of the dump is there%s%s", to->url.text,
-				 *to->part ? ": " : "", to->part);
-	}
+	if (d->current)
+		d->result.partial |= destination_note_sent(d->current, d->link);
+	for (size_t i = 0; i < d->setup.to_count; i++)
+		destination_say_part(&d->to[i]);
 	disconnect(d);
 }
 
@@ -660,5 +695,5 @@ void delivery_result(const struct delivery *d, struct delivery_result *result_re
 	*result_ret = d->result;
 	if (d->link)
 		result_ret->sent_bytes += link_sent_bytes(d->link);
-	result_ret->refused = d->setup.to_count && all_refused(d, 0, d->setup.to_count);
+	result_ret->refused = d->setup.to_count && all_refused(d);
 }

@@ -37,6 +37,7 @@ struct delivery_setup {
 	uint32_t timeout_ms;	    /* silence before a link counts as broken */
 	uint64_t retry_ms;    /* without progress, how long servers are tried; 0: as long as seems
 				 right */
+	uint64_t queue_ms;    /* how long a server's queue may take altogether; 0: as seems right */
 	uint64_t deadline_ms; /* clock_ms(); 0: never */
 	uint64_t bytes_per_s; /* 0: not limited */
 	bool force;	      /* file: replaces what is there */

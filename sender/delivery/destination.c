@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "format/dumpfile.h"
+#include "sender/delivery/queueing.h"
 #include "sender/kernel/crashlog.h"
 #include "sender/machine/entropy.h"
 #include "sender/machine/network.h"
@@ -24,6 +25,14 @@ enum {
 	DENIALS_MAX = 2,
 	MISMATCHES_MAX = 2,
 	PUT_OFF_MAX = 4, /* doublings of the time that a server wants to be left alone */
+
+	/* A server that is there has no less time for an answer than for a connection, however
+	   short --retry is: it may be busy. */
+	ANSWER_MS = CONNECT_MS,
+	PROBE_PATIENCE_MS = 120000,
+
+	/* What is slower than a modem brings no dump over. */
+	LEAST_BYTES_PER_S = 4096,
 };
 
 bool destination_is_server(const struct destination *to)
@@ -40,6 +49,11 @@ bool delivery_has_ended(const struct delivery_setup *setup, struct error *err)
 	else
 		return false;
 	return true;
+}
+
+bool destination_is_out(const struct destination *to)
+{
+	return to->refused || to->queue_is_over;
 }
 
 static void say_remote(void *ctx, const char *line)
@@ -107,31 +121,46 @@ static int connect_transport(struct destination *to, const struct delivery_setup
  * As long as the receiver has no place for us: it may be long, after a power cut of many machines.
  * A queue that doesn't get shorter is no better than a server that doesn't answer.
  */
-static int wait_in_queue(const struct destination *to, const struct delivery_setup *setup,
+static int wait_in_queue(struct destination *to, const struct delivery_setup *setup,
 			 struct link *link, struct error *err)
 {
+	const uint64_t begin_ms = clock_ms();
 	struct upload *session = link_session(link);
-	uint64_t since_ms = clock_ms();
-	uint32_t told = 0, best = UINT32_MAX;
+	struct queueing q;
 	int r = 0;
 
+	/* Links that are made anew don't make it longer. */
+	queueing_begin(&q, setup->retry_ms,
+		       setup->queue_ms ? setup->queue_ms - MIN(to->queued_ms, setup->queue_ms - 1)
+				       : 0,
+		       begin_ms);
 	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
 		const uint32_t place = upload_place(session);
 
-		if (place != told)
+		if (queueing_tells(&q, place, clock_ms()))
 			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
 				 to->url.text, place);
-		if (place < best)
-			since_ms = clock_ms();
-		told = place;
-		best = MIN(best, place);
-		if (setup->retry_ms && clock_ms() - since_ms >= setup->retry_ms)
-			return error_set(err, -ETIMEDOUT,
-					 "its queue didn't get shorter for %" PRIu64 " s",
-					 setup->retry_ms / 1000);
-		r = link_turn(link, err);
+		r = queueing_judge(&q, clock_ms(), &to->queue_is_over, err);
+		if (r == 0)
+			r = link_turn(link, err);
 	}
+	to->queued_ms += q.moved_ms - begin_ms;
 	return r;
+}
+
+static uint64_t patience_ms(const struct delivery_setup *setup, bool probe)
+{
+	const uint64_t retry_ms =
+		probe ? MAX(setup->retry_ms, (uint64_t)PROBE_PATIENCE_MS) : setup->retry_ms;
+
+	return MAX(retry_ms, (uint64_t)MIN(setup->timeout_ms, (uint32_t)ANSWER_MS));
+}
+
+static uint64_t least_bytes_per_s(const struct delivery_setup *setup)
+{
+	const uint64_t least = LEAST_BYTES_PER_S;
+
+	return setup->bytes_per_s ? MIN(least, setup->bytes_per_s / 2) : least;
 }
 
 int destination_connect(struct destination *to, const struct delivery_setup *setup, bool probe,
@@ -148,6 +177,8 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 		.skip_noise =
 			(to->url.scheme == URL_SSH || to->url.scheme == URL_EXEC) && !to->oneway,
 		.timeout_ms = setup->timeout_ms,
+		.patience_ms = patience_ms(setup, probe),
+		.least_bytes_per_s = least_bytes_per_s(setup),
 	};
 	struct transport *transport;
 	int r;
@@ -279,6 +310,32 @@ static void put_off(struct destination *to, uint32_t retry_after_s)
 	to->not_before_ms = clock_ms() + ms;
 }
 
+bool destination_note_sent(struct destination *to, struct link *link)
+{
+	const struct upload *session = link ? link_session(link) : NULL;
+
+	if (!session || to->has_part || to->oneway || upload_state(session) < UPLOAD_GOING)
+		return false;
+	to->was_sent |= upload_stream_off(session) > 0;
+	to->was_taken |= upload_was_taken(session);
+	if (to->was_sent)
+		snprintf(to->part, sizeof(to->part), "%s", upload_welcome(session)->part);
+	return to->was_taken;
+}
+
+void destination_say_part(const struct destination *to)
+{
+	const char *colon = *to->part ? ": " : "";
+
+	if (to->has_part)
+		log_note("%s: a part of the dump is there%s%s", to->url.text, colon, to->part);
+	else if (to->was_taken)
+		log_note("%s: a part of the dump is there%s%s (not acknowledged)", to->url.text,
+			 colon, to->part);
+	else if (to->was_sent && *to->part)
+		log_note("%s: a part of the dump may be there%s%s", to->url.text, colon, to->part);
+}
+
 static bool is_denial(int code)
 {
 	return code == -EACCES || code == -ENOTSUP;
@@ -297,7 +354,7 @@ static bool is_for_good(struct destination *to, enum upload_failure failure, int
 {
 	if (failure == UPLOAD_REFUSED || !destination_is_server(to) || to->oneway)
 		return true;
-	if (code == -ESTALE)
+	if (failure == UPLOAD_DIFFERS || code == -ESTALE)
 		return ++to->mismatches >= MISMATCHES_MAX;
 	if (to->welcomed)
 		return false;
@@ -320,5 +377,5 @@ void destination_failed(struct destination *to, struct link *link, const struct 
 	if (!to->oneway)
 		log_warning("%s: %s%s%s", to->url.text, err->msg,
 			    why_unreachable(err->code, why, sizeof(why)),
-			    to->refused ? "; not tried again" : "");
+			    destination_is_out(to) ? "; not tried again" : "");
 }

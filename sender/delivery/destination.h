@@ -13,6 +13,7 @@
 #include "base/error.h"
 #include "sender/delivery/delivery.h"
 #include "sender/delivery/link.h"
+#include "sender/delivery/mark.h"
 #include "wire/message.h"
 #include "wire/url.h"
 
@@ -25,7 +26,12 @@ struct destination {
 	bool welcomed;		      /* once: names, keys and addresses are right */
 	bool in_vain;		      /* the last try, of a dump that waited for it */
 	bool has_part;		      /* it acknowledged a checkpoint */
+	bool was_taken;		      /* it has some that it never acknowledged */
+	bool was_sent;		      /* some was sent, which it may have or not */
 	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
+	struct mark mark;	      /* how far the dump came there */
+	uint64_t queued_ms;	      /* in its queue, without progress since */
+	bool queue_is_over;	      /* that took too long */
 	unsigned denials;	      /* how often one side didn't trust the other */
 	unsigned mismatches;
 	unsigned put_off; /* how often it said to come later, since it acknowledged something */
@@ -34,6 +40,9 @@ struct destination {
 
 /* Whether it is reached by a link. */
 bool destination_is_server(const struct destination *to);
+
+/* Whether it isn't tried again: it has refused, or its queue took too long. */
+bool destination_is_out(const struct destination *to);
 
 /* Whether the deadline is over or a signal came: *err says which. */
 bool delivery_has_ended(const struct delivery_setup *setup, struct error *err);
@@ -57,6 +66,13 @@ NODISCARD int destination_open_file(const struct destination *to,
 /* Whether a failure with that code, told already, may be a link's that changed a byte of a
  * handshake, which looks like a wrong key. */
 bool destination_may_be_wronged(const struct destination *to, int code);
+
+/* What it may hold of what `link` (NULL: none) has sent, though it acknowledged nothing: whether it
+ * does hold some. */
+bool destination_note_sent(struct destination *to, struct link *link);
+
+/* Tell the operator what it holds of the dump, and where. */
+void destination_say_part(const struct destination *to);
 
 /* It failed, with `link` or without (NULL): remember what that means for the next try, and tell. */
 void destination_failed(struct destination *to, struct link *link, const struct error *err);

@@ -1,0 +1,36 @@
+/*
+ * Waiting in a server's queue: when the operator is told of the place, and when it has taken too
+ * long. It is told the places and the time, and does no input or output.
+ */
+#ifndef QUEUEING_H
+#define QUEUEING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct queueing {
+	uint64_t stall_ms; /* without a better place; 0: not limited */
+	uint64_t total_ms; /* altogether; 0: not limited */
+
+	uint64_t begun_ms, moved_ms; /* when the place last became a better one */
+	uint32_t best;
+	uint32_t told; /* the place that the operator knows; 0: none */
+	uint64_t told_ms, tell_again_ms;
+};
+
+void queueing_begin(struct queueing *q, uint64_t stall_ms, uint64_t total_ms, uint64_t now_ms);
+
+/*
+ * The place is known. Whether the operator is to be told: of the first one; of one half of the last
+ * that was told, and of the last three; and, ever more rarely, that it still waits. A console of
+ * 9600 baud has a line for that, and not one for each place of a thousand.
+ */
+bool queueing_tells(struct queueing *q, uint32_t place, uint64_t now_ms);
+
+/* 0, or -ETIMEDOUT: it doesn't get shorter, or (*over_ret) it has taken too long altogether. */
+NODISCARD int queueing_judge(const struct queueing *q, uint64_t now_ms, bool *over_ret,
+			     struct error *err);
+
+#endif
