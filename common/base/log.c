@@ -32,6 +32,10 @@ enum {
 static const char *program = "";
 static enum log_level shown_level = LOG_NOTE;
 static bool line_open;
+static struct {
+	log_take_fn *take;
+	void *ctx;
+} diverted;
 
 /* --- writing without waiting ---------------------------------------------------------------- */
 
@@ -161,6 +165,12 @@ void log_init(const char *name, enum log_level shown)
 	shown_level = shown;
 }
 
+void log_divert(log_take_fn *take, void *ctx)
+{
+	diverted.take = take;
+	diverted.ctx = ctx;
+}
+
 void log_line_open(bool open)
 {
 	line_open = open;
@@ -214,17 +224,19 @@ void log_say(enum log_level level, const char *fmt, ...)
 					     [LOG_NOTE] = "",
 					     [LOG_DETAIL] = ""};
 	char line[LINE_BYTES + 1]; /* and the end of the line */
-	size_t len;
+	size_t head, len;
 	va_list ap;
 
 	if (level > shown_level)
 		return;
-	len = (size_t)snprintf(line, LINE_BYTES, "%s%s: %s", line_open ? "\r\033[K" : "", program,
-			       prefix[level]);
+	head = (size_t)snprintf(line, LINE_BYTES, "%s%s: %s", line_open ? "\r\033[K" : "", program,
+				prefix[level]);
 	va_start(ap, fmt);
-	vsnprintf(line + len, LINE_BYTES - len, fmt, ap);
+	vsnprintf(line + head, LINE_BYTES - head, fmt, ap);
 	va_end(ap);
-	clean(line + len);
+	clean(line + head);
+	if (diverted.take && diverted.take(diverted.ctx, level, line + head))
+		return;
 	len = strlen(line);
 	line[len] = '\n';
 	line_open = false;

@@ -33,6 +33,11 @@ void log_never_wait(void);
  * seconds. For the end of the program. */
 void log_drain(void);
 
+/* From now on lines go to `take` first, without the program's name, which says whether it has taken
+ * it. NULL: no longer. */
+typedef bool log_take_fn(void *ctx, enum log_level level, const char *text);
+void log_divert(log_take_fn *take, void *ctx);
+
 /* One line; a progress line on the terminal is cleared first. Control characters and what is no
  * UTF-8 are shown as '?'. What a peer says is made printable (printable.h) before it comes here. */
 void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);

@@ -16,6 +16,8 @@
 #include "format/flat.h"
 #include "receiver/collector/keys.h"
 #include "receiver/collector/launch.h"
+#include "receiver/collector/queue.h"
+#include "receiver/collector/words.h"
 #include "receiver/intake/receive.h"
 #include "receiver/intake/serve.h"
 #include "receiver/intake/stop.h"
@@ -29,17 +31,21 @@ enum {
 	FIRST_BYTES_MS = 15000,
 
 	ANSWER_MS = 10000, /* of the collector itself */
+	PROGRESS_MS = 2000,
 	GOODBYE_MS = 3000,
 
 	TLS_FIRST_BYTE = 0x16, /* a handshake record. RFC 8446, 5.1 */
 };
 
-/* --- a place -------------------------------------------------------------------------------- */
+/* --- the collector -------------------------------------------------------------------------- */
 
 struct place {
 	int fd;
+	const char *host; /* who it is, once that is known; or where from */
 	bool asked;
-	attend_place place;
+	int place; /* as in queue.h */
+	bool going;
+	uint64_t bytes, told_ms; /* the progress that was told */
 };
 
 /* What the collector says next, within so long: false if it says nothing. Without a collector
@@ -47,34 +53,79 @@ struct place {
 static bool hear_place(struct place *p, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
-	ssize_t n;
+	int r;
 
 	if (poll(&pfd, 1, timeout_ms) <= 0)
 		return false;
-	n = recv(p->fd, &p->place, sizeof(p->place), MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
-		p->place = 0;
-	return n > 0;
+	r = place_hear(p->fd, &p->place);
+	if (r < 0)
+		p->place = PLACE_IN;
+	return r > 0;
+}
+
+static void say(const struct place *p, struct word *w)
+{
+	snprintf(w->host, sizeof(w->host), "%s", p->host);
+	(void)word_say(p->fd, w);
+}
+
+static void say_proved(const struct place *p)
+{
+	struct word w = {.kind = WORD_PROVED};
+
+	say(p, &w);
+}
+
+/* `hello` is NULL of a stream, which nothing identifies. */
+static void ask(struct place *p, const struct hello *hello)
+{
+	struct word w = {.kind = WORD_ASK, .has_dump = hello};
+
+	if (hello)
+		memcpy(w.dump_id, hello->dump_id, DIGEST_BYTES);
+	p->asked = true;
+	say(p, &w);
+}
+
+/* What a place says that is none. */
+static int judge_place(const struct place *p, struct error *err)
+{
+	switch (p->place) {
+	case PLACE_FULL:
+		return error_set(err, -EAGAIN, "too many others wait for a place");
+	case PLACE_OVERTAKEN:
+		return error_set(err, -EALREADY, "a newer link has taken the dump over");
+	case PLACE_SLOW:
+		return error_set(err, -EUSERS,
+				 "others wait for a place, and too little has come in this one");
+	case PLACE_SHARE:
+		return error_set(err, -EUSERS,
+				 "other hosts wait for a place, and %s has more than its share",
+				 p->host);
+	case PLACE_CROWDED:
+		return error_set(err, -EAGAIN, "gives way to newer connections of %s", p->host);
+	default:
+		return MAX(p->place, 0);
+	}
 }
 
 /* A session's admit(). A probe takes no place. */
-static int ask_place(void *ctx, bool probe, struct error *err)
+static int ask_place(void *ctx, const struct hello *hello, struct error *err)
 {
 	struct place *p = ctx;
 
-	if (probe)
+	if (hello && hello->probe) {
+		say_proved(p);
 		return 0;
+	}
 	if (!p->asked) {
-		p->asked = true;
-		(void)!send(p->fd, "", 1, MSG_NOSIGNAL);
+		ask(p, hello);
 		if (!hear_place(p, ANSWER_MS) && p->place)
 			return error_set(err, -EAGAIN, "the collector is too busy");
 	}
 	while (p->place > 0 && hear_place(p, 0))
 		;
-	if (p->place < 0)
-		return error_set(err, -EAGAIN, "too many others wait for a place");
-	return p->place;
+	return judge_place(p, err);
 }
 
 /* For what can't be told to wait: not read, it waits all the same. */
@@ -82,7 +133,7 @@ static int await_place(struct place *p, struct error *err)
 {
 	int r;
 
-	while ((r = ask_place(p, false, err)) > 0) {
+	while ((r = ask_place(p, NULL, err)) > 0) {
 		if (stop_signal())
 			return error_set(err, -ECANCELED, "stopped by a signal");
 		(void)hear_place(p, 1000);
@@ -90,8 +141,42 @@ static int await_place(struct place *p, struct error *err)
 	return r;
 }
 
+/* A session's look(). */
+static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
+{
+	struct place *p = ctx;
+	const uint64_t now_ms = clock_ms();
+	int r;
+
+	while (hear_place(p, 0))
+		;
+	r = judge_place(p, err);
+	if (r < 0 || !p->asked)
+		return MIN(r, 0);
+	if (going != p->going || (bytes != p->bytes && now_ms - p->told_ms >= PROGRESS_MS)) {
+		struct word w = {.kind = WORD_PROGRESS, .going = going, .bytes = bytes};
+
+		p->going = going;
+		p->bytes = bytes;
+		p->told_ms = now_ms;
+		say(p, &w);
+	}
+	return 0;
+}
+
+/* A line for the operator, who shall not be flooded by it: the collector knows how many there are.
+ * Without one it goes out here. */
+static bool pass_line(void *ctx, enum log_level level, const char *text)
+{
+	const struct place *p = ctx;
+	struct word w = {.kind = WORD_LINE, .level = (int)level};
+
+	snprintf(w.text, sizeof(w.text), "%s", text);
+	return word_say(p->fd, &w);
+}
+
 /* The admit() of who is let in only to be told why not. */
-static int refuse(void *ctx, bool probe UNUSED, struct error *err)
+static int refuse(void *ctx, const struct hello *hello UNUSED, struct error *err)
 {
 	const struct error *why = ctx;
 
@@ -127,7 +212,7 @@ static int accept_tls(struct launch *l, struct transport **transport_ret, struct
 	return r;
 }
 
-static enum exit_status attend_tls(struct launch *l, struct serve_setup *setup)
+static enum exit_status attend_tls(struct launch *l, struct place *place, struct serve_setup *setup)
 {
 	struct transport *transport;
 	struct error err;
@@ -139,7 +224,10 @@ static enum exit_status attend_tls(struct launch *l, struct serve_setup *setup)
 	}
 	setup->store.host = transport->identity;
 	setup->store.proof = transport->proof;
-	if (!*transport->identity) {
+	if (*transport->identity) {
+		place->host = transport->identity;
+		say_proved(place);
+	} else {
 		setup->admit = refuse;
 		setup->admit_ctx = &transport->unproved;
 	}
@@ -149,7 +237,8 @@ static enum exit_status attend_tls(struct launch *l, struct serve_setup *setup)
 /* A close that is no reset. */
 static enum exit_status turn_away(const struct launch *l, const char *why)
 {
-	log_warning("%s: %s", l->name, why);
+	if (!is_stopped()) /* who stops it has said why */
+		log_warning("%s: %s", l->name, why);
 	transport_finish_socket(l->connection_fd, GOODBYE_MS);
 	close(l->connection_fd);
 	return EXIT_REFUSED;
@@ -194,16 +283,9 @@ static enum exit_status attend_plain(const struct launch *l, struct place *place
 	char first;
 
 	if (!peek(l->connection_fd, &first))
-		return turn_away(l, is_stopped() ? "stopped by a signal" : "said nothing");
-	if (!l->is_trusted) {
-		error_set(&err, -EACCES, "%s is in no network of --plain-from", l->name);
-		setup.admit = refuse;
-		setup.admit_ctx = &err;
-	}
+		return turn_away(l, "said nothing");
 	if (first == TLS_FIRST_BYTE)
 		return turn_away(l, "speaks TLS, and this listens without (--tls-cert, --tls-psk)");
-	if (first != FRAME_MAGIC[0] && !l->is_trusted)
-		return turn_away(l, "is in no network of --plain-from");
 	if (first == FLAT_SIGNATURE[0])
 		return attend_stream(l, place);
 	if (transport_new_fds(l->connection_fd, l->connection_fd, l->name, &transport, &err) < 0) {
@@ -217,15 +299,22 @@ static enum exit_status attend_plain(const struct launch *l, struct place *place
 
 static enum exit_status attend_as(struct launch *l, int queue_fd)
 {
-	struct place place = {.fd = queue_fd, .place = 1};
+	struct place place = {.fd = queue_fd, .host = l->name, .place = 1};
 	struct serve_setup setup = {
 		.store = {.dir = l->dir, .peer = l->name, .max_size_bytes = l->max_size_bytes},
 		.admit = ask_place,
 		.admit_ctx = &place,
+		.look = look_around,
+		.look_ctx = &place,
 		.timeout_ms = l->timeout_ms,
 	};
+	enum exit_status status;
 
-	return keys_given(&l->keys) ? attend_tls(l, &setup) : attend_plain(l, &place, &setup);
+	log_divert(pass_line, &place);
+	status = keys_given(&l->keys) ? attend_tls(l, &place, &setup)
+				      : attend_plain(l, &place, &setup);
+	log_divert(NULL, NULL);
+	return status;
 }
 
 enum exit_status attend(const char *fd_text)

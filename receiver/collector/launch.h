@@ -28,8 +28,7 @@ struct launch {
 	int shown;	       /* enum log_level */
 	struct key_files keys; /* of TLS; none: plain TCP */
 	int connection_fd;
-	char name[64];	 /* the address that it comes from */
-	bool is_trusted; /* without TLS: that address may send */
+	char name[64]; /* the address that it comes from */
 };
 
 /* Start one. The descriptors stay the caller's. Fails with what the system says. */

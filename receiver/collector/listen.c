@@ -16,11 +16,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "receiver/collector/attend.h"
 #include "receiver/collector/keys.h"
 #include "receiver/collector/launch.h"
 #include "receiver/collector/networks.h"
+#include "receiver/collector/partings.h"
 #include "receiver/collector/queue.h"
+#include "receiver/collector/rates.h"
+#include "receiver/collector/words.h"
 #include "receiver/intake/stop.h"
 #include "receiver/options.h"
 #include "receiver/store/place.h"
@@ -31,10 +33,30 @@ enum {
 	GONE_MS = 20,	/* a child whose socket has closed ends any moment */
 	FULL_MS = 1000, /* without descriptors or memory, accepting rests */
 	END_MS = 10000, /* what children may take to end when the collector does */
+	WORDS_AT_ONCE = 32,
 
-	/* Who waits costs a process. Who has said nothing is given up for who comes. */
+	/* Who waits costs a process, and who has asked for nothing is given up for who comes. */
 	WAITING_MAX = 1024,
+	WAITING_HOST_MAX = WAITING_MAX / 4,
 	FRESH_MAX = 128,
+	PROVED_MAX = 256,
+	PROVED_HOST_MAX = 64,
+
+	/* Connections of an address at once, and then in a second. */
+	CONNECTIONS = 512,
+	CONNECTIONS_PER_S = 32,
+
+	/* Lines for the operator, at once and in 1000 s: of an address that has proved nothing, of
+	   all of them, of a host. */
+	STRANGER_LINES = 20,
+	STRANGER_LINES_PER_KS = 300,
+	STRANGERS_LINES = 200,
+	STRANGERS_LINES_PER_KS = 2000,
+	HOST_LINES = 1000,
+	HOST_LINES_PER_KS = 2000,
+	OWED_MS = 10000, /* how long nobody hears that some were left out */
+
+	ADDRESSES_MAX = 1024, /* that limits are kept for at a time */
 };
 
 struct collector {
@@ -43,7 +65,9 @@ struct collector {
 	int fds[LISTEN_MAX];
 	size_t count;
 	struct queue queue;
-	struct pollfd *polled; /* the listening sockets, then the guests */
+	struct partings partings;
+	struct rates connections, stranger_lines, all_stranger_lines, host_lines;
+	struct pollfd *polled; /* the listening sockets, then the guests, then the partings */
 	uint64_t accept_ms;    /* not before that */
 	sigset_t while_waiting;
 };
@@ -100,15 +124,39 @@ static int open_all(struct collector *c, struct error *err)
 	return r;
 }
 
+static int make_limits(struct collector *c, struct error *err)
+{
+	int r = rates_init(&c->connections, ADDRESSES_MAX, CONNECTIONS, CONNECTIONS_PER_S * 1000,
+			   err);
+
+	if (r == 0)
+		r = rates_init(&c->stranger_lines, ADDRESSES_MAX, STRANGER_LINES,
+			       STRANGER_LINES_PER_KS, err);
+	if (r == 0)
+		r = rates_init(&c->all_stranger_lines, 1, STRANGERS_LINES, STRANGERS_LINES_PER_KS,
+			       err);
+	if (r == 0)
+		r = rates_init(&c->host_lines, ADDRESSES_MAX, HOST_LINES, HOST_LINES_PER_KS, err);
+	return r;
+}
+
 /* Room for as many guests as there may be, and descriptors for them. */
 static int make_room(struct collector *c, struct error *err)
 {
+	const struct queue_limits max = {.in = c->o->max_sessions,
+					 .waiting = WAITING_MAX,
+					 .waiting_host = WAITING_HOST_MAX,
+					 .fresh = FRESH_MAX,
+					 .proved = PROVED_MAX,
+					 .proved_host = PROVED_HOST_MAX};
 	struct rlimit limit;
-	const int r = queue_init(&c->queue, c->o->max_sessions, WAITING_MAX, FRESH_MAX, err);
+	int r = queue_init(&c->queue, &max, err);
 
+	if (r == 0)
+		r = make_limits(c, err);
 	if (r < 0)
 		return r;
-	c->polled = calloc(LISTEN_MAX + c->queue.room, sizeof(*c->polled));
+	c->polled = calloc(LISTEN_MAX + c->queue.room + PARTINGS_MAX, sizeof(*c->polled));
 	if (!c->polled)
 		return error_set(err, -ENOMEM, "out of memory for sessions");
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -116,6 +164,50 @@ static int make_room(struct collector *c, struct error *err)
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
 	return 0;
+}
+
+/* --- lines ---------------------------------------------------------------------------------- */
+
+static void say_left_out(const char *who, unsigned count)
+{
+	if (count)
+		log_warning("%s: %u more lines like these were left out", who, count);
+}
+
+/* A line about somebody, unless there are too many of them. A host that is known isn't kept from
+ * its lines by strangers. */
+static void say_of(struct collector *c, const char *who, bool known, enum log_level level,
+		   const char *text)
+{
+	const uint64_t now_ms = clock_ms();
+	unsigned left_out = 0, of_all = 0;
+
+	if (!rates_take(known ? &c->host_lines : &c->stranger_lines, who, now_ms, &left_out))
+		return;
+	say_left_out(who, left_out);
+	if (!known && !rates_take(&c->all_stranger_lines, "strangers", now_ms, &of_all))
+		return;
+	say_left_out("strangers", of_all);
+	log_say(level, "%s", text);
+}
+
+/* What was left out is told also where no other line comes. */
+static void say_owed(struct collector *c, uint64_t age_ms)
+{
+	struct rates *const all[] = {&c->stranger_lines, &c->all_stranger_lines, &c->host_lines};
+	const uint64_t now_ms = clock_ms();
+	const char *who;
+	unsigned count;
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		while ((who = rates_owed(all[i], now_ms, age_ms, &count)))
+			say_left_out(who, count);
+}
+
+static void say_of_guest(struct collector *c, const struct guest *g, enum log_level level,
+			 const char *text)
+{
+	say_of(c, queue_party_name(&c->queue, g), queue_knows(&c->queue, g), level, text);
 }
 
 /* --- children ------------------------------------------------------------------------------- */
@@ -132,7 +224,6 @@ static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_
 		.shown = (int)o->shown,
 		.keys = c->keys,
 		.connection_fd = fd,
-		.is_trusted = networks_have(o->plain_from, o->plain_from_count, from),
 	};
 	address_name(from, l->name);
 	if ((size_t)snprintf(l->dir, sizeof(l->dir), "%s", o->dir) >= sizeof(l->dir))
@@ -150,6 +241,7 @@ static int start_child(struct collector *c, int fd, const struct sockaddr_storag
 	struct launch l;
 	struct guest *g;
 	int pair[2], r = tell_all_of(c, connection, from, &l, err);
+	char group[64];
 	pid_t pid;
 
 	if (r < 0)
@@ -163,47 +255,72 @@ static int start_child(struct collector *c, int fd, const struct sockaddr_storag
 	r = launch(&l, theirs, &pid, err);
 	if (r < 0)
 		return r;
-	g = queue_add(&c->queue); /* take_one() has looked that there is room */
+	address_group(from, group);
+	g = queue_add(&c->queue, group); /* take_one() has looked that there is room */
 	snprintf(g->name, sizeof(g->name), "%s", l.name);
 	g->pid = pid;
 	g->fd = TAKE_FD(ours);
 	return 0;
 }
 
-/* Tell a child its place, if it doesn't know. What it doesn't take now it hears another time. */
-static void tell_place(struct guest *g, attend_place place)
+/* One that can't be told is ended as an operator would end it. */
+static void end_stream(struct guest *g)
 {
-	if (g->told == place && place >= 0)
-		return;
-	if (send(g->fd, &place, sizeof(place), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(place))
-		g->told = place;
+	log_warning("%s: its stream ends: other hosts wait for a place", g->name);
+	kill(g->pid, SIGTERM);
 }
 
+/* Each hears its place, if it doesn't know. What it doesn't take now it hears another time. */
 static void tell_all(struct collector *c)
 {
 	struct queue *q = &c->queue;
 
-	while (queue_next(q))
-		;
+	queue_settle(q, clock_ms());
 	for (unsigned i = 0; i < q->count; i++) {
 		struct guest *g = &q->guests[i];
 
-		if (g->fd >= 0 && g->told > 0)
-			tell_place(g, queue_place(q, g));
+		if (g->fd < 0 || g->told == g->place || g->state < GUEST_WAITING)
+			continue;
+		if (g->told == PLACE_IN && g->is_patient)
+			end_stream(g);
+		if (place_say(g->fd, g->place))
+			g->told = g->place;
 	}
 }
 
-/* What a child wants: a place; or it has gone. */
+/* What a session says: 1; 0 if it says nothing now; -1 if it has gone. */
+static int hear_word(struct collector *c, struct guest *g)
+{
+	struct word w;
+	const int r = word_hear(g->fd, &w);
+
+	if (r <= 0)
+		return r;
+	switch (w.kind) {
+	case WORD_PROVED:
+		queue_prove(&c->queue, g, w.host);
+		break;
+	case WORD_ASK:
+		queue_ask(&c->queue, g, w.host, w.has_dump ? w.dump_id : NULL, clock_ms());
+		break;
+	case WORD_PROGRESS:
+		queue_progress(g, w.going, w.bytes, clock_ms());
+		break;
+	default:
+		say_of_guest(c, g, (enum log_level)w.level, w.text);
+		break;
+	}
+	return 1;
+}
+
+/* A session that never stops talking isn't listened to for ever. */
 static void hear(struct collector *c, struct guest *g)
 {
-	char question;
-	const ssize_t n = recv(g->fd, &question, 1, MSG_DONTWAIT);
+	int r = 1;
 
-	if (n == 1) {
-		tell_place(g, queue_ask(&c->queue, g));
-		return;
-	}
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	for (int i = 0; i < WORDS_AT_ONCE && r > 0; i++)
+		r = hear_word(c, g);
+	if (r >= 0)
 		return;
 	close(g->fd);
 	g->fd = -1;
@@ -213,7 +330,6 @@ static void hear(struct collector *c, struct guest *g)
 static void reap(struct collector *c)
 {
 	struct queue *q = &c->queue;
-	bool some = false;
 
 	for (unsigned i = 0; i < q->count;) {
 		struct guest *g = &q->guests[i];
@@ -230,23 +346,60 @@ static void reap(struct collector *c)
 			log_error("%s: its session's process can't be started (/proc/self/exe)",
 				  g->name);
 		queue_remove(q, g);
-		some = true;
 	}
-	if (some)
-		tell_all(c);
 }
 
 /* --- the loop ------------------------------------------------------------------------------- */
 
+/* Those that aren't worth a process: false, and the connection is closed. */
+static bool is_welcome(struct collector *c, int fd, const struct sockaddr_storage *from)
+{
+	const struct options *o = c->o;
+	char name[64], group[64], text[160];
+	unsigned unused;
+
+	address_name(from, name);
+	address_group(from, group);
+	if (!rates_take(&c->connections, group, clock_ms(), &unused)) {
+		close(fd);
+		snprintf(text, sizeof(text), "%s: more than %d connections in a second: closed",
+			 group, CONNECTIONS_PER_S);
+		say_of(c, group, false, LOG_WARNING, text);
+		return false;
+	}
+	if (keys_given(&c->keys) || networks_have(o->plain_from, o->plain_from_count, from))
+		return true;
+	snprintf(text, sizeof(text), "%s is in no network of --plain-from", name);
+	partings_refuse(&c->partings, fd, text, clock_ms());
+	snprintf(text, sizeof(text), "%s: is in no network of --plain-from", name);
+	say_of(c, group, false, LOG_WARNING, text);
+	return false;
+}
+
+static void crowd_out(struct collector *c)
+{
+	struct guest *g = queue_crowd_out(&c->queue);
+	char text[128];
+
+	/* Who is known hears of it by its place. */
+	if (!g || queue_knows(&c->queue, g))
+		return;
+	snprintf(text, sizeof(text), "%s: gives way to others, not having said so far who it is",
+		 g->name);
+	say_of_guest(c, g, LOG_WARNING, text);
+	kill(g->pid, SIGTERM);
+}
+
 static void take_one(struct collector *c, int listen_fd)
 {
 	struct sockaddr_storage from = {0};
-	struct guest *oldest;
 	struct error err;
 	int fd, r = tcp_accept(listen_fd, &from, &fd, &err);
 
 	/* What the peer's network or the peer has done to it is the peer's business. */
 	if (r == -EINTR || r == -EAGAIN || r == -ECONNABORTED || r == -EPROTO)
+		return;
+	if (r == 0 && !is_welcome(c, fd, &from))
 		return;
 	if (r == 0 && queue_is_full(&c->queue)) {
 		close(fd);
@@ -260,11 +413,7 @@ static void take_one(struct collector *c, int listen_fd)
 		c->accept_ms = clock_ms() + FULL_MS;
 		return;
 	}
-	oldest = queue_crowd_out(&c->queue);
-	if (oldest) {
-		log_warning("%s: gives way to others, having said nothing so far", oldest->name);
-		kill(oldest->pid, SIGTERM);
-	}
+	crowd_out(c);
 }
 
 /* Wait, and do what there is to do. Without `accepting`, no more are let in. */
@@ -276,6 +425,7 @@ static void turn(struct collector *c, bool accepting)
 	const unsigned guests = q->count;
 	int wait_ms = accepting && !listening ? (int)(c->accept_ms - now) : WAIT_MS;
 	struct timespec limit;
+	size_t partings;
 
 	for (size_t i = 0; i < listening; i++)
 		c->polled[i] = (struct pollfd){.fd = c->fds[i], .events = POLLIN};
@@ -284,8 +434,9 @@ static void turn(struct collector *c, bool accepting)
 		if (q->guests[i].fd < 0)
 			wait_ms = GONE_MS;
 	}
+	partings = partings_poll(&c->partings, c->polled + listening + guests);
 	limit = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
-	if (ppoll(c->polled, listening + guests, &limit, &c->while_waiting) > 0) {
+	if (ppoll(c->polled, listening + guests + partings, &limit, &c->while_waiting) > 0) {
 		/* Guests first: none is added or moved meanwhile. */
 		for (unsigned i = 0; i < guests; i++)
 			if (c->polled[listening + i].revents)
@@ -295,6 +446,9 @@ static void turn(struct collector *c, bool accepting)
 				take_one(c, c->fds[i]);
 	}
 	reap(c);
+	tell_all(c);
+	partings_turn(&c->partings, clock_ms());
+	say_owed(c, OWED_MS);
 }
 
 /* Sessions end in order: each tells its sender, and mends what it has. */
@@ -343,6 +497,12 @@ enum exit_status listen_for_senders(const struct options *o)
 	else
 		end_children(&c);
 	keys_close(&c.keys);
+	say_owed(&c, 0);
+	partings_close(&c.partings);
+	rates_deinit(&c.connections);
+	rates_deinit(&c.stranger_lines);
+	rates_deinit(&c.all_stranger_lines);
+	rates_deinit(&c.host_lines);
 	queue_deinit(&c.queue);
 	free(c.polled);
 	return r < 0 ? error_exit_status(r) : EXIT_COMPLETE;

@@ -147,3 +147,17 @@ void address_name(const struct sockaddr_storage *address, char name[static 64])
 	else if (scope)
 		snprintf(name + strlen(name), 64 - strlen(name), "%%%" PRIu32, scope);
 }
+
+void address_group(const struct sockaddr_storage *address, char name[static 64])
+{
+	struct sockaddr_storage group = *address;
+	uint8_t bytes[16];
+
+	address_name(address, name);
+	if (!to_bytes(address, bytes) || memcmp(bytes, v4_prefix, sizeof(v4_prefix)) == 0 ||
+	    is_link_local(bytes))
+		return;
+	memset(((struct sockaddr_in6 *)&group)->sin6_addr.s6_addr + 8, 0, 8);
+	address_name(&group, name);
+	snprintf(name + strlen(name), 64 - strlen(name), "/64");
+}

@@ -30,4 +30,7 @@ bool networks_have(const struct network *networks, size_t count,
  * another host's. "" of another family. */
 void address_name(const struct sockaddr_storage *address, char name[static 64]);
 
+/* Those that one machine may have: an IPv4 address, or the 64 bits of a network of IPv6. */
+void address_group(const struct sockaddr_storage *address, char name[static 64]);
+
 #endif

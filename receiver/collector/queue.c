@@ -3,21 +3,42 @@
 #include "receiver/collector/queue.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-int queue_init(struct queue *q, unsigned in_max, unsigned waiting_max, unsigned fresh_max,
-	       struct error *err)
+enum {
+	/* While others wait: what has to come in how long of who sends. A link of 20 kbit/s does
+	   that. */
+	FLOOR_MS = 120000,
+	FLOOR_BYTES = 256 << 10,
+
+	/* And how long a host may take until it sends: it looks through its memory. */
+	PREPARE_MS = 600000,
+};
+
+/* What the name of a party begins with. */
+enum { ADDRESS = 'a', HOST = 'h' };
+
+int queue_init(struct queue *q, const struct queue_limits *max, struct error *err)
 {
-	*q = (struct queue){.in_max = in_max, .waiting_max = waiting_max, .fresh_max = fresh_max};
-	/* Who is crowded out takes a moment to go. */
-	q->room = in_max + waiting_max + 2 * fresh_max;
+	*q = (struct queue){.max = *max};
+	/* Who leaves takes a moment to go. */
+	q->room = max->in + max->waiting + 2 * (max->fresh + max->proved);
 	q->guests = calloc(q->room, sizeof(*q->guests));
-	return q->guests ? 0 : error_set(err, -ENOMEM, "out of memory for sessions");
+	q->parties = calloc(q->room, sizeof(*q->parties));
+	q->sorted = calloc(q->room, sizeof(struct guest *));
+	if (q->guests && q->parties && q->sorted)
+		return 0;
+	queue_deinit(q);
+	return error_set(err, -ENOMEM, "out of memory for sessions");
 }
 
 void queue_deinit(struct queue *q)
 {
 	free(q->guests);
+	free(q->parties);
+	free(q->sorted);
 	*q = (struct queue){0};
 }
 
@@ -26,94 +47,337 @@ bool queue_is_full(const struct queue *q)
 	return q->count == q->room;
 }
 
-struct guest *queue_add(struct queue *q)
+const char *queue_party_name(const struct queue *q, const struct guest *g)
 {
-	struct guest *g = &q->guests[q->count];
+	return q->parties[g->party].name + 1;
+}
 
-	*g = (struct guest){.order = q->next_order++, .fd = -1, .told = -1};
-	q->count++;
-	q->fresh++;
+bool queue_knows(const struct queue *q, const struct guest *g)
+{
+	return *q->parties[g->party].name == HOST;
+}
+
+/* --- states and parties --------------------------------------------------------------------- */
+
+/* The one of that name; a host is never an address, though it may have its name. */
+static unsigned party_of(const struct queue *q, char kind, const char *text)
+{
+	char name[sizeof(q->parties->name)];
+	unsigned unused = 0;
+
+	snprintf(name, sizeof(name), "%c%s", kind, text);
+	for (unsigned i = 0; i < q->room; i++) {
+		if (q->parties[i].count && strcmp(q->parties[i].name, name) == 0)
+			return i;
+		if (!q->parties[i].count)
+			unused = i;
+	}
+	memcpy(q->parties[unused].name, name, sizeof(name));
+	return unused;
+}
+
+static void count(struct queue *q, const struct guest *g, int n)
+{
+	struct party *p = &q->parties[g->party];
+
+	p->count += (unsigned)n;
+	p->of[g->state] += (unsigned)n;
+	q->of[g->state] += (unsigned)n;
+}
+
+static void set_state(struct queue *q, struct guest *g, enum guest_state state)
+{
+	count(q, g, -1);
+	g->state = state;
+	count(q, g, 1);
+}
+
+static void join_host(struct queue *q, struct guest *g, const char *host)
+{
+	const unsigned party = party_of(q, HOST, host);
+
+	count(q, g, -1);
+	g->party = party;
+	count(q, g, 1);
+}
+
+static void leave(struct queue *q, struct guest *g, int why)
+{
+	set_state(q, g, GUEST_LEAVING);
+	g->place = why;
+}
+
+struct guest *queue_add(struct queue *q, const char *address)
+{
+	struct guest *g = &q->guests[q->count++];
+
+	*g = (struct guest){.order = q->next_order++,
+			    .party = party_of(q, ADDRESS, address),
+			    .fd = -1,
+			    .place = 1,
+			    .told = PLACE_UNTOLD};
+	count(q, g, 1);
 	return g;
 }
 
-/* Forget what it was. */
-static void leave_state(struct queue *q, const struct guest *g)
-{
-	q->fresh -= g->state == GUEST_NEW;
-	q->waiting -= g->state == GUEST_WAITING;
-	q->in -= g->state == GUEST_IN;
-}
-
-static void let_in(struct queue *q, struct guest *g)
-{
-	leave_state(q, g);
-	g->state = GUEST_IN;
-	q->in++;
-}
-
-int queue_place(const struct queue *q, const struct guest *g)
-{
-	int place = 1;
-
-	if (g->state == GUEST_IN)
-		return 0;
-	for (unsigned i = 0; i < q->count; i++)
-		place += q->guests[i].state == GUEST_WAITING && q->guests[i].order < g->order;
-	return place;
-}
-
-int queue_ask(struct queue *q, struct guest *g)
+void queue_prove(struct queue *q, struct guest *g, const char *host)
 {
 	if (g->state != GUEST_NEW)
-		return queue_place(q, g);
-	if (q->in < q->in_max && q->waiting == 0) {
-		let_in(q, g);
-		return 0;
-	}
-	if (q->waiting == q->waiting_max)
-		return -1;
-	leave_state(q, g);
-	g->state = GUEST_WAITING;
-	g->order = q->next_order++;
-	q->waiting++;
-	return queue_place(q, g);
+		return;
+	join_host(q, g, host);
+	set_state(q, g, GUEST_PROVED);
 }
 
 void queue_remove(struct queue *q, struct guest *g)
 {
-	leave_state(q, g);
+	count(q, g, -1);
 	*g = q->guests[--q->count];
 }
 
-static struct guest *first_of(struct queue *q, enum guest_state state)
+void queue_progress(struct guest *g, bool going, uint64_t bytes, uint64_t now_ms)
 {
-	struct guest *first = NULL;
+	if (going && !g->going) {
+		g->window_ms = now_ms;
+		g->window_bytes = bytes;
+	}
+	g->going = going;
+	g->bytes = bytes;
+}
+
+/* --- asking --------------------------------------------------------------------------------- */
+
+static void let_in(struct queue *q, struct guest *g, uint64_t now_ms)
+{
+	set_state(q, g, GUEST_IN);
+	g->place = PLACE_IN;
+	g->window_ms = now_ms;
+	g->window_bytes = g->bytes;
+}
+
+/* The session that has the same dump of the same host. */
+static struct guest *other_with_dump(struct queue *q, const struct guest *g)
+{
+	for (unsigned i = 0; i < q->count; i++) {
+		struct guest *o = &q->guests[i];
+
+		if (o != g && (o->state == GUEST_IN || o->state == GUEST_WAITING) &&
+		    o->party == g->party && o->has_dump &&
+		    memcmp(o->dump_id, g->dump_id, DIGEST_BYTES) == 0)
+			return o;
+	}
+	return NULL;
+}
+
+/* With all that counts against it, or who comes again would never be slow. */
+static void replace(struct queue *q, struct guest *g, struct guest *old)
+{
+	set_state(q, g, old->state);
+	g->order = old->order;
+	g->place = old->place;
+	g->window_ms = old->window_ms;
+	g->window_bytes = 0; /* it counts anew */
+	leave(q, old, PLACE_OVERTAKEN);
+}
+
+/* The oldest or the newest one of a party in a state. */
+static struct guest *end_of(struct queue *q, unsigned party, enum guest_state state, bool newest)
+{
+	struct guest *found = NULL;
 
 	for (unsigned i = 0; i < q->count; i++) {
 		struct guest *g = &q->guests[i];
 
-		if (g->state == state && (!first || g->order < first->order))
-			first = g;
+		if (g->party == party && g->state == state &&
+		    (!found || (newest ? g->order > found->order : g->order < found->order)))
+			found = g;
 	}
-	return first;
+	return found;
 }
 
-struct guest *queue_next(struct queue *q)
+/* Who has most of them. */
+static unsigned largest(const struct queue *q, enum guest_state state)
 {
-	struct guest *g = q->in < q->in_max ? first_of(q, GUEST_WAITING) : NULL;
+	unsigned found = 0;
 
-	if (g)
-		let_in(q, g);
+	for (unsigned i = 1; i < q->room; i++)
+		if (q->parties[i].count && q->parties[i].of[state] > q->parties[found].of[state])
+			found = i;
+	return found;
+}
+
+/* Room for one more to wait, if need be in the place of the last one of who has most. */
+static bool make_room(struct queue *q, const struct guest *g)
+{
+	const unsigned own = q->parties[g->party].of[GUEST_WAITING];
+	unsigned most;
+
+	if (own >= q->max.waiting_host)
+		return false;
+	if (q->of[GUEST_WAITING] < q->max.waiting)
+		return true;
+	most = largest(q, GUEST_WAITING);
+	if (q->parties[most].of[GUEST_WAITING] <= own + 1)
+		return false;
+	leave(q, end_of(q, most, GUEST_WAITING, true), PLACE_FULL);
+	return true;
+}
+
+void queue_ask(struct queue *q, struct guest *g, const char *host, const uint8_t *dump_id,
+	       uint64_t now_ms)
+{
+	struct guest *old;
+
+	if (g->state != GUEST_NEW && g->state != GUEST_PROVED)
+		return;
+	join_host(q, g, host);
+	g->has_dump = dump_id;
+	if (dump_id)
+		memcpy(g->dump_id, dump_id, DIGEST_BYTES);
+	g->is_patient = !dump_id;
+	old = dump_id ? other_with_dump(q, g) : NULL;
+	if (old) {
+		replace(q, g, old);
+	} else if (q->of[GUEST_IN] < q->max.in && q->of[GUEST_WAITING] == 0) {
+		let_in(q, g, now_ms);
+	} else if (make_room(q, g)) {
+		set_state(q, g, GUEST_WAITING);
+		g->order = q->next_order++;
+	} else {
+		leave(q, g, PLACE_FULL);
+	}
+}
+
+/* --- turns ---------------------------------------------------------------------------------- */
+
+static int by_party(const void *a, const void *b)
+{
+	const struct guest *x = *(struct guest *const *)a, *y = *(struct guest *const *)b;
+
+	if (x->party != y->party)
+		return x->party < y->party ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* `place` is how many places its host will have had by then. */
+static int by_turn(const void *a, const void *b)
+{
+	const struct guest *x = *(struct guest *const *)a, *y = *(struct guest *const *)b;
+
+	if (x->place != y->place)
+		return x->place < y->place ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* The places of all that wait: the first of them, or NULL. */
+static struct guest *rank(struct queue *q)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < q->count; i++)
+		if (q->guests[i].state == GUEST_WAITING)
+			q->sorted[n++] = &q->guests[i];
+	if (n == 0)
+		return NULL;
+	qsort(q->sorted, n, sizeof(struct guest *), by_party);
+	for (unsigned i = 0; i < n; i++) {
+		struct guest *g = q->sorted[i];
+		const bool first = i == 0 || q->sorted[i - 1]->party != g->party;
+
+		g->place = first ? (int)q->parties[g->party].of[GUEST_IN]
+				 : q->sorted[i - 1]->place + 1;
+	}
+	qsort(q->sorted, n, sizeof(struct guest *), by_turn);
+	for (unsigned i = 0; i < n; i++)
+		q->sorted[i]->place = (int)i + 1;
+	return q->sorted[0];
+}
+
+static bool is_slow(struct guest *g, uint64_t now_ms)
+{
+	const uint64_t limit_ms = g->going ? FLOOR_MS : PREPARE_MS;
+
+	if (g->is_patient || now_ms - g->window_ms < limit_ms)
+		return false;
+	if (!g->going || g->bytes - MIN(g->bytes, g->window_bytes) < FLOOR_BYTES)
+		return true;
+	g->window_ms = now_ms;
+	g->window_bytes = g->bytes;
+	return false;
+}
+
+/* Who has come to nothing in its time. */
+static struct guest *slow_one(struct queue *q, uint64_t now_ms)
+{
+	struct guest *found = NULL;
+
+	for (unsigned i = 0; i < q->count; i++)
+		if (q->guests[i].state == GUEST_IN && is_slow(&q->guests[i], now_ms))
+			found = &q->guests[i];
+	return found;
+}
+
+/* Of who has more than its share, where `next` has less: the one that loses least. */
+static struct guest *greedy_one(struct queue *q, const struct guest *next)
+{
+	unsigned active = 0, share, most;
+	struct guest *found = NULL;
+
+	for (unsigned i = 0; i < q->room; i++)
+		active += q->parties[i].count &&
+			  (q->parties[i].of[GUEST_IN] || q->parties[i].of[GUEST_WAITING]);
+	share = MAX(1, q->max.in / active);
+	most = largest(q, GUEST_IN);
+	if (q->parties[next->party].of[GUEST_IN] >= share || q->parties[most].of[GUEST_IN] <= share)
+		return NULL;
+	for (unsigned i = 0; i < q->count; i++) {
+		struct guest *g = &q->guests[i];
+
+		/* What can't go on later goes last. */
+		if (g->party == most && g->state == GUEST_IN &&
+		    (!found || g->is_patient < found->is_patient ||
+		     (g->is_patient == found->is_patient && g->bytes < found->bytes)))
+			found = g;
+	}
+	return found;
+}
+
+void queue_settle(struct queue *q, uint64_t now_ms)
+{
+	/* Each turn lets one in. */
+	for (;;) {
+		struct guest *next = rank(q), *slow, *greedy;
+
+		if (!next)
+			return;
+		if (q->of[GUEST_IN] >= q->max.in) {
+			slow = slow_one(q, now_ms);
+			greedy = slow ? NULL : greedy_one(q, next);
+			if (!slow && !greedy)
+				return;
+			leave(q, slow ? slow : greedy, slow ? PLACE_SLOW : PLACE_SHARE);
+		}
+		let_in(q, next, now_ms);
+	}
+}
+
+/* --- crowds --------------------------------------------------------------------------------- */
+
+static struct guest *crowd_out_of(struct queue *q, enum guest_state state, unsigned all_max,
+				  unsigned party_max)
+{
+	const unsigned most = largest(q, state);
+	struct guest *g;
+
+	if (q->of[state] <= all_max && q->parties[most].of[state] <= party_max)
+		return NULL;
+	g = end_of(q, most, state, false);
+	leave(q, g, PLACE_CROWDED);
 	return g;
 }
 
 struct guest *queue_crowd_out(struct queue *q)
 {
-	struct guest *g = q->fresh > q->fresh_max ? first_of(q, GUEST_NEW) : NULL;
+	struct guest *g = crowd_out_of(q, GUEST_NEW, q->max.fresh, q->max.fresh);
 
-	if (g) {
-		leave_state(q, g);
-		g->state = GUEST_LEAVING;
-	}
-	return g;
+	return g ? g : crowd_out_of(q, GUEST_PROVED, q->max.proved, q->max.proved_host);
 }

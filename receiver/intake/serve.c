@@ -23,8 +23,11 @@ enum {
 	ANSWER_MIN_MS = 15000,
 	RETRY_S = 5, /* when this side is stopped, its operator may start it again */
 
-	/* How often it is looked whether a newer session waits for the dump. */
+	/* How often it is looked whether somebody wants the dump, or the place. */
 	LOOK_MS = 200,
+
+	/* What work of ours counts as, which the sender waits for. */
+	WORK_BYTES = 1 << 20,
 };
 
 struct serving {
@@ -38,7 +41,10 @@ struct serving {
 	bool oneway;
 	struct error failure; /* of the session; code 0: none */
 	struct error unheard; /* why nothing can be said any more; code 0: it can */
+	serve_look_fn *look;
+	void *look_ctx;
 	uint64_t begun_ms, looked_ms;
+	uint64_t worked_bytes;
 	const char
 		*who; /* for the operator, while the store has no name for it; "": nobody knows */
 };
@@ -89,16 +95,21 @@ static int check_stop(struct serving *s, struct error *err)
 	return err->code;
 }
 
-/* Whether the dump is another session's from now on. */
-static int check_wanted(struct serving *s, struct error *err)
+/* Whether the dump is another session's from now on, or the place another's. */
+static int look(struct serving *s, bool working, struct error *err)
 {
 	const uint64_t now_ms = clock_ms();
+	int r = 0;
 
 	if (now_ms - s->looked_ms < LOOK_MS)
 		return 0;
 	s->looked_ms = now_ms;
-	if (!store_is_wanted(s->store))
-		return 0;
+	s->worked_bytes += working ? WORK_BYTES : 0;
+	if (s->look)
+		r = s->look(s->look_ctx, session_state(s->session) >= SESSION_GOING,
+			    store_stream_bytes(s->store) + s->worked_bytes, err);
+	if (r < 0 || !store_is_wanted(s->store))
+		return r;
 	return error_set(err, -EALREADY, "a newer link has taken the dump over");
 }
 
@@ -146,7 +157,7 @@ static int still_wanted(void *ctx, struct error *err)
 	struct serving *s = ctx;
 	const int r = patience_wanted(s->patience, err);
 
-	return r < 0 ? r : check_wanted(s, err);
+	return r < 0 ? r : look(s, true, err);
 }
 
 /* Both ways, and wait where nothing moved. What has come is looked at before the time is: it may
@@ -157,7 +168,7 @@ static int turn(struct serving *s, struct error *err)
 	bool left = false;
 	int out, in, r = check_stop(s, err);
 
-	if (r == 0 && (r = check_wanted(s, err)) < 0)
+	if (r == 0 && (r = look(s, false, err)) < 0)
 		session_fail(s->session, err);
 	if (r < 0)
 		return r;
@@ -287,6 +298,8 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 {
 	struct serving s = {.transport = transport,
 			    .oneway = setup->oneway,
+			    .look = setup->look,
+			    .look_ctx = setup->look_ctx,
 			    .begun_ms = clock_ms(),
 			    .answer_ms = setup->answer_ms ? setup->answer_ms
 							  : MAX(2 * (uint64_t)setup->timeout_ms,

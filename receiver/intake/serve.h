@@ -3,6 +3,7 @@
 #ifndef SERVE_H
 #define SERVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,10 +12,19 @@
 
 struct transport;
 
+/*
+ * Told now and then how far a session is: whether its sender has begun, and the bytes of the stream
+ * so far. Fails if it is to end: with -EALREADY, -EUSERS or -EAGAIN, of which each has its own time
+ * to come again.
+ */
+typedef int serve_look_fn(void *ctx, bool going, uint64_t bytes, struct error *err);
+
 struct serve_setup {
 	struct store_setup store;
 	session_admit_fn *admit; /* NULL: it may begin at once */
 	void *admit_ctx;
+	serve_look_fn *look; /* NULL: nobody wants to know */
+	void *look_ctx;
 	bool oneway;
 	uint32_t timeout_ms;  /* silence that breaks the link */
 	uint32_t answer_ms;   /* how long a disk may keep an answer to HELLO or TOTALS; 0: two

@@ -184,7 +184,7 @@ static int admit(struct session *s, struct error *err)
 {
 	const struct session_setup *setup = &s->setup;
 
-	return setup->admit ? setup->admit(setup->admit_ctx, s->probe, err) : 0;
+	return setup->admit ? setup->admit(setup->admit_ctx, &s->hello, err) : 0;
 }
 
 static int take_hello(struct session *s, const struct frame *f, uint64_t now_ms, struct error *err)

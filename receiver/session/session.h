@@ -29,7 +29,8 @@ enum session_state {
 
 /*
  * What is done for a session. Each fails with *err set, which ends it; the sender is told *err's
- * text, with the reason that fits its code (-EALREADY: a newer link has the dump).
+ * text, with the reason that fits its code (-EALREADY: a newer link has the dump;
+ * -EUSERS: others need its place).
  */
 struct session_ops {
 	/* A dump is offered. Returns 0 (welcome_ret is filled in but for protocol and times), or 1
@@ -61,7 +62,7 @@ struct session_ops {
  * Whether a session may begin, asked at HELLO and then every moment: 0, or its place in the queue
  * (1: the next). Fails if it may not: for good (-EACCES), or because the queue is full (-EAGAIN).
  */
-typedef int session_admit_fn(void *ctx, bool probe, struct error *err);
+typedef int session_admit_fn(void *ctx, const struct hello *hello, struct error *err);
 
 struct session_setup {
 	const struct session_ops *ops; /* borrowed */

@@ -10,6 +10,8 @@ enum {
 	RETRY_S = 1,
 	/* Where not even the queue has room; or where a disk hangs. */
 	BUSY_RETRY_S = 30,
+	/* Whose place others have needed waits for another. */
+	GIVEN_WAY_RETRY_S = 10,
 	/* Whose dump was taken over looks again later whether it has arrived. */
 	OVERTAKEN_RETRY_S = 60,
 };
@@ -33,7 +35,8 @@ static const struct verdict {
 	{-EFBIG, REASON_NO_SPACE, 0},
 	{-ENOSPC, REASON_NO_SPACE, 0},
 	{-EROFS, REASON_NO_SPACE, 0},
-	{-ETIME, REASON_NO_SPACE, BUSY_RETRY_S}, /* the disk hangs: there may be room later */
+	{-ETIME, REASON_NO_SPACE, BUSY_RETRY_S},       /* the disk hangs: there may be room later */
+	{-EUSERS, REASON_NO_SPACE, GIVEN_WAY_RETRY_S}, /* others need its place */
 	{-EAGAIN, REASON_BUSY, BUSY_RETRY_S},
 	{-EBUSY, REASON_BUSY, RETRY_S},
 	{-EALREADY, REASON_BUSY, OVERTAKEN_RETRY_S},

@@ -79,11 +79,11 @@ static const struct session_ops fake_ops = {
 	.end = fake_end,
 };
 
-static int fake_admit(void *ctx, bool probe, struct error *err)
+static int fake_admit(void *ctx, const struct hello *hello, struct error *err)
 {
 	struct fake *f = ctx;
 
-	f->asked_for_probe = probe;
+	f->asked_for_probe = hello->probe;
 	return f->place < 0 ? error_set(err, f->place, "the test's reason") : f->place;
 }
 

@@ -88,6 +88,25 @@ static void test_mapped(void **state UNUSED)
 	assert_string_equal(name, "2001:db8::a");
 }
 
+/* What a machine may have as many of as it likes counts as one. */
+static void test_group(void **state UNUSED)
+{
+	static const char *const rows[][2] = {
+		{"10.1.1.1", "10.1.1.1"},
+		{"::ffff:10.1.1.1", "10.1.1.1"},
+		{"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"},
+		{"2001:db8:1:2::", "2001:db8:1:2::/64"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct sockaddr_storage in = address_of(rows[i][0]);
+		char name[64];
+
+		address_group(&in, name);
+		assert_string_equal(name, rows[i][1]);
+	}
+}
+
 /* A link-local address says who it is only with the interface that it is on. */
 static void test_zone(void **state UNUSED)
 {
@@ -175,6 +194,8 @@ int main(int argc, char **argv)
 
 	UNIT_ADD_ROWS(&u, has_rows, test_has);
 	unit_add(&u, "networks: of IPv4 have IPv4 in either form", test_mapped, NULL);
+	unit_add(&u, "networks: have as many addresses of IPv6 as they like, which count as one",
+		 test_group, NULL);
 	unit_add(&u, "networks: know an interface's addresses from another's", test_zone, NULL);
 	unit_add(&u, "networks: have nothing of another family", test_other_family, NULL);
 	UNIT_ADD_ROWS(&u, bad_rows, test_bad);
