@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/inmemory.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -341,8 +342,14 @@ static int dump_to_file(struct job *job, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(sink_free) struct sink *sink = NULL;
-	int r = dumpfile_create(job->o->dumpfile, dumpfile_replace_if(job->o->force), &df, err);
+	const struct options *o = job->o;
+	int r = 0;
 
+	/* Elsewhere there is somebody who knows what a tmpfs is. */
+	if (o->in_crash_kernel && !o->may_be_volatile)
+		r = in_memory_judge(o->dumpfile, err);
+	if (r == 0)
+		r = dumpfile_create(o->dumpfile, dumpfile_replace_if(o->force), &df, err);
 	if (r == 0)
 		r = sink_new_file(df, &sink, err);
 	if (r == 0)
@@ -392,6 +399,7 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
+		.may_be_volatile = o->may_be_volatile,
 		.cancelled = lifetime_is_over,
 	};
 	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.hello, err);
@@ -475,6 +483,7 @@ static enum exit_status probe(const struct options *o)
 		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
+		.may_be_volatile = o->may_be_volatile,
 		.cancelled = lifetime_is_over,
 	};
 

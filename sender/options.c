@@ -70,6 +70,7 @@ enum option_id {
 	OPT_TO,
 	OPT_VERBOSE,
 	OPT_VERSION,
+	OPT_VOLATILE,
 	OPT_WATCHDOG,
 	OPT_ZLIB,
 	OPT_ZSTD,
@@ -155,6 +156,7 @@ static const struct cli_option table[] = {
 	[OPT_TO] = {"to", 0, "URL", "ssh: tls: tcp: exec: file:, more as fallbacks"},
 	[OPT_VERBOSE] = {"verbose", 'v', NULL, "say more"},
 	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
+	[OPT_VOLATILE] = {"volatile", 0, NULL, "file: may be in memory, where a reboot loses it"},
 	[OPT_WATCHDOG] = {"watchdog", 0, "DEVICE", "feed it while a dump of /proc/vmcore goes on"},
 	[OPT_ZLIB] = {"zlib", 'c', NULL, "compress with zlib"},
 	[OPT_ZSTD] = {"zstd", 'z', NULL, "compress with zstd"},
@@ -473,6 +475,9 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 		return 0;
 	case OPT_VERSION:
 		o->version = true;
+		return 0;
+	case OPT_VOLATILE:
+		o->may_be_volatile = true;
 		return 0;
 	default:
 		return error_set(err, -EINVAL,

@@ -58,6 +58,7 @@ struct options {
 	bool in_crash_kernel;
 
 	bool flattened, force, strict, json;
+	bool may_be_volatile;	    /* files may be in memory */
 	bool dump_dmesg, mem_usage; /* instead of a dump */
 	bool help, version;
 	enum progress_mode progress;

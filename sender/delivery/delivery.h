@@ -41,6 +41,7 @@ struct delivery_setup {
 	uint64_t deadline_ms; /* clock_ms(); 0: never */
 	uint64_t bytes_per_s; /* 0: not limited */
 	bool force;	      /* file: replaces what is there */
+	bool may_be_volatile; /* file: may be in memory */
 	bool (*cancelled)(void);
 };
 

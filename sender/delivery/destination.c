@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/inmemory.h"
 #include "base/log.h"
 #include "format/dumpfile.h"
 #include "sender/delivery/queueing.h"
@@ -276,7 +277,9 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = dumpfile_create(path, what_may_go(to, setup), &df, err);
+	r = setup->may_be_volatile ? 0 : in_memory_judge(path, err);
+	if (r == 0)
+		r = dumpfile_create(path, what_may_go(to, setup), &df, err);
 	if (r < 0)
 		return r;
 	/* The dump has it, too. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/inmemory.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "format/dumpfile.h"
@@ -111,7 +112,9 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = setup->force ? probe_part(path, err) : 0;
+	r = setup->may_be_volatile ? 0 : in_memory_judge(path, err);
+	if (r == 0 && setup->force)
+		r = probe_part(path, err);
 	if (r == 0)
 		r = dumpfile_create(path, dumpfile_replace_if(setup->force), &df, err);
 	r = MIN(r, 0);

@@ -76,6 +76,7 @@ if mount -t tmpfs -o size=40m,mode=700 none "$T/small" 2>/dev/null; then
     said "a full disk and nothing else: exit status 4, and where the part is" 4 \
         "a part of the dump is there: .*/vmcore.part"
     is_part "a full disk and nothing else: the part" "$(find "$T/small" -name vmcore.part)"
+    what+=(--volatile) # a tmpfs
     send "file:$T/small/local" "file:$T/local"
     said "a full disk here: the next one has it" 0 "what was written is in $T/small/local.part"
     ok "a full disk here: the dump is right, elsewhere" same "$T/local"

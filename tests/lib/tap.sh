@@ -12,7 +12,10 @@ export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 # What the tests use.
 # shellcheck disable=SC2034
 vmsend=$BUILD/vmsend vmrecv=$BUILD/vmrecv tools=$TOOLS/tests/tools preload=$TOOLS/tests/preload
-T=$(mktemp -d "${TMPDIR:-/tmp}/vmsend-test.XXXXXX") || exit 1
+# On a disk: a file: in memory is refused.
+scratch=${TMPDIR:-/tmp}
+[[ $(stat -f -c %T "$scratch") != @(tmpfs|ramfs) ]] || scratch=$BUILD
+T=$(mktemp -d "$scratch/vmsend-test.XXXXXX") || exit 1
 trap 'rm -rf "$T"' EXIT
 
 tap_count=0 tap_bad=0 rc=0
