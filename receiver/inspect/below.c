@@ -213,8 +213,12 @@ static int find(const char *path, struct below *b, struct error *err)
 	struct stat st;
 	int fd, r;
 
-	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode))
-		return add(b, path, NULL, err);
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		r = add(b, path, NULL, err);
+		if (r == 0)
+			b->items[0].named = true;
+		return r;
+	}
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return add_failure(b, path, "can't look into it", err);
@@ -236,4 +240,16 @@ int below_find(const char *path, struct below *b_ret, struct error *err)
 	else
 		*b_ret = b;
 	return r;
+}
+
+bool below_is_there(struct below_item *item)
+{
+	static const char part[] = ".part";
+
+	if (item->named || io_exists(item->path))
+		return true;
+	if (!has_end(item->path, part))
+		return false;
+	item->path[strlen(item->path) - strlen(part)] = '\0';
+	return io_exists(item->path);
 }

@@ -2,6 +2,7 @@
 #ifndef BELOW_H
 #define BELOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -14,6 +15,7 @@ enum {
 struct below_item {
 	char *path;
 	struct error *trouble; /* why it can't be looked at; NULL: it can */
+	bool named;	       /* on the command line, not found below it */
 };
 
 /* Sorted by path, folder by folder. */
@@ -33,5 +35,12 @@ struct below {
  */
 NODISCARD int below_find(const char *path, struct below *b_ret, struct error *err);
 void below_deinit(struct below *b);
+
+/*
+ * Before it is opened: whether it is there still. Where a collector has given NAME.part its final
+ * name meanwhile, `path` becomes NAME. What was named on the command line always counts as there:
+ * that it isn't is an error.
+ */
+bool below_is_there(struct below_item *item);
 
 #endif

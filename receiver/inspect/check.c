@@ -162,12 +162,12 @@ static enum exit_status check_below(const struct options *o, const char *path)
 		return EXIT_FAILED;
 	}
 	for (size_t i = 0; i < found.count; i++) {
-		const struct below_item *item = &found.items[i];
+		struct below_item *item = &found.items[i];
 
 		if (item->trouble) {
 			log_error("%s: %s", item->path, item->trouble->msg);
 			status = worse(status, EXIT_FAILED);
-		} else {
+		} else if (below_is_there(item)) {
 			status = worse(status, check_file(o, item->path));
 		}
 	}

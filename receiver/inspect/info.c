@@ -420,10 +420,13 @@ static enum exit_status info_below(const char *path, struct json_output *json)
 	if (below_find(path, &found, &err) < 0)
 		return fail(json, path, &err);
 	for (size_t i = 0; i < found.count; i++) {
-		const struct below_item *item = &found.items[i];
-		const enum exit_status one = item->trouble ? fail(json, item->path, item->trouble)
-							   : info_file(item->path, json);
+		struct below_item *item = &found.items[i];
+		enum exit_status one = EXIT_COMPLETE;
 
+		if (item->trouble)
+			one = fail(json, item->path, item->trouble);
+		else if (below_is_there(item))
+			one = info_file(item->path, json);
 		status = MAX(status, one);
 	}
 	below_deinit(&found);

@@ -140,6 +140,37 @@ static void test_order(void **state UNUSED)
 	below_deinit(&b);
 }
 
+/* A collector goes on meanwhile. */
+static void test_meanwhile(void **state UNUSED)
+{
+	char *part = path_in("a.part"), *whole = path_in("a"), *gone = path_in("b.part");
+	struct below b;
+	struct error err;
+
+	put("a.part", "", 0);
+	put("b.part", "", 0);
+	assert_int_equal(below_find(directory, &b, &err), 0);
+	assert_int_equal(b.count, 2);
+	assert_true(below_is_there(&b.items[0]));
+	assert_string_equal(b.items[0].path, part);
+	assert_int_equal(rename(part, whole), 0);
+	drop("b.part");
+	assert_true(below_is_there(&b.items[0]));
+	assert_string_equal(b.items[0].path, whole);
+	assert_false(below_is_there(&b.items[1]));
+	below_deinit(&b);
+	drop("a");
+
+	/* What was named and isn't there is an error. */
+	assert_int_equal(below_find(gone, &b, &err), 0);
+	assert_true(below_is_there(&b.items[0]));
+	assert_string_equal(b.items[0].path, gone);
+	below_deinit(&b);
+	free(part);
+	free(whole);
+	free(gone);
+}
+
 int main(int argc, char **argv)
 {
 	struct unit u = {0};
@@ -151,6 +182,8 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, names, test_name);
 	unit_add(&u, "below: has nothing to look for where nothing is", test_nothing, NULL);
 	unit_add(&u, "below: goes folder by folder, in order", test_order, NULL);
+	unit_add(&u, "below: knows a dump that was published or removed meanwhile", test_meanwhile,
+		 NULL);
 	r = unit_run(&u, "below", argc, argv);
 	rmdir(directory);
 	return r;
