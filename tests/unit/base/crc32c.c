@@ -69,6 +69,55 @@ static void test_agree(void **state UNUSED)
 	}
 }
 
+enum { LONG_BYTES = 40000 };
+
+static void random_bytes(uint8_t *bytes, size_t n)
+{
+	uint32_t random = unit_seed();
+
+	for (size_t i = 0; i < n; i++)
+		bytes[i] = (uint8_t)unit_random(&random);
+}
+
+/* Lengths around those that are summed in lanes. */
+static void test_lanes(void **state UNUSED)
+{
+	static uint8_t bytes[LONG_BYTES];
+
+	random_bytes(bytes, sizeof(bytes));
+	for (size_t n = 3 * 1024 - 9; n < LONG_BYTES - 8; n += n % 1024 == 9 ? 1024 - 18 : 1)
+		assert_int_equal(crc32c(0, bytes + n % 8, n), by_definition(bytes + n % 8, n));
+}
+
+/* Three parts of a block, in any order, and one of them once more and taken out again. */
+static void test_bare(void **state UNUSED)
+{
+	static uint8_t bytes[LONG_BYTES];
+	const size_t a = 17, b = 30001;
+	uint32_t bare;
+
+	random_bytes(bytes, sizeof(bytes));
+	bare = crc32c_bare(bytes + b, LONG_BYTES - b);
+	bare ^= crc32c_shift(crc32c_bare(bytes, a), LONG_BYTES - a);
+	bare ^= crc32c_shift(crc32c_bare(bytes, 4000), 5000);
+	bare ^= crc32c_shift(crc32c_bare(bytes + a, b - a), LONG_BYTES - b);
+	bare ^= crc32c_shift(crc32c_bare(bytes, 4000), 5000);
+	assert_int_equal(crc32c_of_bare(bare, LONG_BYTES), by_definition(bytes, LONG_BYTES));
+}
+
+static void test_shift(void **state UNUSED)
+{
+	static const int64_t by[] = {0, 1, 7, 4096, (1 << 20) - 1, INT64_C(1) << 40, INT64_MAX};
+	static uint8_t zeros[5000] = {1, 2, 3};
+
+	assert_int_equal(crc32c_shift(crc32c_bare(zeros, 3), 4997), crc32c_bare(zeros, 5000));
+	assert_int_equal(crc32c_shift(crc32c_bare(zeros, 5000), -4997), crc32c_bare(zeros, 3));
+	for (size_t i = 0; i < ARRAY_LEN(by); i++)
+		assert_int_equal(crc32c_shift(crc32c_shift(0x12345678, by[i]), -by[i]), 0x12345678);
+	assert_int_equal(crc32c_of_bare(0, 32), 0x8a9136aa);
+	assert_int_equal(crc32c_of_bare(0, 0), 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -76,5 +125,8 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, vector_rows, test_vector);
 	unit_add(&u, "crc32c: is the same by the CPU, by tables and by bits, in any pieces",
 		 test_agree, NULL);
+	unit_add(&u, "crc32c: is the same in lanes", test_lanes, NULL);
+	unit_add(&u, "crc32c_bare: makes a block of its parts, in any order", test_bare, NULL);
+	unit_add(&u, "crc32c_shift: adds zeros and takes them away", test_shift, NULL);
 	return unit_run(&u, "crc32c", argc, argv);
 }
