@@ -29,6 +29,7 @@ enum option_id {
 	OPT_PROGRESS,
 	OPT_QUIET,
 	OPT_STDIO,
+	OPT_SUMS,
 	OPT_TIMEOUT,
 	OPT_TLS_CA,
 	OPT_TLS_CERT,
@@ -67,6 +68,7 @@ static const struct cli_option table[OPT_COUNT] = {
 	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, lines, json or none (auto)"},
 	[OPT_QUIET] = {"quiet", 'q', NULL, "only errors and warnings"},
 	[OPT_STDIO] = {"stdio", 0, NULL, "a session, as the far end of ssh"},
+	[OPT_SUMS] = {"sums", 0, "KIND", "FILE.sums: none, crc32c (default) or sha256"},
 	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
 	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of senders"},
 	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this server's certificate"},
@@ -234,6 +236,8 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 	case OPT_QUIET:
 		o->shown = LOG_WARNING;
 		break;
+	case OPT_SUMS:
+		return sums_kind_by_name(value, &o->sums, err);
 	case OPT_VERBOSE:
 		o->shown = LOG_DETAIL;
 		break;
@@ -303,6 +307,7 @@ static int judge_files(struct options *o, struct error *err)
 
 static const struct options defaults = {.mode = MODE_RECEIVE,
 					.progress = PROGRESS_AUTO,
+					.sums = SUMS_CRC32C,
 					.shown = LOG_NOTE,
 					.max_sessions = SESSIONS,
 					.timeout_ms = TIMEOUT_MS};

@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "format/sums.h"
 #include "receiver/collector/networks.h"
 #include "wire/transport.h"
 
@@ -38,6 +39,7 @@ struct options {
 	int file_count;
 	bool force, json;
 	uint64_t max_size_bytes; /* 0: by the dump's header */
+	enum sums_kind sums;	 /* beside a dump that came as a stream */
 
 	const char *dir;  /* where dumps go that have no FILE */
 	const char *host; /* whose dump it is; NULL: not given */

@@ -338,11 +338,18 @@ static int dump_to_stream(struct job *job, struct error *err)
 	return r;
 }
 
+/* Called while a dump is read back for its sums. */
+static int stop_if_over(void *ctx UNUSED, struct error *err)
+{
+	return lifetime_is_over() ? error_set(err, -ECANCELED, "stopped") : 0;
+}
+
 static int dump_to_file(struct job *job, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO(sink_free) struct sink *sink = NULL;
 	const struct options *o = job->o;
+	const struct keepalive alive = {stop_if_over, NULL};
 	int r = 0;
 
 	/* Elsewhere there is somebody who knows what a tmpfs is. */
@@ -351,15 +358,15 @@ static int dump_to_file(struct job *job, struct error *err)
 	if (r == 0)
 		r = dumpfile_create(o->dumpfile, dumpfile_replace_if(o->force), &df, err);
 	if (r == 0)
+		r = dumpfile_keep_sums(df, job->o->sums, &alive, err);
+	if (r == 0)
 		r = sink_new_file(df, &sink, err);
 	if (r == 0)
 		r = dump_into(job, sink, NULL, err);
 	if (r == 0)
-		r = dumpfile_publish(df, err);
+		r = delivery_publish_file(df, job->o->dumpfile, err);
 	if (r < 0)
 		job->kept_part = delivery_keep_file(df, job->res.table_end);
-	else if (dumpfile_name_is_unsure(df))
-		log_warning(DUMPFILE_NAME_UNSURE, job->o->dumpfile);
 	return r;
 }
 
@@ -400,6 +407,8 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
 		.may_be_volatile = o->may_be_volatile,
+		.sums = o->sums,
+		.alive = {stop_if_over, NULL},
 		.cancelled = lifetime_is_over,
 	};
 	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.hello, err);

@@ -61,6 +61,7 @@ enum option_id {
 	OPT_SNAPPY,
 	OPT_STREAM,
 	OPT_STRICT,
+	OPT_SUMS,
 	OPT_TIMEOUT,
 	OPT_TLS_CA,
 	OPT_TLS_CERT,
@@ -147,6 +148,7 @@ static const struct cli_option table[] = {
 	[OPT_SNAPPY] = {"snappy", 'p', NULL, "compress with snappy"},
 	[OPT_STREAM] = {"stream", 0, "KIND", "to standard output: flattened or session"},
 	[OPT_STRICT] = {"strict", 0, NULL, "exit 4 where a warning would do"},
+	[OPT_SUMS] = {"sums", 0, "KIND", "DUMPFILE.sums: none, crc32c (default) or sha256"},
 	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
 	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of servers, for tls://"},
 	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this host's certificate"},
@@ -470,6 +472,8 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_STRICT:
 		o->strict = true;
 		return 0;
+	case OPT_SUMS:
+		return sums_kind_by_name(arg, &o->sums, err);
 	case OPT_VERBOSE:
 		o->log_level = LOG_DETAIL;
 		return 0;
@@ -530,6 +534,7 @@ static int set_defaults(struct options *o, struct error *err)
 		.vmcore = "/proc/vmcore",
 		.levels = {LEVEL_MAX},
 		.level_count = 1,
+		.sums = SUMS_CRC32C,
 		.codecs = 1U << CODEC_ZLIB | 1U << CODEC_LZO | 1U << CODEC_ZSTD,
 		.threads = default_threads(),
 		.log_level = LOG_NOTE,

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "format/codec.h"
+#include "format/sums.h"
 #include "sender/output/ladder.h"
 #include "sender/vmcore/vmcore.h"
 #include "wire/transport.h"
@@ -57,6 +58,7 @@ struct options {
 	 */
 	bool in_crash_kernel;
 
+	enum sums_kind sums; /* beside DUMPFILE, or a file: */
 	bool flattened, force, strict, json;
 	bool may_be_volatile;	    /* files may be in memory */
 	bool dump_dmesg, mem_usage; /* instead of a dump */

@@ -16,9 +16,10 @@
 #include "base/io.h"
 #include "base/zero.h"
 #include "format/kdump.h"
+#include "format/sums_file.h"
 
 enum {
-	SHADOW_BYTES = 4096,
+	SHADOW_BYTES = SUMS_HEAD_BYTES,
 	STATUS_END = KDUMP_STATUS_OFFSET + 4,
 	SIGNATURE_BYTES = 8,
 
@@ -40,6 +41,8 @@ struct dumpfile {
 	bool final;	 /* the header in the file is the true one, without our incomplete bit */
 	bool unsure;	 /* published, and the name isn't certain to survive a power cut */
 	int sync_failed; /* the -errno of the first sync that did */
+
+	struct sums_file *sums; /* NULL: nothing is known of any */
 
 	uint64_t end;	  /* of what the caller wrote, holes included */
 	uint64_t written; /* of what reached the file: it reads as zeros from here on */
@@ -194,6 +197,18 @@ int dumpfile_create(const char *path, enum dumpfile_replace replace, struct dump
 	return 0;
 }
 
+int dumpfile_keep_sums(struct dumpfile *df, enum sums_kind kind, const struct keepalive *alive,
+		       struct error *err)
+{
+	return sums_file_new(df->path, kind, df->replace == DUMPFILE_REPLACE_ALL, alive, &df->sums,
+			     err);
+}
+
+struct error dumpfile_sums_failure(const struct dumpfile *df)
+{
+	return df->sums ? *sums_file_failure(df->sums) : (struct error){0};
+}
+
 static bool shadow_is_kdump(const struct dumpfile *df)
 {
 	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
@@ -213,6 +228,7 @@ void dumpfile_free(struct dumpfile *df)
 			unlink(df->part_path);
 		close(df->fd);
 	}
+	sums_file_free(df->sums);
 	free(df->part_path);
 	free(df->path);
 	free(df);
@@ -250,6 +266,14 @@ static int write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, si
 	return 0;
 }
 
+/* The first bytes as the file has them, or is to. */
+static void head_of(const struct dumpfile *df, uint8_t head[static SHADOW_BYTES])
+{
+	memcpy(head, df->shadow, SHADOW_BYTES);
+	if (shadow_is_kdump(df) && !df->final)
+		head[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
+}
+
 /*
  * Bring the file's bytes [begin, end), all below SHADOW_BYTES, in line with the shadow. Of a kdump
  * file the status goes too, whatever the range: the signature may have come after the status, or
@@ -259,12 +283,10 @@ static int write_shadow(struct dumpfile *df, size_t begin, size_t end, struct er
 {
 	uint8_t bytes[SHADOW_BYTES];
 
-	memcpy(bytes, df->shadow, sizeof(bytes));
+	head_of(df, bytes);
 	if (shadow_is_kdump(df)) {
 		begin = MIN(begin, (size_t)KDUMP_STATUS_OFFSET);
 		end = MAX(end, (size_t)STATUS_END);
-		if (!df->final)
-			bytes[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
 	}
 	return write_out(df, begin, bytes + begin, end - begin, err);
 }
@@ -371,6 +393,23 @@ static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes,
 	return 0;
 }
 
+/* The same with the sums: what stood there counts no more. */
+static int write_summed(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+			struct error *err)
+{
+	int r;
+
+	if (!df->sums)
+		return write_sparse(df, off, bytes, size_bytes, err);
+	sums_file_turn(df->sums, df->fd, off, size_bytes, df->written);
+	r = write_sparse(df, off, bytes, size_bytes, err);
+	if (r == 0)
+		sums_file_add(df->sums, off, bytes, size_bytes);
+	else /* some of it is there, or zeros are */
+		sums_file_turn(df->sums, df->fd, off, size_bytes, UINT64_MAX);
+	return r;
+}
+
 int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t size_bytes,
 		   struct error *err)
 {
@@ -390,7 +429,7 @@ int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t 
 		p += n;
 		size_bytes -= n;
 	}
-	r = write_sparse(df, off, p, size_bytes, err);
+	r = size_bytes ? write_summed(df, off, p, size_bytes, err) : 0;
 	if (r < 0)
 		return r;
 	df->wrote = true; /* even if all of it was a hole */
@@ -525,6 +564,9 @@ static int write_status(struct dumpfile *df, bool final, struct error *err)
 
 int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
+	if (df->sums && size_bytes < df->written)
+		sums_file_turn(df->sums, df->fd, MAX(size_bytes, (uint64_t)SHADOW_BYTES),
+			       df->written - size_bytes, df->written);
 	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
 		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
 				 size_bytes);
@@ -548,7 +590,7 @@ int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struc
 		r = dumpfile_write(df, off, zeros, n, err);
 		off += n;
 	}
-	if (r == 0 && off < end &&
+	if (r == 0 && off < end && !df->sums &&
 	    fallocate(df->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
 		      (off_t)(end - off)) == 0)
 		return 0;
@@ -575,6 +617,8 @@ static int unpublish(struct dumpfile *df, int code, struct error *err)
 
 	if (df->replace != DUMPFILE_REPLACE_ALL && leads_to(df->path, df->fd) &&
 	    rename_noreplace(df->path, df->part_path) == 0) {
+		if (df->sums)
+			sums_file_drop(df->sums);
 		(void)write_status(df, false, &ignored);
 		(void)!sync_names(df, &ignored);
 		return fail(err, df, "its directory can't be synced", code);
@@ -586,15 +630,47 @@ static int unpublish(struct dumpfile *df, int code, struct error *err)
 			 df->path, strerror(-code));
 }
 
+/* FILE.part.sums of what the file is, or is about to be if it is `final`. */
+static int store_sums(struct dumpfile *df, bool final, uint64_t size_bytes, struct error *err)
+{
+	uint8_t head[SHADOW_BYTES];
+
+	if (!df->sums)
+		return 0;
+	df->final = final;
+	head_of(df, head);
+	return sums_file_store(df->sums, df->fd, head, size_bytes, err);
+}
+
+/* The name, and that of the sums. There is no moment at which those of one dump are beside another:
+ * --check looks for FILE.part.sums, too, where FILE.part is gone. */
+static int rename_all(struct dumpfile *df, struct error *err)
+{
+	int r;
+
+	if (df->sums)
+		sums_file_clear_way(df->sums);
+	r = rename_final(df, err);
+	if (r == 0 && df->sums)
+		sums_file_settle(df->sums);
+	return r;
+}
+
 int dumpfile_publish(struct dumpfile *df, struct error *err)
 {
 	int r = sync_length(df, df->end, err);
 
+	if (r == 0)
+		r = store_sums(df, true, df->end, err);
 	/* What can't sync a name is to be known before there is one. */
 	if (r == 0)
 		r = sync_names(df, err);
-	if (r < 0)
+	if (r < 0) {
+		df->final = false;
+		if (df->sums)
+			sums_file_drop(df->sums);
 		return r;
+	}
 	/*
 	 * Only now that every page is stable may the header say so, and only then may the name:
 	 * whenever the power goes, a file without the bit has all its bytes, and the final name is
@@ -602,10 +678,12 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 	 */
 	r = write_status(df, true, err);
 	if (r == 0)
-		r = rename_final(df, err);
+		r = rename_all(df, err);
 	if (r < 0) {
 		struct error ignored;
 
+		if (df->sums)
+			sums_file_drop(df->sums);
 		(void)write_status(df, false, &ignored);
 		return r;
 	}
@@ -619,6 +697,7 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 
 int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
+	struct error unused;
 	struct stat st;
 	int r;
 
@@ -630,5 +709,9 @@ int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	/* Never shorter: a write that failed may have left good bytes behind `end`. */
 	df->end = MAX(df->end, size_bytes);
 	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
-	return r < 0 ? r : dumpfile_sync_name(df, err);
+	if (r < 0)
+		return r;
+	/* Without them it is a part all the same. */
+	(void)!store_sums(df, false, MAX(df->end, (uint64_t)st.st_size), &unused);
+	return dumpfile_sync_name(df, err);
 }

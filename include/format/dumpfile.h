@@ -6,6 +6,9 @@
  * incomplete bit, from the first byte on: what is left by a crash, a kill or a full disk says what
  * it is. Runs of zeros become holes where they are long. Used by vmrecv, and by vmsend for
  * DUMPFILE, so that both make the same file.
+ *
+ * A dump can have sums beside it (dumpfile_keep_sums()): PATH.sums, and PATH.part.sums of one that
+ * was cut short.
  */
 #ifndef DUMPFILE_H
 #define DUMPFILE_H
@@ -15,6 +18,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/keepalive.h"
+#include "format/sums.h"
 
 struct dumpfile;
 
@@ -45,6 +50,20 @@ NODISCARD int dumpfile_create(const char *path, enum dumpfile_replace replace,
  * -EEXIST if it isn't a regular file, -EBUSY if another process is writing it.
  */
 NODISCARD int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err);
+
+/*
+ * It is a dump: sum what is written to it, as it passes, and write the sums down beside it when it
+ * is published or kept as a part. SHA-256 is made by reading the dump back in the end, meanwhile
+ * `alive` (borrowed, may be NULL) is called. The sums of an earlier PATH go with that, also if
+ * `kind` is SUMS_NONE. Comes before the first write. Refused (-EEXIST) where PATH.sums or
+ * PATH.part.sums is something else, that only DUMPFILE_REPLACE_ALL replaces; fails also -ENOMEM,
+ * -ENOTSUP.
+ */
+NODISCARD int dumpfile_keep_sums(struct dumpfile *df, enum sums_kind kind,
+				 const struct keepalive *alive, struct error *err);
+
+/* Once published: why the sums aren't beside it though they were asked for. Code 0: they are. */
+struct error dumpfile_sums_failure(const struct dumpfile *df);
 
 /* Of a resumed one: the header came with the incomplete bit, so that it isn't ours alone. */
 void dumpfile_came_incomplete(struct dumpfile *df);

@@ -98,15 +98,20 @@ static int begins_as_dump(int dirfd, const char *name)
 	       (n == sizeof(bytes) && memcmp(bytes, FLAT_SIGNATURE, sizeof(bytes)) == 0);
 }
 
+static bool has_beside(int dirfd, const char *name, const char *suffix)
+{
+	char beside[NAME_MAX + sizeof(".segments")];
+
+	snprintf(beside, sizeof(beside), "%s%s", name, suffix);
+	return faccessat(dirfd, beside, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 /* The same, or that it is called like one. */
 static int is_dump(int dirfd, const char *name)
 {
-	char segments[NAME_MAX + sizeof(".segments")];
-
 	if (strcmp(name, "vmcore") == 0 || has_end(name, ".part"))
 		return 1;
-	snprintf(segments, sizeof(segments), "%s.segments", name);
-	if (faccessat(dirfd, segments, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+	if (has_beside(dirfd, name, ".segments") || has_beside(dirfd, name, ".sums"))
 		return 1;
 	return begins_as_dump(dirfd, name);
 }

@@ -1,5 +1,5 @@
-/* `vmrecv --check`: verifies each file, by its segments too if they are there, and tells what came
- * of it. Knows of dumps only what verify.h and extents.h say. */
+/* `vmrecv --check`: verifies each file, by its segments or its sums too if they are there, and
+ * tells what came of it. Knows of dumps only what verify.h, extents.h and sums_check.h say. */
 #include "receiver/inspect/check.h"
 
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "receiver/inspect/below.h"
 #include "receiver/inspect/dump.h"
 #include "receiver/inspect/escape.h"
+#include "receiver/inspect/sums_check.h"
 #include "receiver/inspect/verify.h"
 #include "receiver/options.h"
 #include "receiver/store/extents.h"
@@ -40,10 +41,11 @@ static int verify_file(const struct options *o, const struct dump *d, struct ver
 	return r;
 }
 
-/* What FILE.segments says of it, if it is there. */
+/* What FILE.segments and FILE.sums say of it, if they are there. */
 struct proof {
 	bool there;
 	struct extents_proof extents;
+	struct sums_check sums;
 };
 
 /* 0 also if there is none. */
@@ -63,33 +65,88 @@ static int prove_file(const char *path, struct proof *proof, struct error *err)
 	return r < 0 ? error_prefix(err, "by %s", journal) : 0;
 }
 
-/* ", as it was sent: digest ..." behind what is right. */
+/* What proves the bytes, behind what is right; and what is right where nothing does: codecs have no
+ * sums of their own, so that a page that decompresses may be another one than was written. */
 static const char *proof_text(char *out, size_t out_bytes, const struct proof *proof)
 {
 	char hex[DIGEST_HEX_ROOM];
+	int n = 0;
 
 	*out = '\0';
 	if (proof->there)
-		snprintf(out, out_bytes,
-			 proof->extents.whole
-				 ? "; as it was sent: digest %s"
-				 : "; as far as its segments go as it was sent: digest %s",
-			 digest_hex(hex, proof->extents.digest));
+		n = snprintf(out, out_bytes,
+			     proof->extents.whole
+				     ? "; as it was sent: digest %s"
+				     : "; as far as its segments go as it was sent: digest %s",
+			     digest_hex(hex, proof->extents.digest));
+	if (proof->sums.state == SUMS_FIT)
+		n += snprintf(out + n, out_bytes - (size_t)n,
+			      "; as it was written: %s of all bytes",
+			      proof->sums.sha256 ? "SHA-256" : "CRC-32C");
+	if (n == 0)
+		snprintf(out, out_bytes, "; no digests are beside it");
 	return out;
+}
+
+static bool is_proved(const struct proof *proof)
+{
+	return proof->there || proof->sums.state == SUMS_FIT;
+}
+
+static void say_problems(const char *name, const struct verify_result *res)
+{
+	for (size_t i = 0; i < res->kept; i++)
+		log_error("%s: %s", name, res->problems[i].text);
+	if (res->problem_count > res->kept)
+		log_error("%s: and %" PRIu64 " more", name, res->problem_count - res->kept);
+}
+
+/* Bytes that aren't those that were summed. */
+static enum exit_status tell_differing(const char *name, const struct sums_check *sums)
+{
+	const size_t kept = (size_t)MIN(sums->bad_count, (uint64_t)SUMS_CHECK_KEPT);
+	char sums_name[PATH_MAX];
+
+	escape_text(sums_name, sizeof(sums_name), sums->path);
+	for (size_t i = 0; i < kept; i++)
+		log_error("%s: the %" PRIu64 " bytes at %" PRIu64 " differ from %s", name,
+			  sums->bad[i].size_bytes, sums->bad[i].off, sums_name);
+	if (sums->bad_count > kept)
+		log_error("%s: and %" PRIu64 " more chunks", name, sums->bad_count - kept);
+	if (sums->file_bytes > sums->sums_bytes)
+		log_error("%s: the bytes from %" PRIu64 " on are in none of the sums of %s", name,
+			  sums->sums_bytes, sums_name);
+	else if (sums->file_bytes < sums->sums_bytes)
+		log_error("%s: it has %" PRIu64 " bytes, and had %" PRIu64 " when it was summed",
+			  name, sums->file_bytes, sums->sums_bytes);
+	printf("%s: corrupt: it isn't what was written\n", name);
+	return EXIT_FAILED;
+}
+
+/* Of a dump with which nothing else is wrong. */
+static enum exit_status tell_unusable(const char *name, const struct sums_check *sums)
+{
+	char sums_name[PATH_MAX];
+
+	escape_text(sums_name, sizeof(sums_name), sums->path);
+	log_error("%s: %s proves nothing of it: %s", name, sums_name, sums->why.msg);
+	printf("%s: not verified: every page that is there decompresses, but the sums beside it"
+	       " can't be used\n",
+	       name);
+	return EXIT_FAILED;
 }
 
 static enum exit_status tell(const struct options *o, const char *path, const struct dump *d,
 			     const struct verify_result *res, const struct proof *proof)
 {
 	const bool marked = dump_header(d)->status & KDUMP_INCOMPLETE;
-	char name[PATH_MAX], proved[64 + DIGEST_HEX_ROOM];
+	char name[PATH_MAX], proved[128 + DIGEST_HEX_ROOM];
 
 	escape_text(name, sizeof(name), path);
 	proof_text(proved, sizeof(proved), proof);
-	for (size_t i = 0; i < res->kept; i++)
-		log_error("%s: %s", name, res->problems[i].text);
-	if (res->problem_count > res->kept)
-		log_error("%s: and %" PRIu64 " more", name, res->problem_count - res->kept);
+	say_problems(name, res);
+	if (proof->sums.state == SUMS_DIFFER)
+		return tell_differing(name, &proof->sums);
 	if (res->problem_count > 0) {
 		printf("%s: corrupt: %" PRIu64 " problem%s in %" PRIu64 " pages, %" PRIu64
 		       " more are missing\n",
@@ -103,43 +160,79 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 		       name, res->unchecked, res->pages);
 		return EXIT_FAILED;
 	}
+	if (proof->sums.state == SUMS_UNUSABLE)
+		return tell_unusable(name, &proof->sums);
 	if (res->missing > 0 || marked) {
 		printf("%s: incomplete: %" PRIu64 " of %" PRIu64
-		       " pages are missing%s, the rest is right%s\n",
+		       " pages are missing%s, the rest %s%s\n",
 		       name, res->missing, res->pages,
-		       marked ? "" : " (though the header doesn't say so)", proved);
+		       marked ? "" : " (though the header doesn't say so)",
+		       is_proved(proof) ? "is right" : "decompresses", proved);
 		return EXIT_INCOMPLETE;
 	}
 	if (o->shown >= LOG_NOTE)
-		printf("%s: complete: %" PRIu64 " pages, all right%s\n", name, res->pages, proved);
+		printf("%s: complete: %" PRIu64 " pages, %s%s\n", name, res->pages,
+		       is_proved(proof) ? "all right" : "every page decompresses", proved);
 	return EXIT_COMPLETE;
+}
+
+static enum exit_status check_proof(const struct options *o, const char *path, const struct dump *d,
+				    const struct verify_result *result)
+{
+	struct proof proof = {0};
+	char name[PATH_MAX];
+	enum exit_status status;
+	struct error err;
+	int r = prove_file(path, &proof, &err);
+
+	escape_text(name, sizeof(name), path);
+	if (r < 0) {
+		log_error("%s: %s", path, err.msg);
+		printf("%s: %s\n", name,
+		       r == -EBADMSG ? "corrupt: it isn't what was sent"
+				     : "not verified: what was sent can't be read");
+		return EXIT_FAILED;
+	}
+	r = sums_check_file(path, &proof.sums, &err);
+	if (r < 0) {
+		log_error("%s: %s", path, err.msg);
+		printf("%s: not verified: its sums can't be read\n", name);
+		return EXIT_FAILED;
+	}
+	status = tell(o, path, d, result, &proof);
+	sums_check_deinit(&proof.sums);
+	return status;
+}
+
+/* What can't be read as a dump may have been one when it was summed. */
+static void tell_unreadable(const char *path, const struct error *why)
+{
+	struct sums_check sums;
+	char name[PATH_MAX];
+	struct error unused;
+
+	log_error("%s: %s", path, why->msg);
+	if (sums_check_file(path, &sums, &unused) < 0)
+		return;
+	if (sums.state == SUMS_DIFFER)
+		(void)tell_differing(escape_text(name, sizeof(name), path), &sums);
+	sums_check_deinit(&sums);
 }
 
 static enum exit_status check_file(const struct options *o, const char *path)
 {
 	AUTO(dump_free) struct dump *d = NULL;
 	struct verify_result result = {0};
-	struct proof proof = {0};
 	struct error err;
 	int r = dump_open(path, &d, &err);
 
 	if (r == 0)
 		r = verify_file(o, d, &result, &err);
 	if (r < 0) {
-		log_error("%s: %s", path, err.msg);
+		tell_unreadable(path, &err);
 		return EXIT_FAILED;
 	}
-	r = prove_file(path, &proof, &err);
-	if (r < 0) {
-		char name[PATH_MAX];
-
-		log_error("%s: %s", path, err.msg);
-		printf("%s: %s\n", escape_text(name, sizeof(name), path),
-		       r == -EBADMSG ? "corrupt: it isn't what was sent"
-				     : "not verified: what was sent can't be read");
-		return EXIT_FAILED;
-	}
-	return tell(o, path, d, &result, &proof);
+	return check_proof(o, path, d, &result);
 }
 
 /* A corrupt dump is worse than an incomplete one, and that worse than none of both. */

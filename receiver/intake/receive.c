@@ -134,7 +134,8 @@ static enum exit_status status_of(int code, const struct assemble_result *res)
 	}
 }
 
-static void tell_complete(const char *path, const struct assemble_result *res, double seconds)
+static void tell_complete(const char *path, const struct assemble_result *res,
+			  const struct error *no_sums, double seconds)
 {
 	const struct arrived *got = &res->arrived;
 	char size[16], time[24], rate[16], pages[40] = "no kdump file, so gaps can't be judged";
@@ -148,6 +149,8 @@ static void tell_complete(const char *path, const struct assemble_result *res, d
 			     seconds > 0 ? (uint64_t)((double)res->received_bytes / seconds) : 0));
 	log_detail("%s: %" PRIu64 " records, %" PRIu64 " bytes of stream", path, res->records,
 		   res->received_bytes);
+	if (no_sums->code < 0)
+		log_warning("%s: there are no sums beside it: %s", path, no_sums->msg);
 	if (got->pages_lost > 0)
 		log_warning("%s: the sender could not read %" PRIu64 " of the pages", path,
 			    got->pages_lost);
@@ -174,6 +177,16 @@ static void tell_incomplete(const char *part_path, const struct assemble_result 
 		log_warning("%s is as it was left: %s", part_path, res->mend.msg);
 }
 
+/* The dump is whole by then: a signal ends the making of its sums, and nothing else. */
+static int stop_if_told(void *ctx UNUSED, struct error *err)
+{
+	return stop_signal() ? error_set(err, -ECANCELED, "stopped by signal %d", stop_signal())
+			     : 0;
+}
+
+/* Called while a dump is read back for its sums. */
+static const struct keepalive until_told = {stop_if_told, NULL};
+
 /* A flattened stream into `df`, which the operator knows as `path`. */
 static enum exit_status receive(const struct options *o, struct input *in, struct dumpfile *df,
 				const char *path)
@@ -183,7 +196,7 @@ static enum exit_status receive(const struct options *o, struct input *in, struc
 	AUTO(assemble_free) struct assemble *a = NULL;
 	AUTO(progress_free) struct progress *progress = NULL;
 	struct assemble_result res = {0};
-	struct error err = {0};
+	struct error err = {0}, no_sums;
 	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, &err);
 
 	if (r == 0)
@@ -195,12 +208,13 @@ static enum exit_status receive(const struct options *o, struct input *in, struc
 	if (take_all(in, a, df, progress, &err) < 0)
 		assemble_stop(a, &err);
 	r = assemble_end(a, &res, &err);
+	no_sums = dumpfile_sums_failure(df);
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
 	if (r < 0)
 		tell_incomplete(dumpfile_where(df), &res, &err);
 	else
-		tell_complete(path, &res, progress_seconds(progress));
+		tell_complete(path, &res, &no_sums, progress_seconds(progress));
 	if (dumpfile_name_is_unsure(df))
 		log_warning(DUMPFILE_NAME_UNSURE, path);
 	return status_of(r, &res);
@@ -268,6 +282,8 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 	if (r == 0)
 		r = dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
 	if (r == 0)
+		r = dumpfile_keep_sums(df, o->sums, &until_told, &err);
+	if (r == 0)
 		r = place_settle(&place, &err);
 	snprintf(path, sizeof(path), "%svmcore", place.path);
 	if (r < 0) {
@@ -292,6 +308,8 @@ static int create_file(const struct options *o, struct dumpfile **df_ret, struct
 
 	if (r == 0)
 		r = o->force ? beside_drop_part(path, err) : beside_judge(path, false, err);
+	if (r == 0)
+		r = dumpfile_keep_sums(df, o->sums, &until_told, err);
 	if (r == 0)
 		*df_ret = TAKE_PTR(df);
 	return r;

@@ -162,6 +162,9 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 		return error_set(err, -ENOMEM, "out of memory");
 	/* The part first: a FILE that isn't to be replaced keeps its journal, too. */
 	r = dumpfile_create(s->base, dumpfile_replace_if(s->setup.force), &s->df, err);
+	/* The journal has digests of a session's dump; sums are of another one. */
+	if (r == 0)
+		r = dumpfile_keep_sums(s->df, SUMS_NONE, NULL, err);
 	if (r == 0 && s->setup.file)
 		r = s->setup.force ? beside_drop_part(s->base, err)
 				   : beside_judge(s->base, true, err);

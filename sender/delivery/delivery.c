@@ -604,15 +604,25 @@ int delivery_pump(struct delivery *d, struct error *err)
 	return r;
 }
 
+int delivery_publish_file(struct dumpfile *df, const char *path, struct error *err)
+{
+	const int r = dumpfile_publish(df, err);
+	const struct error no_sums = dumpfile_sums_failure(df);
+
+	if (r == 0 && no_sums.code < 0)
+		log_warning("there are no sums beside %s: %s", path, no_sums.msg);
+	if (dumpfile_name_is_unsure(df))
+		log_warning(DUMPFILE_NAME_UNSURE, path);
+	return r;
+}
+
 int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 {
 	struct end with_chain = *end;
 	int r;
 
 	if (d->df) {
-		r = dumpfile_publish(d->df, err);
-		if (dumpfile_name_is_unsure(d->df))
-			log_warning(DUMPFILE_NAME_UNSURE, d->path);
+		r = delivery_publish_file(d->df, d->path, err);
 		d->result.in_file = true;
 		snprintf(d->result.where, sizeof(d->result.where), "%s", d->path);
 		return r;

@@ -17,6 +17,8 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/keepalive.h"
+#include "format/sums.h"
 #include "wire/message.h"
 #include "wire/transport.h"
 #include "wire/url.h"
@@ -42,6 +44,8 @@ struct delivery_setup {
 	uint64_t bytes_per_s; /* 0: not limited */
 	bool force;	      /* file: replaces what is there */
 	bool may_be_volatile; /* file: may be in memory */
+	enum sums_kind sums;  /* beside a file: */
+	struct keepalive alive; /* while they are made */
 	bool (*cancelled)(void);
 };
 
@@ -130,5 +134,9 @@ void delivery_result(const struct delivery *d, struct delivery_result *result_re
  * nothing was written. `df` may be NULL.
  */
 bool delivery_keep_file(struct dumpfile *df, uint64_t table_end);
+
+/* dumpfile_publish(), and the operator hears what `path` lacks where it is complete all the same:
+ * its sums, or a name that is certain to stay. */
+NODISCARD int delivery_publish_file(struct dumpfile *df, const char *path, struct error *err);
 
 #endif

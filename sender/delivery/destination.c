@@ -280,6 +280,8 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 	r = setup->may_be_volatile ? 0 : in_memory_judge(path, err);
 	if (r == 0)
 		r = dumpfile_create(path, what_may_go(to, setup), &df, err);
+	if (r == 0)
+		r = dumpfile_keep_sums(df, setup->sums, &setup->alive, err);
 	if (r < 0)
 		return r;
 	/* The dump has it, too. */

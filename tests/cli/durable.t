@@ -27,21 +27,21 @@ deliver_again() { "$@" "$vmsend" -q -d 1 --force --to "file:$T/d/dump" "$core"; 
 for way in receive write deliver; do
     for code in $EBADF $EINVAL $ENOTSUP; do
         $way failing "$code" 1 99
-        is "$way, directories can't be synced (errno $code): it is there, status 0" "$rc $(there)" "0 dump"
+        is "$way, directories can't be synced (errno $code): it is there, status 0" "$rc $(there)" "0 dump dump.sums"
         is "$way, errno $code: says once that the name isn't sure" \
             "$(grep -c "$T/d/dump: the file system can't sync a directory: a power cut .* may lose the name" "$T/err")" 1
-        rm "$T/d/dump"
+        rm "$T/d/dump"*
     done
     for from in 1 2; do
         $way failing "$EIO" $from 1
-        is "$way, a disk that fails at sync $from: no final name, and no status 0" "$((rc != 0)) $(there)" "1 dump.part"
+        is "$way, a disk that fails at sync $from: no final name, and no status 0" "$((rc != 0)) $(there)" "1 dump.part dump.part.sums"
         like "$way, a disk that fails at sync $from: says so of the name that there is" "$(<"$T/err")" \
             "$T/d/dump.part: its directory can't be synced: Input/output error"
         run "$vmrecv" --info "$T/d/dump.part"
         like "$way, a disk that fails at sync $from: the part says that it is one" "$(<"$T/out")" "complete +no: its header says so"
         "${way}_again" run
-        is "$way, again: it is there" "$rc $(there)" "0 dump"
-        rm "$T/d/dump"
+        is "$way, again: it is there" "$rc $(there)" "0 dump dump.sums"
+        rm "$T/d/dump"*
     done
 done
 
@@ -60,7 +60,7 @@ if [[ $EUID == 0 ]] && type -P setpriv >/dev/null; then
         mkdir -m 1733 "$T/d"
         $way nobody
         is "$way, a directory that may be written and not read: it is there, and durable" \
-            "$rc $(there) $(grep -c "power cut" "$T/err")" "0 dump 0"
+            "$rc $(there) $(grep -c "power cut" "$T/err")" "0 dump dump.sums 0"
     done
     rm -rf "$T/d"
     mkdir -m 1733 "$T/d"

@@ -51,7 +51,7 @@ run "$vmrecv" --check "$dump"
 checked "a descriptor that leads to another page is found" '^1 .*: corrupt'
 rm "$dump.segments"
 run "$vmrecv" --check "$dump"
-checked "which nothing but the digest tells" '^0 .*: complete: [0-9]+ pages, all right$'
+checked "which nothing but the digest tells" '^0 .*: complete: [0-9]+ pages, every page decompresses; no digests are beside it$'
 
 fresh
 truncate -s -1 "$dump.segments"
@@ -79,7 +79,7 @@ run "$vmrecv" --check "$dump.part"
 checked "its part is checked as far as it goes" '^4 .*: incomplete: .*as it was sent: digest'
 rm "$dump.part.segments"
 run "$vmrecv" --check "$dump.part"
-checked "and without its segments, too" '^4 .*: incomplete: .* the rest is right$'
+checked "and without its segments, too" '^4 .*: incomplete: .* the rest decompresses; no digests are beside it$'
 
 # What isn't to be replaced is left as it is, with what proves it.
 fresh
@@ -135,18 +135,18 @@ head -c 200000 "$T/stream" | "$vmrecv" -qf "$dump" 2>"$T/err"
 run "$vmrecv" --check "$dump"
 checked "beside the part of a stream, segments are the dump's" "^0 .*; as it was sent: digest $digest\$"
 run "$vmrecv" --check "$dump.part"
-checked "and not the part's" '^4 .*: incomplete: .* the rest is right$'
+checked "and not the part's" '^4 .*: incomplete: .* the rest is right; as it was written: CRC-32C of all bytes$'
 
 # A stream takes the place of a session's dump: nothing of that stays to be held against it, or to tell of it.
 fresh
 log
 "$vmrecv" -qf "$dump" <"$T/stream"
 run "$vmrecv" --check "$dump"
-checked "a dump that took its place isn't judged by it" '^0 .*: complete: [0-9]+ pages, all right$'
-is "nor told of" "$(cd "$T" && echo dump*)" dump
+checked "a dump that took its place isn't judged by it" '^0 .*: complete: [0-9]+ pages, all right; as it was written: CRC-32C of all bytes$'
+is "nor told of" "$(cd "$T" && echo dump*)" "dump dump.sums"
 log
 run "$vmrecv" -qf "$dump" <"$T/stream"
-is "a log that no session has brought stays" "$rc $(cd "$T" && echo dump*)" "0 dump dump-dmesg.txt"
+is "a log that no session has brought stays" "$rc $(cd "$T" && echo dump*)" "0 dump dump-dmesg.txt dump.sums"
 
 # Without --force, what tells of a dump is as safe as the dump.
 for name in dump.segments dump.json dump-dmesg.txt dump.part.segments dump.part.json dump.part-dmesg.txt; do
@@ -167,6 +167,7 @@ for name in dump.json dump-dmesg.txt dump.part.json dump.part-dmesg.txt; do echo
 cat "$dump"?* >"$T/before"
 run "$vmrecv" -q "$dump" <"$T/stream"
 is "a stream comes to lie beside what no segments tell of" "$rc" 0
+rm "$dump.sums"
 ok "and leaves it as it was" cmp "$T/before" <(cat "$dump"?*)
 
 # HELLO, and no more: nothing that a next one would be refused for.

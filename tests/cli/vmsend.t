@@ -177,13 +177,13 @@ is "--probe: leaves no file" "$rc $(echo "$T"/probed*)" "0 $T/probed*"
 
 mkdir "$T/disk"
 "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
-whole=$(echo "$T"/disk/unknown-2023-*)
+whole=$(echo "$T"/disk/unknown-2023-*.vmcore)
 run "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
 like "a directory: a dump that is whole stays" "$rc $(<"$T/err")" "^1 .*$whole exists; --force replaces it"
 mv "$whole" "$T/dump"
 echo left >"$whole.part"
 run "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
-is "a directory: a part of the same crash gives way" "$rc $(echo "$T"/disk/*)" "0 $whole"
+is "a directory: a part of the same crash gives way" "$rc $(echo "$T"/disk/*)" "0 $whole $whole.sums"
 ok "a directory: the dump is right" cmp "$T/dump" "$whole"
 mv "$whole" "$whole.part"
 run flock "$whole.part" "$vmsend" -q -d 1 --to "file:$T/disk/" "$core"
@@ -206,7 +206,7 @@ tests/tools/mkcore "$T/odd" 2M
 sed -z 's/=6.1.0-none\n\(PAGESIZE=[0-9]*\nCRASHTIME=\)[0-9]*/=6.1\n\199999999999999999/' "$T/odd" >"$T/core.time"
 run "$vmsend" -q -d 1 --to "file:$T/" "$T/core.time"
 is "a time of the crash that is none: the dump has a name" "$rc $(cd "$T" && echo unknown-*)" \
-    "0 unknown-1970-01-01T00-00-00Z.vmcore"
+    "0 unknown-1970-01-01T00-00-00Z.vmcore unknown-1970-01-01T00-00-00Z.vmcore.sums"
 tests/tools/mkcore --every 64 --repeat 16K "$T/odd" 1100M
 run "$vmsend" -d 1 -F "$T/odd"
 like "70000 loads" "$rc $(<"$T/err")" "^0 .*281503 pages: 0 excluded"

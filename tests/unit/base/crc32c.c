@@ -85,7 +85,7 @@ static void test_lanes(void **state UNUSED)
 	static uint8_t bytes[LONG_BYTES];
 
 	random_bytes(bytes, sizeof(bytes));
-	for (size_t n = 3 * 1024 - 9; n < LONG_BYTES - 8; n += n % 1024 == 9 ? 1024 - 18 : 1)
+	for (size_t n = 3 * 1280 - 9; n < LONG_BYTES - 8; n += n % 256 == 9 ? 256 - 18 : 1)
 		assert_int_equal(crc32c(0, bytes + n % 8, n), by_definition(bytes + n % 8, n));
 }
 

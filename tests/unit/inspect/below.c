@@ -58,6 +58,7 @@ static const struct name_row names[] = {
 	{"below: takes NAME.part, whatever it is", "any.part", BYTES(""), NULL, true},
 	{"below: leaves .part", ".part", BYTES(""), NULL, false},
 	{"below: takes what has its segments beside it", "any", BYTES(""), "any.segments", true},
+	{"below: takes what has its sums beside it", "any", BYTES(""), "any.sums", true},
 	{"below: leaves what has others' segments beside it", "any", BYTES(""), "many.segments", false},
 	{"below: leaves the log", "vmcore-dmesg.txt", BYTES("[    0.0]"), NULL, false},
 	{"below: leaves what is beside a part", "vmcore.part.segments", BYTES("x"), "vmcore.part-dmesg.txt", false},
