@@ -122,19 +122,18 @@ static int connect_transport(struct destination *to, const struct delivery_setup
  * As long as the receiver has no place for us: it may be long, after a power cut of many machines.
  * A queue that doesn't get shorter is no better than a server that doesn't answer.
  */
-static int wait_in_queue(struct destination *to, const struct delivery_setup *setup,
+static int wait_in_queue(struct destination *to, const struct delivery_setup *setup, bool probe,
 			 struct link *link, struct error *err)
 {
+	const uint64_t stall_ms = probe ? (uint64_t)PROBE_PATIENCE_MS : setup->retry_ms;
+	const uint64_t total_ms = probe ? (uint64_t)PROBE_PATIENCE_MS : setup->queue_ms;
 	const uint64_t begin_ms = clock_ms();
 	struct upload *session = link_session(link);
 	struct queueing q;
 	int r = 0;
 
 	/* Links that are made anew don't make it longer. */
-	queueing_begin(&q, setup->retry_ms,
-		       setup->queue_ms ? setup->queue_ms - MIN(to->queued_ms, setup->queue_ms - 1)
-				       : 0,
-		       begin_ms);
+	queueing_begin(&q, stall_ms, total_ms - MIN(to->queued_ms, total_ms - 1), begin_ms);
 	while (r == 0 && upload_state(session) == UPLOAD_QUEUED) {
 		const uint32_t place = upload_place(session);
 
@@ -192,7 +191,7 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 		r = link_new(transport, &session, &link_setup, link_ret, err);
 	if (r == 0)
 		r = link_await(*link_ret, UPLOAD_HELLO, err);
-	return r < 0 ? r : wait_in_queue(to, setup, *link_ret, err);
+	return r < 0 ? r : wait_in_queue(to, setup, probe, *link_ret, err);
 }
 
 static bool is_directory(const struct url *url)
