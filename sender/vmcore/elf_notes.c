@@ -23,8 +23,11 @@ void elf_notes_init(struct elf_notes *notes, int fd)
 
 void elf_notes_deinit(struct elf_notes *notes)
 {
+	for (size_t i = 0; i < notes->segment_count; i++)
+		free(notes->segments[i].memory);
 	free(notes->segments);
 	free(notes->held);
+	free(notes->changes);
 	*notes = (struct elf_notes){.fd = -1};
 }
 
@@ -102,7 +105,7 @@ int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t bytes, struct 
 	if (r < 0)
 		return r;
 	notes->segments[notes->segment_count++] =
-		(struct elf_notes_segment){notes->bytes, off, bytes};
+		(struct elf_notes_segment){notes->bytes, off, bytes, NULL};
 	notes->bytes += bytes;
 	return 0;
 }
@@ -124,36 +127,6 @@ int elf_notes_hold(struct elf_notes *notes, struct error *err)
 		return r;
 	}
 	notes->held = held;
-	return 0;
-}
-
-int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type, const void *desc,
-		     uint32_t desc_bytes, struct error *err)
-{
-	/* The name without a NUL if it needs no padding: crash takes the descriptor to be right
-	   behind what the size says. */
-	const size_t name_bytes = strlen(name), name_room = div_round_up(name_bytes, 4) * 4;
-	const size_t there = (size_t)notes->bytes;
-	const size_t more = HEADER_BYTES + name_room + div_round_up(desc_bytes, 4) * 4;
-	uint8_t *all = calloc(1, there + more), *at = all + there;
-	int r;
-
-	if (!all)
-		return error_set(err, -ENOMEM, "out of memory for %zu bytes of notes",
-				 there + more);
-	r = elf_notes_read(notes, 0, all, there, err);
-	if (r < 0) {
-		free(all);
-		return r;
-	}
-	le32_put(at, (uint32_t)name_bytes);
-	le32_put(at + 4, desc_bytes);
-	le32_put(at + 8, type);
-	memcpy(at + HEADER_BYTES, name, name_bytes);
-	memcpy(at + HEADER_BYTES + name_room, desc, desc_bytes);
-	free(notes->held);
-	notes->held = all;
-	notes->bytes = there + more;
 	return 0;
 }
 
@@ -192,10 +165,15 @@ int elf_notes_read(const struct elf_notes *notes, uint64_t at, void *buf, size_t
 	for (const struct elf_notes_segment *s = find_segment(notes, at); n; s++) {
 		const uint64_t within = at - s->at;
 		const size_t piece = (size_t)MIN((uint64_t)n, s->bytes - within);
-		const int r = read_file(notes->fd, s->off + within, out, piece, err);
+		int r = 0;
 
+		if (s->memory)
+			memcpy(out, s->memory + within, piece);
+		else
+			r = read_file(notes->fd, s->off + within, out, piece, err);
 		if (r < 0)
 			return r;
+		elf_notes_lay_changes(notes, at, out, piece);
 		at += piece;
 		out += piece;
 		n -= piece;

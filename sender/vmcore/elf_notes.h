@@ -32,9 +32,17 @@ enum {
  * diskdump.c, extensions/snap.c. */
 #define ELF_NOTE_LIVE "SNAP"
 
-/* Bytes [at, at + bytes) of the notes are at `off` of the file. */
+/* Bytes [at, at + bytes) of the notes are at `off` of the file, or in memory. */
 struct elf_notes_segment {
 	uint64_t at, off, bytes;
+	uint8_t *memory; /* NULL: they are in the file */
+};
+
+/* Bytes of the notes that read as others than the file has. */
+struct elf_notes_change {
+	uint64_t at;
+	char bytes[ELF_NOTE_NAME_ROOM];
+	size_t size;
 };
 
 struct elf_notes {
@@ -43,6 +51,10 @@ struct elf_notes {
 	size_t segment_count, segment_room;
 	uint64_t bytes; /* the contents of all PT_NOTEs, one behind the other */
 	uint8_t *held;	/* all of them; NULL: they are more than ELF_NOTES_HELD_BYTES */
+
+	/* Of those that aren't held. */
+	struct elf_notes_change *changes;
+	size_t change_count;
 };
 
 /* No notes so far. elf_notes_deinit() is due. */
@@ -58,13 +70,6 @@ NODISCARD int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t byte
 
 /* All were added: hold them, if they are small. Fails -ENOMEM, or as elf_notes_read(). */
 NODISCARD int elf_notes_hold(struct elf_notes *notes, struct error *err);
-
-/*
- * Append a note of ours, behind those of the file; all are held from then on. Fails -ENOMEM, or as
- * elf_notes_read().
- */
-NODISCARD int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type,
-			       const void *desc, uint32_t desc_bytes, struct error *err);
 
 /* What they take of memory. */
 uint64_t elf_notes_memory(const struct elf_notes *notes);
@@ -93,6 +98,24 @@ struct elf_note {
 
 /* Whether the note is called `name`. */
 int elf_note_is(const struct elf_note *note, const char *name);
+
+/*
+ * Call a note otherwise: `name` is as long as the name that it has. Only before others have the
+ * notes, and not while they are walked. Fails -ENOMEM.
+ */
+NODISCARD int elf_note_rename(struct elf_notes *notes, const struct elf_note *note,
+			      const char *name, struct error *err);
+
+/*
+ * Append a note that the file doesn't have, behind all others: *desc_at_ret is where its descriptor
+ * is. Only before others have the notes. Fails -ENOMEM.
+ */
+NODISCARD int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type,
+			       const void *desc, size_t desc_bytes, uint64_t *desc_at_ret,
+			       struct error *err);
+
+/* Of the two above; for elf_notes_read(). Lay what was changed over n bytes from `at` on. */
+void elf_notes_lay_changes(const struct elf_notes *notes, uint64_t at, uint8_t *bytes, size_t n);
 
 /* A walk over the notes. */
 struct elf_note_walk {

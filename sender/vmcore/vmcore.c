@@ -30,27 +30,7 @@ enum {
 
 /* --- opening --- */
 
-/* Take the text of VMCOREINFO: one that is unusable is as good as none, a lower level is served
- * then.
- */
-static int take_info(struct vmcore *core, const struct elf_note *note, struct error *err)
-{
-	if (note->desc_bytes > VMCOREINFO_MAX_BYTES)
-		return 0;
-	core->info_text = malloc(note->desc_bytes + (size_t)1);
-	if (!core->info_text)
-		return error_set(err, -ENOMEM, "out of memory for VMCOREINFO");
-	if (elf_notes_read(&core->elf.notes, note->desc_at, core->info_text, note->desc_bytes,
-			   err) < 0)
-		return err->code;
-	core->info_at = note->desc_at;
-	core->info_bytes = strnlen((const char *)core->info_text, note->desc_bytes);
-	return vmcoreinfo_new(core->info_text, core->info_bytes, &core->info, err) == -ENOMEM
-		       ? err->code
-		       : 0;
-}
-
-/* Take CPUs and VMCOREINFO from the notes. */
+/* Count the CPUs, and find the notes of VMCOREINFO. */
 static int walk_notes(struct vmcore *core, struct error *err)
 {
 	struct elf_note_walk walk;
@@ -61,11 +41,9 @@ static int walk_notes(struct vmcore *core, struct error *err)
 	while ((r = elf_note_walk_next(&walk, &note, err)) > 0) {
 		if (elf_note_is(&note, "CORE") && note.type == ELF_NT_PRSTATUS)
 			core->cpus++;
-		else if (!core->info_text && elf_note_is(&note, "VMCOREINFO") &&
-			 note.type == ELF_NT_VMCOREINFO)
-			r = take_info(core, &note, err);
-		if (r < 0)
-			break;
+		else if (elf_note_is(&note, "VMCOREINFO") && note.type == ELF_NT_VMCOREINFO &&
+			 core->info_note_count < VMCORE_INFO_NOTES_MAX)
+			core->info_notes[core->info_note_count++] = note;
 	}
 	return r;
 }
@@ -103,6 +81,7 @@ static int is_live(const struct vmcore *core, bool of_proc, bool *marked_ret, st
 static int mark_live(struct vmcore *core, struct error *err)
 {
 	const uint8_t no_task[8] = {0};
+	uint64_t at;
 	bool marked;
 	const int r = is_live(core, is_of_proc(core->fd), &marked, err);
 
@@ -110,7 +89,7 @@ static int mark_live(struct vmcore *core, struct error *err)
 	if (r <= 0 || marked)
 		return MIN(r, 0);
 	return elf_notes_append(&core->elf.notes, ELF_NOTE_LIVE, ELF_NT_TASKSTRUCT, no_task,
-				sizeof(no_task), err);
+				sizeof(no_task), &at, err);
 }
 
 static uint64_t page_size(const struct vmcore *core)
@@ -121,6 +100,18 @@ static uint64_t page_size(const struct vmcore *core)
 	    n <= KDUMP_BLOCK_MAX && (n & (n - 1)) == 0)
 		return n;
 	return DEFAULT_PAGE_BYTES;
+}
+
+int vmcore_make_map(struct vmcore *core, struct error *err)
+{
+	const uint64_t page_bytes = page_size(core);
+
+	if (core->page_bytes == page_bytes)
+		return 0;
+	memmap_deinit(&core->map);
+	core->page_bytes = page_bytes;
+	return memmap_init(&core->map, core->elf.loads, core->elf.load_count, core->file_bytes,
+			   core->page_bytes, err);
 }
 
 static int load(struct vmcore *core, enum vmcore_access access, struct error *err)
@@ -140,11 +131,9 @@ static int load(struct vmcore *core, enum vmcore_access access, struct error *er
 		r = walk_notes(core, err);
 	if (r == 0)
 		r = mark_live(core, err);
-	if (r < 0)
-		return r;
-	core->page_bytes = page_size(core);
-	return memmap_init(&core->map, core->elf.loads, core->elf.load_count, core->file_bytes,
-			   core->page_bytes, err);
+	if (r == 0 && core->info_note_count)
+		r = vmcore_info_of_note(core, 0, err);
+	return r < 0 ? r : vmcore_make_map(core, err);
 }
 
 int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **core_ret,
@@ -185,8 +174,7 @@ void vmcore_free(struct vmcore *core)
 	if (!core)
 		return;
 	memmap_deinit(&core->map);
-	vmcoreinfo_free(core->info);
-	free(core->info_text);
+	vmcore_info_of_none(core);
 	elf_core_deinit(&core->elf);
 	descriptors_free(core->descriptors);
 	if (core->fd >= 0)

@@ -23,6 +23,11 @@ enum vmcore_access {
 	VMCORE_ACCESS_READ, /* pread */
 };
 
+enum {
+	/* Notes of VMCOREINFO that are looked at: of more the rest stays what it is. */
+	VMCORE_INFO_NOTES_MAX = 16,
+};
+
 struct vmcore {
 	int fd;
 	struct descriptors *descriptors; /* what is read by; NULL: fd is good for all threads */
@@ -34,9 +39,11 @@ struct vmcore {
 	struct vmcoreinfo *info; /* NULL: there is none, or it is unusable */
 	uint8_t *info_text;	 /* NULL with info_bytes 0 if there is none */
 	size_t info_bytes;
-	uint64_t info_at; /* of the text in elf.notes */
-	uint32_t cpus;	  /* NT_PRSTATUS notes */
-	bool live;	  /* the kernel ran on while it was read; a note says so then */
+	uint64_t info_at; /* of the text in elf.notes; 0: not there */
+	struct elf_note info_notes[VMCORE_INFO_NOTES_MAX]; /* that there are of it */
+	unsigned info_note_count;
+	uint32_t cpus; /* NT_PRSTATUS notes */
+	bool live;     /* the kernel ran on while it was read; a note says so then */
 
 	/*
 	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.
@@ -58,6 +65,29 @@ NODISCARD int vmcore_measure(const char *path, struct elf_extent *extent_ret, st
 
 void vmcore_free(struct vmcore *core);
 DEFINE_AUTO(struct vmcore, vmcore_free)
+
+/*
+ * What VMCOREINFO of the core is, as long as nobody else has it: after vmcore_open() it is that of
+ * the first note. Take that of info_notes[number]; an unusable one is as good as none. Fails
+ * -ENOMEM, or with the read's error.
+ */
+NODISCARD int vmcore_info_of_note(struct vmcore *core, unsigned number, struct error *err);
+
+/* Take this text of n bytes, which was found in memory; it is copied. Fails -ENOMEM. */
+NODISCARD int vmcore_info_of_memory(struct vmcore *core, const char *text, size_t n,
+				    struct error *err);
+
+/* Take none. */
+void vmcore_info_of_none(struct vmcore *core);
+
+/*
+ * What was taken last stays: the notes have it under its name, and no other, and the pages are as
+ * long as it says. Once. Fails -ENOMEM, or with the read's error.
+ */
+NODISCARD int vmcore_settle_info(struct vmcore *core, struct error *err);
+
+/* Of the above: make the map for the page size of core->info, unless it is. */
+NODISCARD int vmcore_make_map(struct vmcore *core, struct error *err);
 
 /*
  * Read physical memory; what no load covers reads as zeros. Fails with the read's error, or

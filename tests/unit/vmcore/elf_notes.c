@@ -178,9 +178,12 @@ static void test_append(void **state UNUSED)
 		struct elf_note_walk walk;
 		struct elf_note note;
 		struct opened o;
+		uint64_t at;
 
 		open_notes(&o, plan.notes, n);
-		assert_int_equal(elf_notes_append(&o.notes, "SNAP", 4, "12345678", 8, &err), 0);
+		assert_int_equal(elf_notes_append(&o.notes, "SNAP", 4, "12345678", 8, &at, &err),
+				 0);
+		assert_int_equal(at, n + 12 + 4);
 		assert_int_equal(o.notes.bytes, n + 12 + 4 + 8);
 		elf_note_walk_init(&walk, &o.notes);
 		if (n)
