@@ -19,6 +19,7 @@
 #include "sender/delivery/probe.h"
 #include "sender/dump.h"
 #include "sender/kernel/crashlog.h"
+#include "sender/kernel/find_info.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/remarks.h"
 #include "sender/lifetime.h"
@@ -268,8 +269,9 @@ static enum exit_status judge(const struct job *job)
 		log_warning("%" PRIu64 " pages could not be read: the dump is marked incomplete",
 			    unreadable);
 	if (!job->res.uname_known && !job->res.was_there)
-		log_warning("the kernel's name wasn't found in its memory: the dump has what "
-			    "VMCOREINFO says");
+		log_warning("the kernel's name wasn't found in its memory: %s",
+			    job->core->info ? "the dump has what VMCOREINFO says"
+					    : "there is no usable VMCOREINFO to find it by");
 	/* A cut vmcore is bad input; a bad page in a good one is what crashed machines have. */
 	if (job->core->map.lost_bytes)
 		return EXIT_INCOMPLETE;
@@ -570,6 +572,10 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
 		job->core->cancelled = lifetime_is_over;
+	r = find_info(job->core, &job->remarks, err);
+	if (r < 0)
+		return r;
+	say_remarks(job);
 	warn_of_input(job);
 	r = judge_files(job, err);
 	if (r < 0)

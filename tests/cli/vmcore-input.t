@@ -1,5 +1,6 @@
 #!/bin/bash
-# What vmsend makes of what a vmcore says of itself, right or wrong: its machine, which dump it is.
+# What vmsend makes of what a vmcore says of itself, right or wrong: its machine, which dump it is, which
+# VMCOREINFO is that of its memory (tests/unit/kernel/find_info.c has all cases).
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
 need python3
@@ -87,5 +88,23 @@ print("dump_id=" + d.hexdigest())
 PYTHON
 tests/tools/mkcore "$T/tiny" 1088K
 is "it is what the protocol says" "$(id "$T/tiny" --compress=none)" "$(python3 "$T/by-the-page" "$T/tiny")"
+
+# --- which VMCOREINFO
+
+# dumped NAME RELEASE REGEX [NOTE...]: with these notes a line says that, and the dump has that release.
+dumped() {
+    local what=$1 release=$2 regex=$3
+    shift 3
+    cp "$T/core" "$T/notes"
+    tests/tools/renote "$T/notes" "$@"
+    run "$vmsend" -q -d 1 -f "$T/notes" "$T/dump"
+    like "$what: is said" "$rc $(<"$T/err")" "^0 .*$regex"
+    like "$what: the dump has the right release" "$("$vmrecv" --info "$T/dump")" "release +$release"$'\n'
+    like "$what: the dump is all right" "$("$vmrecv" --check "$T/dump")" 'all right'
+}
+dumped "an empty note ahead" 6.1.0-none 'of 2 VMCOREINFO notes number 2 is taken, of 6.1.0-none: the others are empty' empty right
+dumped "a note of zeros ahead" 6.1.0-none 'of 2 VMCOREINFO notes number 2 is taken' zeros right
+dumped "one more behind it" 6.1.0-none 'number 1 is taken, of 6.1.0-none: memory doesn.t tell which one is right' right kernel
+dumped "a note of zeros alone" unknown 'no usable VMCOREINFO' zeros
 
 done_testing

@@ -138,12 +138,15 @@ is "without page tables -d 31,1 takes the next one" "$rc $(wc -l <"$T/err")" "0 
 show 'SYMBOL(init_top_pgt)'
 show 'SYMBOL(swapper_pg_dir)'
 
-# All of it: what is left of the note's name tells that there is none.
+# All of it: what is left of the note's name tells that there is none, and of the texts in memory that they aren't.
 at=$(head -c 1048576 "$core" | grep -abo -m1 VMCOREINFO | head -n 1 | cut -d: -f1)
 peek poke "$T/core" "$at" 58
+texts=$(grep -abo 'OSRELEASE=' "$T/core" | cut -d: -f1)
+for text in $texts; do peek poke "$T/core" "$text" 58; done
 run "$vmsend" -q -l -d 31 -f "$T/core" "$T/dump"
 like "without VMCOREINFO level 1 is served" "$rc $(<"$T/err")" "^0 .*no usable VMCOREINFO; dump level 1 is served"
 is "without VMCOREINFO: all other pages are there" "$("$vmrecv" --check "$T/dump" >/dev/null 2>&1; echo $?)" 0
+for text in $texts; do peek poke "$T/core" "$text" 4f; done
 peek poke "$T/core" "$at" 56
 
 # --- the self-check: a wrong value makes a wrong filter, which the kernel's counters give away

@@ -10,6 +10,7 @@
 
 #include "base/io.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/find_info.h"
 #include "sender/kernel/kernel.h"
 #include "sender/output/prologue.h"
 #include "sender/pages/pageset.h"
@@ -128,6 +129,23 @@ static void plan_dump(const struct vmcore *core)
 	REQUIRE(ranks == pages || plan_chunk_count(plan) > 1000);
 }
 
+/* Whatever the notes say can be held against memory, and one of them, or one of ours, is the
+ * dump's. */
+static void judge_info(struct vmcore *core)
+{
+	static const char text[] = "OSRELEASE=1\n";
+	struct error err;
+
+	for (unsigned i = 0; i < core->info_note_count; i++) {
+		REQUIRE(vmcore_info_of_note(core, i, &err) == 0);
+		REQUIRE(info_judge(core) <= INFO_MAPPED);
+	}
+	if (core->info_note_count % 3 == 2)
+		REQUIRE(vmcore_info_of_memory(core, text, strlen(text), &err) == 0);
+	REQUIRE(vmcore_settle_info(core, &err) == 0);
+	REQUIRE(core->info_bytes == 0 || core->info_at + core->info_bytes <= core->elf.notes.bytes);
+}
+
 /* The one file of all runs. */
 static const char *file_of(const uint8_t *data, size_t size)
 {
@@ -155,6 +173,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (vmcore_open(path, VMCORE_ACCESS_MMAP, &by_map, &err) < 0)
 		abort();
+	judge_info(by_read);
+	judge_info(by_map);
 	judge_map(by_read);
 	read_pages(by_read, by_map);
 	plan_dump(by_read);
