@@ -3,6 +3,7 @@
 #include "sender/kernel/kmodel.h"
 
 #include "base/bytes.h"
+#include "base/checked.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/kernel.h"
@@ -127,10 +128,19 @@ static bool get_zone_keys(struct zone_keys *k, const struct vmcoreinfo *info)
 	       vmcoreinfo_offset(info, "zone.vm_stat", &k->vm_stat) && k->nr_free_pages < 64;
 }
 
+/* What is made of each node. */
+struct node_sums {
+	struct zone_keys keys;
+	uint64_t free_pages;
+	bool has_spans;
+	uint64_t start_off, spanned_off; /* of its first pfn and how many it spans, in a node */
+	uint64_t end_pfn;		 /* one past the highest */
+};
+
 /* Add the free pages of the node whose pglist_data lies at `node`. */
-static bool add_node(const struct paging *p, const struct zone_keys *k, uint64_t node,
-		     uint64_t *pages)
+static bool add_free_pages(struct node_sums *sums, const struct paging *p, uint64_t node)
 {
+	const struct zone_keys *k = &sums->keys;
 	const uint64_t counter = k->vm_stat + k->nr_free_pages * 8;
 	uint8_t raw[8];
 	uint32_t zones;
@@ -145,25 +155,34 @@ static bool add_node(const struct paging *p, const struct zone_keys *k, uint64_t
 			return false;
 		if ((int64_t)le64_get(raw) >
 		    0) /* a zone's counter lags behind its CPUs', and may be below 0 */
-			*pages += le64_get(raw);
+			sums->free_pages += le64_get(raw);
 	}
 	return true;
 }
 
-bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret)
+/* The same, and note where its memory ends. */
+static bool add_node(struct node_sums *sums, const struct paging *p, uint64_t node)
+{
+	uint8_t start[8], spanned[8];
+	uint64_t end;
+
+	if (sums->has_spans && paging_read(p, node + sums->start_off, start, 8) &&
+	    paging_read(p, node + sums->spanned_off, spanned, 8) &&
+	    !ckd_add(&end, le64_get(start), le64_get(spanned)))
+		sums->end_pfn = MAX(sums->end_pfn, end);
+	return add_free_pages(sums, p, node);
+}
+
+/* Add all nodes: false where one can't be reached, or there is none. */
+static bool add_nodes(const struct kmodel *km, struct node_sums *sums)
 {
 	const struct vmcoreinfo *info = km->core->info;
-	uint64_t nodes_vaddr, nodes = 0, pages = 0, contiguous;
+	uint64_t nodes_vaddr, nodes = 0, contiguous;
 	uint8_t raw[NODES_AT_ONCE * 8];
-	struct zone_keys k;
 	size_t found = 0;
 
-	if (!km->has_paging || !get_zone_keys(&k, info))
-		return false;
-	if (vmcoreinfo_symbol(info, "contig_page_data", &contiguous)) {
-		*pages_ret = 0;
-		return add_node(&km->paging, &k, contiguous, pages_ret);
-	}
+	if (vmcoreinfo_symbol(info, "contig_page_data", &contiguous))
+		return add_node(sums, &km->paging, contiguous);
 	if (!vmcoreinfo_symbol(info, "node_data", &nodes_vaddr))
 		return false;
 	vmcoreinfo_length(info, "node_data", &nodes);
@@ -177,10 +196,26 @@ bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret)
 			return false;
 		if (le64_get(node) == 0)
 			continue;
-		if (!add_node(&km->paging, &k, le64_get(node), &pages))
+		if (!add_node(sums, &km->paging, le64_get(node)))
 			return false;
 		found++;
 	}
-	*pages_ret = pages;
 	return found > 0;
+}
+
+bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret, uint64_t *end_pfn_ret)
+{
+	const struct vmcoreinfo *info = km->core->info;
+	struct node_sums sums = {0};
+
+	if (!km->has_paging || !get_zone_keys(&sums.keys, info))
+		return false;
+	sums.has_spans =
+		vmcoreinfo_offset(info, "pglist_data.node_start_pfn", &sums.start_off) &&
+		vmcoreinfo_offset(info, "pglist_data.node_spanned_pages", &sums.spanned_off);
+	if (!add_nodes(km, &sums))
+		return false;
+	*pages_ret = sums.free_pages;
+	*end_pfn_ret = MAX(sums.end_pfn, km->core->map.max_mapnr);
+	return true;
 }

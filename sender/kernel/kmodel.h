@@ -40,9 +40,10 @@ void kmodel_deinit(struct kmodel *km);
 unsigned kmodel_served_level(const struct kmodel *km, unsigned level);
 
 /*
- * How many pages the kernel's own counters (zone.vm_stat[NR_FREE_PAGES] of all zones) say are free:
- * false where they can't be reached.
+ * How many pages the kernel's own counters (zone.vm_stat[NR_FREE_PAGES] of all zones) say are free,
+ * and one past the highest page that a node has: at least the vmcore's. False where the counters
+ * can't be reached.
  */
-bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret);
+bool kmodel_free_pages(const struct kmodel *km, uint64_t *pages_ret, uint64_t *end_pfn_ret);
 
 #endif

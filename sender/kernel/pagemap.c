@@ -143,13 +143,21 @@ static bool find_section(struct pagemap *map, struct section_reader *s, uint64_t
 
 int pagemap_init(struct pagemap *map, const struct paging *paging, struct error *err)
 {
+	const struct memmap *memory = &paging->core->map;
+
+	return pagemap_init_of(map, paging, memory->ram, memory->ram_count, err);
+}
+
+int pagemap_init_of(struct pagemap *map, const struct paging *paging,
+		    const struct pfn_range *ranges, size_t count, struct error *err)
+{
 	const struct vmcore *core = paging->core;
 	struct section_reader s = {.paging = paging};
 	const struct section_keys *k = &s.keys;
 	uint64_t page_struct, found = 0, next = 0;
 	int r = get_keys(&s.keys, core, err);
 
-	*map = (struct pagemap){.paging = paging, .mapnr = core->map.max_mapnr};
+	*map = (struct pagemap){.paging = paging, .mapnr = count ? ranges[count - 1].end : 0};
 	if (r < 0)
 		return r;
 	if (!vmcoreinfo_size(core->info, "page", &page_struct))
@@ -171,8 +179,8 @@ int pagemap_init(struct pagemap *map, const struct paging *paging, struct error 
 	s.per_root = MAX(core->page_bytes / k->entry_bytes, UINT64_C(1));
 	s.extreme = is_extreme(k, s.per_root);
 	/* Between ranges of memory may lie any number of sections that don't exist. */
-	for (size_t n = 0; n < core->map.ram_count; n++) {
-		const struct pfn_range *ram = &core->map.ram[n];
+	for (size_t n = 0; n < count; n++) {
+		const struct pfn_range *ram = &ranges[n];
 		const uint64_t first = MAX(ram->first / map->section_pages, next);
 
 		next = MIN(div_round_up(ram->end, map->section_pages),

@@ -13,10 +13,11 @@
 #include "base/error.h"
 
 struct paging;
+struct pfn_range;
 
 struct pagemap {
 	const struct paging *paging; /* borrowed */
-	uint64_t mapnr;		     /* pfns of the vmcore */
+	uint64_t mapnr;		     /* pfns that it is about */
 	uint64_t section_pages;	     /* pfns in a section, a power of two */
 	size_t section_count;
 	uint64_t *
@@ -36,6 +37,11 @@ enum {
  * -ENOMEM.
  */
 NODISCARD int pagemap_init(struct pagemap *map, const struct paging *paging, struct error *err);
+
+/* The same, of the sections that have pages of these ranges (ascending, disjoint) in place of those
+ * of the vmcore's memory. */
+NODISCARD int pagemap_init_of(struct pagemap *map, const struct paging *paging,
+			      const struct pfn_range *ranges, size_t count, struct error *err);
 void pagemap_deinit(struct pagemap *map);
 
 /*

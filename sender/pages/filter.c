@@ -12,6 +12,7 @@
 #include "sender/kernel/pagewalk.h"
 #include "sender/kernel/remarks.h"
 #include "sender/machine/meminfo.h"
+#include "sender/pages/freecheck.h"
 #include "sender/pages/pageset.h"
 #include "sender/threads/pipeline.h"
 #include "sender/vmcore/vmcore.h"
@@ -278,27 +279,6 @@ static uint64_t unseen_pages(const struct filter *f)
 	return pages;
 }
 
-/* The free pages that were found against what the kernel's own counters say: a wrong filter shows
- * here. */
-static void check_free_pages(const struct filter *f, struct remarks *remarks)
-{
-	const uint64_t found = f->result->classes[CLASS_FREE];
-	uint64_t counted, difference;
-
-	if (!(f->exclude & 1U << CLASS_FREE) || !kmodel_free_pages(f->km, &counted))
-		return;
-	difference = found > counted ? found - counted
-				     : counted - found - MIN(counted - found, unseen_pages(f));
-	/* CPUs hold back some pages of their counts; unaccepted memory and the crash kernel's own
-	 * aren't in a vmcore. */
-	if (difference > counted / 20 + 1024)
-		remark(remarks,
-		       "%" PRIu64 " free pages were found, but the kernel counts %" PRIu64
-		       ": the filter may be wrong on this kernel; --dump-level=1 leaves nothing "
-		       "out by it",
-		       found, counted);
-}
-
 struct filter_memory {
 	void **workers, **chunks;
 	unsigned worker_count;
@@ -433,7 +413,8 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 		r = run_pass(&f, err);
 		if (r < 0)
 			return r;
-		check_free_pages(&f, remarks);
+		if (f.exclude & 1U << CLASS_FREE)
+			freecheck(km, result_ret->classes[CLASS_FREE], unseen_pages(&f), remarks);
 		if (result_ret->odd)
 			remark(remarks,
 			       "%" PRIu64

@@ -35,6 +35,9 @@ enum {
 	ZONE_BYTES = 256,
 	ZONE_VM_STAT = 64,
 	NODE_NR_ZONES = ZONES * ZONE_BYTES,
+	NODE_START_PFN = NODE_NR_ZONES + 8,
+	NODE_SPANNED_PAGES = NODE_NR_ZONES + 16,
+	NODE_BYTES = NODE_NR_ZONES + 24,
 	NODES = 8,
 
 	ENTRY_PRESENT = 1,
@@ -351,10 +354,30 @@ static void add_cpu_notes(struct core_plan *plan, const struct kernel *k)
 	}
 }
 
+/* Memory that has content as far as its load says, but the file is cut before it. */
+static void cut_content(const struct core *core, size_t load, uint64_t bytes)
+{
+	uint8_t *phdr = core->bytes + CORE_EHDR_BYTES + (1 + load) * CORE_PHDR_BYTES;
+
+	le64_put(phdr + 8, core->size_bytes);
+	le64_put(phdr + 32, bytes);
+}
+
+static void add_load_above(struct core_plan *plan, uint64_t paddr, uint64_t bytes)
+{
+	struct core_load *l = core_add_load(plan, paddr, 0, bytes);
+
+	l->vaddr = KERNEL_DIRECT_MAP + paddr;
+	l->salt = CORE_ZEROS;
+}
+
 int kernel_file(const struct kernel *k, char path[static 32])
 {
 	struct core_plan *plan = calloc(1, sizeof(*plan));
-	const uint64_t above = k->setup.pages * KERNEL_PAGE - KERNEL_BYTES;
+	const uint64_t end = k->setup.pages * KERNEL_PAGE;
+	const uint64_t hidden = k->setup.hidden_end ? k->setup.hidden * KERNEL_PAGE : end;
+	const uint64_t above = hidden - KERNEL_BYTES;
+	const uint64_t behind = k->setup.hidden_end ? end - k->setup.hidden_end * KERNEL_PAGE : 0;
 	struct core_load *l;
 	struct core core;
 	size_t used;
@@ -364,11 +387,8 @@ int kernel_file(const struct kernel *k, char path[static 32])
 	if (!k->setup.no_info)
 		add_info_note(plan, k);
 	add_cpu_notes(plan, k);
-	if (above) {
-		l = core_add_load(plan, KERNEL_BYTES, 0, above);
-		l->vaddr = KERNEL_DIRECT_MAP + KERNEL_BYTES;
-		l->salt = CORE_ZEROS;
-	}
+	if (above)
+		add_load_above(plan, KERNEL_BYTES, above);
 	l = core_add_load(plan, 0, KERNEL_BYTES, KERNEL_BYTES);
 	l->vaddr = KERNEL_DIRECT_MAP;
 	l->salt = CORE_ZEROS;
@@ -377,15 +397,14 @@ int kernel_file(const struct kernel *k, char path[static 32])
 		l->vaddr = KERNEL_IMAGE_VADDR;
 		l->salt = CORE_ZEROS;
 	}
+	if (behind)
+		add_load_above(plan, end - behind, behind);
 	core = core_make(plan);
 	memcpy(core.bytes + plan->loads[above ? 1 : 0].off, k->memory, k->used);
-	/* Memory above has content as far as its load says, but the file is cut before it. */
-	if (above && !k->setup.no_data_above) {
-		uint8_t *phdr = core.bytes + CORE_EHDR_BYTES + CORE_PHDR_BYTES;
-
-		le64_put(phdr + 8, core.size_bytes);
-		le64_put(phdr + 32, above);
-	}
+	if (above && !k->setup.no_data_above)
+		cut_content(&core, 0, above);
+	if (behind && !k->setup.no_data_above)
+		cut_content(&core, plan->load_count - 1, behind);
 	/* What the kernel hasn't taken is a hole: tests and fuzzers make many of these. */
 	used = plan->loads[above ? 1 : 0].off + k->used;
 	fd = core_file(core.bytes, used, path);
@@ -534,7 +553,7 @@ void kernel_set_slab(struct kernel *k, uint64_t pfn, unsigned order)
 
 void kernel_add_node(struct kernel *k, int64_t free_pages)
 {
-	const uint64_t node = kernel_alloc(k, NODE_NR_ZONES + 8, 64);
+	const uint64_t node = kernel_alloc(k, NODE_BYTES, 64);
 
 	if (!k->nodes) {
 		k->nodes = kernel_alloc(k, NODES * 8, 64);
@@ -542,15 +561,18 @@ void kernel_add_node(struct kernel *k, int64_t free_pages)
 				"SYMBOL(node_data)=%" PRIx64 "\nLENGTH(node_data)=%d\n"
 				"OFFSET(pglist_data.node_zones)=0\n"
 				"OFFSET(pglist_data.nr_zones)=%d\nSIZE(zone)=%d\n"
+				"OFFSET(pglist_data.node_start_pfn)=%d\n"
+				"OFFSET(pglist_data.node_spanned_pages)=%d\n"
 				"OFFSET(zone.vm_stat)=%d\nNUMBER(NR_FREE_PAGES)=1\n",
 				KERNEL_DIRECT_MAP + k->nodes, NODES, NODE_NR_ZONES, ZONE_BYTES,
-				ZONE_VM_STAT);
+				NODE_START_PFN, NODE_SPANNED_PAGES, ZONE_VM_STAT);
 	}
 	assert(k->node_count < NODES / 2);
 	/* Every other node of the array isn't there. */
 	le64_put(kernel_at(k, k->nodes + (uint64_t)k->node_count++ * 2 * 8),
 		 KERNEL_DIRECT_MAP + node);
 	le32_put(kernel_at(k, node + NODE_NR_ZONES), ZONES);
+	le64_put(kernel_at(k, node + NODE_SPANNED_PAGES), k->setup.pages);
 	/* The first zone's counter lags behind; all of it is the second's. */
 	le64_put(kernel_at(k, node + ZONE_VM_STAT + 8), UINT64_MAX);
 	le64_put(kernel_at(k, node + ZONE_BYTES + ZONE_VM_STAT + 8), (uint64_t)free_pages);

@@ -70,6 +70,10 @@ struct kernel_setup {
 	const char *more;	/* lines put in front: of a repeated key the first counts */
 	bool no_info, no_image_load;
 	bool no_data_above; /* of what lies above KERNEL_BYTES the core has no data */
+
+	/* Pages [hidden, hidden_end) above KERNEL_BYTES, multiples of 512, are in no load; if they
+	   are the last, memory ends before them. None: hidden_end is 0. */
+	uint64_t hidden, hidden_end;
 };
 
 struct kernel;

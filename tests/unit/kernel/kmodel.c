@@ -184,13 +184,14 @@ static void test_remarks(void **state UNUSED)
 static void test_counters(void **state UNUSED)
 {
 	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
-	uint64_t pages;
+	uint64_t pages, end;
 
 	kernel_add_node(f.k, 1000);
 	kernel_add_node(f.k, 234);
 	open_fixture(&f, ALL);
-	assert_true(kmodel_free_pages(&f.km, &pages));
+	assert_true(kmodel_free_pages(&f.km, &pages, &end));
 	assert_int_equal(pages, 1234);
+	assert_int_equal(end, 8192);
 	close_fixture(&f);
 }
 
@@ -219,7 +220,7 @@ static void test_counter_keys(void **state)
 	const struct counter_keys *row = *state;
 	struct fixture f = {.k = kernel_new(&(struct kernel_setup){.without = row->without,
 								   .more = row->more})};
-	uint64_t pages;
+	uint64_t pages, end;
 
 	kernel_add_node(f.k, 1000);
 	if (row->nr_zones) /* of the first node, at the end of what was allocated */
@@ -227,7 +228,7 @@ static void test_counter_keys(void **state)
 			if (le64_get(kernel_at(f.k, at)) == 3 && at % 64 == 0)
 				le32_put(kernel_at(f.k, at), (uint32_t)row->nr_zones);
 	open_fixture(&f, ALL);
-	assert_int_equal(kmodel_free_pages(&f.km, &pages), row->want);
+	assert_int_equal(kmodel_free_pages(&f.km, &pages, &end), row->want);
 	close_fixture(&f);
 }
 
@@ -236,7 +237,7 @@ static void test_contiguous(void **state UNUSED)
 {
 	struct fixture f = {
 		.k = kernel_new(&(struct kernel_setup){.without = "SYMBOL(node_data)"})};
-	uint64_t node = 0, pages;
+	uint64_t node = 0, pages, end;
 
 	kernel_add_node(f.k, 777);
 	for (uint64_t at = 0; at < KERNEL_BYTES && !node; at += 64)
@@ -245,7 +246,7 @@ static void test_contiguous(void **state UNUSED)
 	kernel_add_info(f.k, "SYMBOL(contig_page_data)=%llx\n",
 			(unsigned long long)(KERNEL_DIRECT_MAP + node));
 	open_fixture(&f, ALL);
-	assert_true(kmodel_free_pages(&f.km, &pages));
+	assert_true(kmodel_free_pages(&f.km, &pages, &end));
 	assert_int_equal(pages, 777);
 	close_fixture(&f);
 }

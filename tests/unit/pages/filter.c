@@ -472,6 +472,47 @@ static void test_counter(void **state)
 	kernel_free(k);
 }
 
+/* --- free memory that the vmcore leaves out --- */
+
+struct hidden {
+	const char *name;
+	uint64_t first, end;  /* pfns that no load has */
+	unsigned free_blocks; /* of 1024 pages, from `first` on */
+	unsigned counted;     /* by the kernel, beside 4 blocks that are found */
+	bool warns;
+};
+
+static const struct hidden hiddens[] = {
+	{"filter_run: knows free memory in a hole (crashkernel=SIZE,cma)", 40960, 73728, 32, 32768,
+	 false},
+	{"filter_run: knows it in a hole that has whole sections", 32768, 131072, 90, 92160, false},
+	{"filter_run: knows it behind the vmcore's memory", 98304, 163840, 32, 32768, false},
+	{"filter_run: warns where what is missing isn't there either", 40960, 73728, 16, 32768,
+	 true},
+	{"filter_run: warns where nothing is free in the hole", 40960, 73728, 0, 32768, true},
+};
+
+static void test_hidden(void **state)
+{
+	const struct hidden *row = *state;
+	struct kernel *k = kernel_new(&(struct kernel_setup){
+		.pages = 163840, .hidden = row->first, .hidden_end = row->end});
+	struct run r;
+
+	kernel_add_node(k, 4096 + (int64_t)row->counted);
+	for (unsigned i = 0; i < 4; i++)
+		kernel_set_free(k, 4096 + i * 1024, 10);
+	for (unsigned i = 0; i < row->free_blocks; i++)
+		kernel_set_free(k, row->first + i * 1024, 10);
+	run_init(&r, k);
+	assert_int_equal(r.core->map.max_mapnr, row->end == 163840 ? row->first : 163840);
+	run_filter(&r, ALL, 0, FILTER_CHUNK_BITS);
+	assert_int_equal(r.result.classes[CLASS_FREE], 4096);
+	assert_int_equal(r.remarks.count, row->warns);
+	run_deinit(&r);
+	kernel_free(k);
+}
+
 static unsigned asked;
 
 static bool cancelled_later(void)
@@ -527,6 +568,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "filter_run: keeps free blocks of impossible orders, and says so",
 		 test_odd_orders, NULL);
 	UNIT_ADD_ROWS(&u, counters, test_counter);
+	UNIT_ADD_ROWS(&u, hiddens, test_hidden);
 	unit_add(&u, "filter_run: stops between two chunks when it is told to", test_cancelled,
 		 NULL);
 	return unit_run(&u, "filter", argc, argv);
