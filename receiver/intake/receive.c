@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/io.h"
@@ -23,6 +24,8 @@
 #include "receiver/intake/stop.h"
 #include "receiver/options.h"
 #include "receiver/store/beside.h"
+#include "receiver/store/kernel_facts.h"
+#include "receiver/store/meta.h"
 #include "receiver/store/place.h"
 #include "wire/frame.h"
 #include "wire/transport.h"
@@ -35,6 +38,9 @@ enum {
 	/* makedumpfile says nothing while it looks for the pages of a large machine. */
 	CONNECTION_SILENCE_MS = 600000,
 };
+
+/* Of a place: we are there. */
+#define META_NAME "meta.json"
 
 /* A stream on its way in, and what the operator knows it as. */
 struct input {
@@ -82,8 +88,8 @@ static int tell_input(const struct input *in, int code, uint64_t received, struc
 
 /* Take input until the end marker or the input's end: 0, else an error. */
 static int take_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
-			  struct progress *progress, const sigset_t *while_waiting,
-			  struct error *err)
+			  struct progress *progress, struct meta *meta,
+			  const sigset_t *while_waiting, struct error *err)
 {
 	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
 
@@ -97,18 +103,20 @@ static int take_until_end(const struct input *in, struct assemble *a, struct dum
 		r = assemble_feed(a, in->buf, (size_t)n, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
+		if (meta)
+			meta_progress(meta, META_NAME, df, assemble_received(a));
 	}
 	return r < 0 ? r : 0;
 }
 
 static int take_all(const struct input *in, struct assemble *a, struct dumpfile *df,
-		    struct progress *progress, struct error *err)
+		    struct progress *progress, struct meta *meta, struct error *err)
 {
 	sigset_t while_waiting;
 	int r;
 
 	stop_catch(&while_waiting);
-	r = take_until_end(in, a, df, progress, &while_waiting, err);
+	r = take_until_end(in, a, df, progress, meta, &while_waiting, err);
 	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
 	return r;
 }
@@ -187,9 +195,27 @@ static int stop_if_told(void *ctx UNUSED, struct error *err)
 /* Called while a dump is read back for its sums. */
 static const struct keepalive until_told = {stop_if_told, NULL};
 
+/* What there is in the end, beside a dump in a place of its own. */
+static void write_meta(struct meta *meta, struct dumpfile *df, const struct assemble_result *res)
+{
+	struct error err;
+
+	if (res->file_bytes == 0)
+		return;
+	meta->status = res->published ? "complete" : "incomplete";
+	meta->done_s = time(NULL);
+	meta->file_bytes = res->file_bytes;
+	meta->received_bytes = res->received_bytes;
+	meta->totals.pages = res->arrived.pages;
+	meta->end.unreadable = res->arrived.pages_lost;
+	kernel_facts_read(df, &meta->kernel);
+	if (meta_write(META_NAME, meta, &err) < 0)
+		log_warning("%s", err.msg);
+}
+
 /* A flattened stream into `df`, which the operator knows as `path`. */
 static enum exit_status receive(const struct options *o, struct input *in, struct dumpfile *df,
-				const char *path)
+				const char *path, struct meta *meta)
 {
 	const struct assemble_limits limits = {.max_size_bytes = o->max_size_bytes,
 					       .free_bytes = io_free_bytes(dumpfile_part_path(df))};
@@ -205,10 +231,12 @@ static enum exit_status receive(const struct options *o, struct input *in, struc
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	if (take_all(in, a, df, progress, &err) < 0)
+	if (take_all(in, a, df, progress, meta, &err) < 0)
 		assemble_stop(a, &err);
 	r = assemble_end(a, &res, &err);
 	no_sums = dumpfile_sums_failure(df);
+	if (meta)
+		write_meta(meta, df, &res);
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
 	if (r < 0)
@@ -274,6 +302,14 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 	char path[4096];
 	enum exit_status status;
 	struct place place = {.host_fd = -1};
+	struct meta meta = {.stream = true,
+			    .host = host,
+			    .proof = in->fd != STDIN_FILENO ? "address"
+				     : o->host		    ? "--host"
+							    : NULL,
+			    .peer = in->name,
+			    .status = "receiving",
+			    .begun_s = time(NULL)};
 	struct error err;
 	int r = store_judge_host(host, &err);
 
@@ -290,7 +326,7 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 		log_error("%s", err.msg);
 		status = error_exit_status(r);
 	} else {
-		status = receive(o, in, df, path);
+		status = receive(o, in, df, path, &meta);
 	}
 	dumpfile_free(df); /* a place is left empty if nothing has come */
 	place_deinit(&place);
@@ -329,7 +365,7 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	status = receive(o, in, df, o->files[0]);
+	status = receive(o, in, df, o->files[0], NULL);
 	if (status != EXIT_COMPLETE)
 		return status;
 	/* Without --force nothing of a session was there: what has such a name is somebody's own.

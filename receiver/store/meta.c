@@ -3,10 +3,14 @@
 #include "receiver/store/meta.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
+#include "base/io.h"
 #include "format/dumpfile.h"
 
 #if WITH_JANSSON
@@ -31,26 +35,89 @@ static json_int_t count(uint64_t n)
 	return (json_int_t)MIN(n, (uint64_t)INT64_MAX);
 }
 
-static json_t *make(const struct meta *m)
+/* What isn't known is null. */
+static json_t *text_json(const char *text)
+{
+	return text && *text ? json_string(text) : json_null();
+}
+
+static json_t *task_json(const struct panic_task *t)
+{
+	if (!t->known)
+		return json_null();
+	return json_pack("{s:s s:I s:I}", "comm", t->comm, "pid", (json_int_t)t->pid, "cpu",
+			 (json_int_t)t->cpu);
+}
+
+/* HELLO, as far as the dump itself says it. */
+static struct hello hello_of(const struct kernel_facts *k)
+{
+	const struct kdump_header *h = &k->header;
+	struct hello hello = {.crash_time_s = h->crash_time_s, .level = h->dump_level};
+
+	snprintf(hello.host, sizeof(hello.host), "%s", h->uts.nodename);
+	snprintf(hello.osrelease, sizeof(hello.osrelease), "%s", h->uts.release);
+	snprintf(hello.arch, sizeof(hello.arch), "%.*s", (int)sizeof(hello.arch) - 1,
+		 h->uts.machine);
+	return hello;
+}
+
+/* What each has, of whatever way it came. */
+static json_t *make_common(const struct meta *m, const struct hello *h)
+{
+	/* vmrecv has no reader of the memory in a dump. */
+	static const char in_dump[] = "in the dump: makedumpfile --dump-dmesg vmcore LOGFILE, or "
+				      "log in crash";
+
+	return json_pack("{s:s s:s s:s? s:s? s:o s:o s:o s:o s:o s:o s:I s:o s:o s:I s:I s:I s:s}",
+			 "status", m->status, "host", m->host, "host_proved_by", m->proof, "peer",
+			 m->peer, "osrelease", text_json(h->osrelease), "build_id",
+			 text_json(m->kernel.build_id), "crash_time", time_json(h->crash_time_s),
+			 "panic_task", task_json(&m->panic.task), "kernel_log", text_json(m->log),
+			 "kernel_log_else", *m->log ? json_null() : json_string(in_dump),
+			 "dump_level", count(h->level), "received_from", time_json(m->begun_s),
+			 "received_until", time_json(m->done_s), "received_bytes",
+			 count(m->received_bytes), "pages", count(m->totals.pages), "file_bytes",
+			 count(m->file_bytes), "receiver", "vmrecv " VERSION);
+}
+
+static json_t *make_session(const struct meta *m)
 {
 	const struct hello *h = &m->hello;
+	const bool complete = strcmp(m->status, "complete") == 0;
 	char id[DIGEST_HEX_ROOM], digest[DIGEST_HEX_ROOM];
+
+	return json_pack("{s:s s:s s:s s:b s:s s:s s:i s:s s:o s:o}", "dump_id",
+			 digest_hex(id, h->dump_id), "node_name", h->host, "arch", h->arch, "live",
+			 (int)h->live, "panic", h->panic, "codec", h->codec, "codec_level",
+			 (int)h->codec_level, "sender", h->agent, "unreadable_pages",
+			 complete ? json_integer(count(m->end.unreadable)) : json_null(), "digest",
+			 complete ? json_string(digest_hex(digest, m->end.chain)) : json_null());
+}
+
+/* What nobody has said is null. */
+static json_t *make_stream(const struct meta *m, const struct hello *h)
+{
 	const bool complete = strcmp(m->status, "complete") == 0;
 
-	return json_pack(
-		"{s:s s:s s:s s:s? s:s? s:s s:s s:s s:o s:b s:s s:I s:s s:i s:s s:o s:o s:I s:I "
-		"s:o "
-		"s:o s:s}",
-		"status", m->status, "dump_id", digest_hex(id, h->dump_id), "host", m->host,
-		"host_proved_by", m->proof, "peer", m->peer, "node_name", h->host, "osrelease",
-		h->osrelease, "arch", h->arch, "crash_time", time_json(h->crash_time_s), "live",
-		(int)h->live, "panic", h->panic, "dump_level", count(h->level), "codec", h->codec,
-		"codec_level", (int)h->codec_level, "sender", h->agent, "received_from",
-		time_json(m->begun_s), "received_until", time_json(m->done_s), "pages",
-		count(m->totals.pages), "file_bytes", count(m->file_bytes), "unreadable_pages",
-		complete ? json_integer(count(m->end.unreadable)) : json_null(), "digest",
-		complete ? json_string(digest_hex(digest, m->end.chain)) : json_null(), "receiver",
-		"vmrecv " VERSION);
+	return json_pack("{s:n s:o s:o s:n s:n s:n s:n s:n s:o s:n}", "dump_id", "node_name",
+			 text_json(h->host), "arch", text_json(h->arch), "live", "panic", "codec",
+			 "codec_level", "sender", "unreadable_pages",
+			 complete ? json_integer(count(m->end.unreadable)) : json_null(), "digest");
+}
+
+static json_t *make(const struct meta *m)
+{
+	const struct hello h = m->stream ? hello_of(&m->kernel) : m->hello;
+	json_t *json = make_common(m, &h);
+	json_t *rest = m->stream ? make_stream(m, &h) : make_session(m);
+
+	if (!json || !rest || json_object_update(json, rest) < 0) {
+		json_decref(json);
+		json = NULL;
+	}
+	json_decref(rest);
+	return json;
 }
 
 /* Takes `json`. */
@@ -79,6 +146,42 @@ int meta_write(const char *path, const struct meta *meta, struct error *err)
 	return write_json(path, make(meta), err);
 }
 
+static int write_new(const char *path, const char *text, struct error *err)
+{
+	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int r;
+
+	if (fd < 0)
+		return error_sys(err, "%s", path);
+	r = io_write_full(fd, text, strlen(text));
+	if (r == 0)
+		r = io_write_full(fd, "\n", 1);
+	return r < 0 ? error_set(err, r, "%s: write: %s", path, strerror(-r)) : 0;
+}
+
+static int update(const char *path, const struct meta *meta, struct error *err)
+{
+	json_t *json = make(meta);
+	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
+	AUTO_FREE char *part = NULL;
+	int r = 0;
+
+	json_decref(json);
+	if (!text || asprintf(&part, "%s.part", path) < 0) {
+		part = NULL; /* asprintf leaves it undefined */
+		r = error_set(err, -ENOMEM, "out of memory for %s", path);
+	}
+	if (r == 0) {
+		r = write_new(part, text, err);
+		if (r == 0 && rename(part, path) < 0)
+			r = error_sys(err, "%s: can't become %s", part, path);
+		if (r < 0 && r != -EEXIST) /* then it isn't ours */
+			unlink(part);
+	}
+	free(text);
+	return r;
+}
+
 int meta_complete(const char *path, const struct end *end, time_t done_s, uint64_t file_bytes,
 		  struct error *err)
 {
@@ -104,6 +207,11 @@ int meta_complete(const char *path, const struct end *end, time_t done_s, uint64
 	return write_json(path, json, err);
 }
 #else
+static int update(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
+{
+	return 0;
+}
+
 int meta_write(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
 {
 	return 0;
@@ -115,3 +223,31 @@ int meta_complete(const char *path UNUSED, const struct end *end UNUSED, time_t 
 	return 0;
 }
 #endif
+
+/* How old it may get while a dump comes. */
+enum { AGE_MS = 2000 };
+
+void meta_progress(struct meta *m, const char *path, struct dumpfile *df, uint64_t received_bytes)
+{
+	const uint64_t now_ms = clock_ms();
+	struct error unused;
+
+	m->file_bytes = dumpfile_size(df);
+	m->received_bytes = received_bytes;
+	if (m->written_ms && now_ms - m->written_ms < AGE_MS)
+		return;
+	m->written_ms = now_ms;
+	if (!*m->kernel.build_id)
+		kernel_facts_read(df, &m->kernel);
+	(void)!update(path, m, &unused);
+}
+
+void meta_take_log(struct meta *m, const char *dump_path, const struct attach *a)
+{
+	const char *slash = strrchr(dump_path, '/');
+
+	if (a->off == 0)
+		m->panic = (struct panic_search){0};
+	panic_search_feed(&m->panic, a->bytes, a->size_bytes);
+	snprintf(m->log, sizeof(m->log), "%.200s-dmesg.txt", slash ? slash + 1 : dump_path);
+}

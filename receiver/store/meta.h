@@ -6,7 +6,11 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "receiver/store/kernel_facts.h"
+#include "receiver/store/panic_task.h"
 #include "wire/message.h"
+
+struct dumpfile;
 
 struct meta {
 	struct hello hello;
@@ -15,11 +19,30 @@ struct meta {
 	struct totals totals;
 	struct end end; /* of a complete one */
 	time_t begun_s, done_s;
-	uint64_t file_bytes;
+	uint64_t file_bytes, received_bytes; /* the latter of the stream */
+	struct kernel_facts kernel;	     /* what the dump itself says */
+	struct panic_search panic;
+	char log[256];	     /* the name of the kernel's log beside it; "": there is none */
+	uint64_t written_ms; /* clock_ms() when meta_progress() last did; 0: never */
+
+	/* A flattened stream: there was no HELLO, what is known is what the dump says; and no
+	   END. */
+	bool stream;
 };
 
 /* Write it in place of what is there, whole or not at all. A build without jansson writes none. */
 NODISCARD int meta_write(const char *path, const struct meta *meta, struct error *err);
+
+/* A piece of the kernel's log, which comes to lie beside `dump_path`. */
+void meta_take_log(struct meta *meta, const char *dump_path, const struct attach *a);
+
+/*
+ * How far the dump is, for whoever looks: written every two seconds at the most, in place of what
+ * is there, whole or not at all. It is no reason to fail, nor to wait for the disk. What the dump
+ * says of its kernel is taken as soon as it is there.
+ */
+void meta_progress(struct meta *meta, const char *path, struct dumpfile *df,
+		   uint64_t received_bytes);
 
 /* One that a session has left without saying that its dump is complete, though it is: says so now.
  * Does nothing to others. */

@@ -355,12 +355,15 @@ static int op_attach(void *ctx, const struct attach *a, struct error *err)
 	if (a->off == 0)
 		r = begin_attachment(s, a, err);
 	else if (!s->attachment || a->off != s->attachment_bytes ||
-		 strcmp(a->name, s->attachment_name) != 0)
+		 strcmp(a->name, s->attachment_name) != 0) {
 		return error_set(err, -EPROTO, "a piece of %s out of turn", a->name);
+	}
 	if (r == 0 && a->size_bytes)
 		r = dumpfile_write(s->attachment, a->off, a->bytes, a->size_bytes, err);
 	if (r < 0)
 		return r;
+	if (strcmp(bare_name(a->name), "dmesg.txt") == 0)
+		meta_take_log(&s->meta, s->base, a);
 	s->attachment_bytes += a->size_bytes;
 	if (s->attachment_bytes < a->total_bytes)
 		return 0;
@@ -514,6 +517,7 @@ static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct fra
 		return r;
 	memcpy(s->chain, chain, sizeof(chain));
 	s->segments++;
+	meta_progress(&s->meta, s->meta_path, s->df, store_stream_bytes(s));
 	return journal_waiting(s->journal) > JOURNAL_WAITING_BYTES ? op_sync(s, err) : 0;
 }
 
@@ -596,6 +600,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	s->meta.end = *end;
 	s->meta.done_s = time(NULL);
 	s->meta.file_bytes = res.file_bytes;
+	s->meta.received_bytes = res.received_bytes;
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
 	r = meta_write(s->meta_path, &s->meta, err);
 	/* Whatever became of that: until then what lies beside FILE is of the dump before it. */
@@ -640,6 +645,7 @@ static void note_incomplete(struct store *s)
 		snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path, part);
 	s->meta.status = "incomplete";
 	s->meta.file_bytes = s->result.file_bytes;
+	s->meta.received_bytes = s->result.stream_bytes;
 	s->meta.done_s = time(NULL);
 	(void)!meta_write(s->meta_path, &s->meta, &unused);
 }

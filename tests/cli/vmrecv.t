@@ -153,6 +153,20 @@ is "nothing at all: leaves no directory" "$rc $(ls -A "$T/dir/idle")" "3 "
 stream cut-in-header | "$vmrecv" -q --dir "$T/dir" --host idle 2>/dev/null
 ok "what came of a dump that is cut short stays" test -s "$(echo "$T"/dir/idle/*/vmcore.part)"
 
+# A stream into --dir: meta.json says what its dump says, of a part too.
+json() { echo "$1 $(tr -d '\n' <"$(echo "$T/dir/$2"/*/meta.json)")"; }
+if [[ $("$vmrecv" --version) == *"json: yes"* ]]; then
+    stream good-4096 >"$T/stream"
+    run "$vmrecv" -q --dir "$T/dir" --host web1 <"$T/stream"
+    like "a stream into --dir: has meta.json, with the kernel's build-id" "$(json "$rc" web1)" \
+        '^0 .*"status": "complete".*"build_id": "[0-9a-f]{40}".*"pages": 8,'
+    like "a stream into --dir: meta.json says where its log is" "$(json "$rc" web1)" \
+        '"kernel_log": null.*makedumpfile --dump-dmesg'
+    like "a stream that is cut short: has meta.json, too" "$(json 4 idle)" '"status": "incomplete"'
+else
+    skip "a stream into --dir: has meta.json" "this build has no JSON"
+fi
+
 receive gap
 told "an end marker behind a gap: 3, if no page is there" 3 "8 of 8 pages did not arrive"
 ok "an end marker behind a gap: there is no final file" test ! -e "$out"

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/dumpfile.h"
 #include "receiver/store/meta.h"
 #include "tests/lib/scratch.h"
+#include "tests/lib/tinydump.h"
 #include "tests/lib/tinysession.h"
 
 #if WITH_JANSSON
@@ -91,6 +93,68 @@ static void test_incomplete(void **state UNUSED)
 	json_decref(json);
 }
 
+static json_int_t number(const json_t *json, const char *key)
+{
+	return json_integer_value(json_object_get(json, key));
+}
+
+/* While it comes: what has come, and what the dump itself says by then. */
+static void test_progress(void **state UNUSED)
+{
+	static const char log[] = "Kernel panic - not syncing: x\n"
+				  "CPU: 3 PID: 17 Comm: bash Not tainted\n";
+	const struct attach a = {
+		.bytes = (const uint8_t *)log, .size_bytes = sizeof(log) - 1, .total_bytes = 1};
+	const char *path = scratch_path("meta.json");
+	struct tinydump t = tinydump_make();
+	struct meta m = meta_of("receiving");
+	struct dumpfile *df;
+	struct error err;
+	json_t *json;
+
+	scratch_clear();
+	assert_int_equal(dumpfile_create(scratch_path("dump"), DUMPFILE_REPLACE_NOTHING, &df, &err),
+			 0);
+	assert_int_equal(dumpfile_write(df, 0, t.bytes, t.size_bytes, &err), 0);
+	meta_take_log(&m, scratch_path("dump"), &a);
+	meta_progress(&m, path, df, 4711);
+	meta_progress(&m, path, df, 4712); /* too soon to be written */
+	assert_false(file_exists(scratch_path("meta.json.part")));
+	json = json_load_file(path, 0, NULL);
+	text_is(json, "build_id", "00112233445566778899aabbccddeeff00112233");
+	text_is(json, "kernel_log", "dump-dmesg.txt");
+	text_is(json_object_get(json, "panic_task"), "comm", "bash");
+	assert_int_equal(number(json_object_get(json, "panic_task"), "pid"), 17);
+	assert_int_equal(number(json, "received_bytes"), 4711);
+	assert_int_equal(number(json, "file_bytes"), t.size_bytes);
+	assert_true(number(json, "pages") > 0);
+	json_decref(json);
+	dumpfile_free(df);
+	tinydump_free(&t);
+}
+
+/* A stream has no HELLO: what isn't in the dump is null, and where its log is, is said. */
+static void test_stream(void **state UNUSED)
+{
+	static const char *const unknown[] = {"dump_id", "panic",      "codec", "sender",
+					      "digest",	 "panic_task", "live",	"kernel_log"};
+	struct meta m = {.stream = true, .host = "web1", .status = "receiving"};
+	json_t *json = write_and_read(&m);
+
+	for (size_t i = 0; i < ARRAY_LEN(unknown); i++)
+		assert_true(json_is_null(json_object_get(json, unknown[i])));
+	assert_true(json_is_null(json_object_get(json, "osrelease")));
+	assert_non_null(strstr(json_string_value(json_object_get(json, "kernel_log_else")),
+			       "makedumpfile --dump-dmesg"));
+	json_decref(json);
+	strcpy(m.kernel.header.uts.release, "6.1.0-tiny");
+	strcpy(m.kernel.header.uts.nodename, "tiny");
+	json = write_and_read(&m);
+	text_is(json, "osrelease", "6.1.0-tiny");
+	text_is(json, "node_name", "tiny");
+	json_decref(json);
+}
+
 /* A peer's text can't end its string, whatever is in it. */
 static void test_texts(void **state UNUSED)
 {
@@ -142,6 +206,8 @@ int main(int argc, char **argv)
 	tiny = tinysession_make(&(struct tinysession_shape){.small = true});
 	unit_add(&u, "meta: says what a dump is", test_complete, NULL);
 	unit_add(&u, "meta: says null for what isn't known", test_incomplete, NULL);
+	unit_add(&u, "meta: says how far a dump is while it comes", test_progress, NULL);
+	unit_add(&u, "meta: says of a stream what its dump says", test_stream, NULL);
 	unit_add(&u, "meta: keeps a peer's texts in their place", test_texts, NULL);
 	unit_add(&u, "meta: has no negative counts", test_numbers, NULL);
 	r = unit_run(&u, "meta", argc, argv);
