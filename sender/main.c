@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "sender/delivery/identity.h"
 #include "sender/delivery/probe.h"
 #include "sender/dump.h"
+#include "sender/estimate.h"
 #include "sender/kernel/crashlog.h"
 #include "sender/kernel/find_info.h"
 #include "sender/kernel/kmodel.h"
@@ -485,6 +487,8 @@ static int dump_by_delivery(struct job *job, struct error *err)
 /* --probe: no vmcore is needed. What fails is told for each destination. */
 static enum exit_status probe(const struct options *o)
 {
+	/* Where there is no crashed kernel, the one that runs is what there will be a dump of. */
+	const char *core = access(o->vmcore, F_OK) == 0 ? o->vmcore : "/proc/kcore";
 	struct delivery_setup setup = {
 		.to = o->to,
 		.to_count = o->to_count,
@@ -498,9 +502,19 @@ static enum exit_status probe(const struct options *o)
 		.cancelled = lifetime_is_over,
 	};
 
+	const struct estimate_setup estimate = {
+		.core = core,
+		.meminfo = "/proc/meminfo",
+		.level = o->levels[0],
+		.compressed = strcmp(ladder_name(&o->ladder), "none") != 0,
+		.threads = o->threads,
+		.access = o->access,
+	};
+	const struct probe_need need = estimate_dump(&estimate);
+
 	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", ladder_name(&o->ladder));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
-	return error_exit_status(probe_destinations(&setup));
+	return error_exit_status(probe_destinations(&setup, &need));
 }
 
 /* --dump-dmesg: to DUMPFILE, or to standard output. */

@@ -4,9 +4,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -166,4 +168,11 @@ uint64_t io_free_bytes(const char *path)
 	if (statvfs(path, &fs) < 0 || fs.f_blocks == 0)
 		return INT64_MAX;
 	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
+}
+
+uint64_t io_free_bytes_beside(const char *path)
+{
+	AUTO_FREE char *copy = strdup(path);
+
+	return copy ? io_free_bytes(dirname(copy)) : INT64_MAX;
 }

@@ -283,6 +283,8 @@ void welcome_put(struct outbuf *o, const struct welcome *w)
 	put_number_line(o, "heartbeat_ms", w->heartbeat_ms);
 	put_number_line(o, "timeout_ms", w->timeout_ms);
 	put_number_line(o, "free_bytes", (int64_t)MIN(w->free_bytes, (uint64_t)INT64_MAX));
+	if (w->full)
+		put_number_line(o, "full", 1);
 	put_line(o, "host", w->host);
 	if (*w->part)
 		put_line(o, "part", w->part);
@@ -296,6 +298,7 @@ int welcome_get(const struct frame *f, struct welcome *w_ret, struct error *err)
 		FIELD(welcome, "heartbeat_ms", FIELD_U32, heartbeat_ms, true),
 		FIELD(welcome, "timeout_ms", FIELD_U32, timeout_ms, true),
 		FIELD(welcome, "free_bytes", FIELD_U64, free_bytes, false),
+		FIELD(welcome, "full", FIELD_BOOL, full, false),
 		TEXT_FIELD(welcome, "part", part),
 		TEXT_FIELD(welcome, "host", host),
 		TEXT_FIELD(welcome, "agent", agent),

@@ -60,4 +60,7 @@ bool io_exists(const char *path);
 /* How much the file system of `path` has room for; INT64_MAX where that can't be told. */
 uint64_t io_free_bytes(const char *path);
 
+/* The same of the directory that holds `path`, which need not be there. */
+uint64_t io_free_bytes_beside(const char *path);
+
 #endif

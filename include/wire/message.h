@@ -66,9 +66,10 @@ NODISCARD int hello_get(const struct frame *f, struct hello *h_ret, struct error
 /* R -> S: lines of key=value. */
 struct welcome {
 	uint32_t protocol;
-	uint32_t heartbeat_ms;	      /* how often something has to be sent, both ways */
-	uint32_t timeout_ms;	      /* silence after which the link counts as broken */
-	uint64_t free_bytes;	      /* on the receiver's disk, for --probe; 0: not told */
+	uint32_t heartbeat_ms; /* how often something has to be sent, both ways */
+	uint32_t timeout_ms;   /* silence after which the link counts as broken */
+	uint64_t free_bytes;   /* on the receiver's disk, for --probe; 0: not told, or full */
+	bool full;	       /* nothing is free there */
 	char part[MESSAGE_TEXT_ROOM]; /* where the dump is while it comes; "": not told */
 	char host[65];		      /* whom the receiver takes the sender for */
 	char agent[48];

@@ -138,12 +138,13 @@ int store_judge_host(const char *host, struct error *err)
 
 /* --- beginning ------------------------------------------------------------------------------ */
 
-/* For WELCOME: 0 if it can't be told. */
-static uint64_t free_bytes_to_tell(const char *path)
+/* For WELCOME, where it can be told. */
+static void tell_free(struct welcome *w, const char *path)
 {
 	const uint64_t bytes = io_free_bytes(path);
 
-	return bytes < INT64_MAX ? bytes : 0;
+	w->free_bytes = bytes < INT64_MAX ? bytes : 0;
+	w->full = bytes == 0;
 }
 
 static char *beside(const struct store *s, const char *suffix)
@@ -217,7 +218,7 @@ static int probe(struct store *s, struct welcome *welcome_ret, struct error *err
 	const int r = dir ? place_judge(dir, s->host, err) : 0;
 
 	if (r == 0)
-		welcome_ret->free_bytes = free_bytes_to_tell(dir ? dir : ".");
+		tell_free(welcome_ret, dir ? dir : ".");
 	return r;
 }
 
@@ -285,7 +286,7 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 		.begun_s = time(NULL),
 		.status = "receiving",
 	};
-	welcome_ret->free_bytes = free_bytes_to_tell(setup->dir ? "." : setup->file);
+	tell_free(welcome_ret, setup->dir ? "." : setup->file);
 	snprintf(welcome_ret->part, sizeof(welcome_ret->part), "%.190s.part", s->result.path);
 	return meta_write(s->meta_path, &s->meta, err);
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/inmemory.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "base/parse.h"
 #include "format/dumpfile.h"
@@ -64,14 +65,39 @@ static int probe_rate(const struct destination *to, struct link *link, struct er
 	return 0;
 }
 
+/* Where there is no room, no dump would be taken: -ENOSPC. */
+static int judge_space(const struct destination *to, const struct probe_need *need,
+		       uint64_t free_bytes, struct error *err)
+{
+	char free_text[16], need_text[16], pages_text[16];
+
+	format_size(free_text, sizeof(free_text), free_bytes);
+	format_size(need_text, sizeof(need_text), need->bytes);
+	format_size(pages_text, sizeof(pages_text), need->pages_bytes);
+	if (free_bytes && free_bytes >= need->bytes) {
+		log_note("%s: space: %s are free%s%s", to->url.text, free_text,
+			 !need->bytes	  ? ""
+			 : need->is_bound ? ", a dump takes at most "
+					  : ", a dump takes about ",
+			 need->bytes ? need_text : "");
+		return 0;
+	}
+	if (!need->bytes)
+		return error_set(err, -ENOSPC, "space: %s are free", free_text);
+	return error_set(err, -ENOSPC,
+			 "space: %s are free, and a dump may take %s%s (of %s of"
+			 " pages)",
+			 free_text, need->is_bound ? "up to " : "about ", need_text, pages_text);
+}
+
 static int probe_server(struct destination *to, const struct delivery_setup *setup,
-			struct error *err)
+			const struct probe_need *need, struct error *err)
 {
 	AUTO(link_free) struct link *link = NULL;
 	struct delivery_setup telling = *setup;
 	const struct welcome *w;
-	char free_text[16];
-	int r;
+	struct error rate_err;
+	int r, rate;
 
 	telling.connect.passed = tell_step;
 	telling.connect.ctx = to;
@@ -81,10 +107,12 @@ static int probe_server(struct destination *to, const struct delivery_setup *set
 	w = upload_welcome(link_session(link));
 	log_note("%s: protocol: ok, %s takes this host for \"%s\"", to->url.text,
 		 *w->agent ? w->agent : "the receiver", w->host);
-	if (w->free_bytes)
-		log_note("%s: space: %s are free", to->url.text,
-			 format_size(free_text, sizeof(free_text), w->free_bytes));
-	return probe_rate(to, link, err);
+	if (w->free_bytes || w->full)
+		r = judge_space(to, need, w->free_bytes, err);
+	rate = probe_rate(to, link, &rate_err);
+	if (r == 0 && rate < 0)
+		*err = rate_err;
+	return r < 0 ? r : rate;
 }
 
 /* What an earlier dump has left is for a dump to replace, not for a probe: 1 if there is something,
@@ -104,10 +132,11 @@ static int probe_part(const char *path, struct error *err)
 
 /* Whether a file could be made there; none is left. */
 static int probe_file(const struct destination *to, const struct delivery_setup *setup,
-		      struct error *err)
+		      const struct probe_need *need, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	AUTO_FREE char *path = destination_file_path(to, setup);
+	uint64_t free_bytes;
 	int r;
 
 	if (!path)
@@ -117,21 +146,22 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 		r = probe_part(path, err);
 	if (r == 0)
 		r = dumpfile_create(path, dumpfile_replace_if(setup->force), &df, err);
-	r = MIN(r, 0);
-	if (r == 0)
-		log_note("%s: %s can be written", to->url.text, path);
-	return r;
+	if (r < 0)
+		return r;
+	log_note("%s: %s can be written", to->url.text, path);
+	free_bytes = io_free_bytes_beside(path);
+	return free_bytes < INT64_MAX ? judge_space(to, need, free_bytes, err) : 0;
 }
 
-int probe_destinations(const struct delivery_setup *setup)
+int probe_destinations(const struct delivery_setup *setup, const struct probe_need *need)
 {
 	int first = 0;
 
 	for (size_t i = 0; i < setup->to_count; i++) {
 		struct destination to = {.url = setup->to[i]};
 		struct error err;
-		const int r = destination_is_server(&to) ? probe_server(&to, setup, &err)
-							 : probe_file(&to, setup, &err);
+		const int r = destination_is_server(&to) ? probe_server(&to, setup, need, &err)
+							 : probe_file(&to, setup, need, &err);
 
 		if (r < 0)
 			log_error("%s: %s", to.url.text, err.msg);

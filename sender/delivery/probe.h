@@ -2,14 +2,24 @@
 #ifndef PROBE_H
 #define PROBE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/error.h"
 #include "sender/delivery/delivery.h"
+
+/* What a dump is likely to take on a disk. */
+struct probe_need {
+	uint64_t bytes;	      /* 0: not known */
+	uint64_t pages_bytes; /* of the pages in it, before they are compressed */
+	bool is_bound;	      /* it takes no more than that, and may take much less */
+};
 
 /*
  * Try every destination: name, route, handshake, credentials, space, and about how fast the link
  * is; tell each step, and what fails. Returns 0 if all of them would take a dump, else the code of
- * the first that wouldn't.
+ * the first that wouldn't; -ENOSPC where there is less space than `need`.
  */
-NODISCARD int probe_destinations(const struct delivery_setup *setup);
+NODISCARD int probe_destinations(const struct delivery_setup *setup, const struct probe_need *need);
 
 #endif

@@ -13,11 +13,10 @@
 #include "base/compiler.h"
 #include "base/io.h"
 
-enum { TEXT_BYTES = 4096 }; /* MemAvailable is the third line of some sixty */
+enum { TEXT_BYTES = 4096 }; /* what is asked for is in the first half of some sixty lines */
 
-uint64_t meminfo_available(const char *path)
+uint64_t meminfo_value(const char *path, const char *key)
 {
-	static const char key[] = "MemAvailable:";
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char text[TEXT_BYTES + 1];
 	unsigned long long kib;
@@ -31,11 +30,19 @@ uint64_t meminfo_available(const char *path)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	line = strstr(text, key);
-	if (!line || (line > text && line[-1] != '\n'))
-		return 0;
-	kib = strtoull(line + sizeof(key) - 1, NULL, 10);
+	/* At the beginning of a line: SwapCached isn't Cached. */
+	for (line = text; strncmp(line, key, strlen(key)) != 0; line++) {
+		line = strchr(line, '\n');
+		if (!line)
+			return 0;
+	}
+	kib = strtoull(line + strlen(key), NULL, 10);
 	return ckd_mul(&bytes, kib, 1024U) ? 0 : bytes;
+}
+
+uint64_t meminfo_available(const char *path)
+{
+	return meminfo_value(path, "MemAvailable:");
 }
 
 uint64_t meminfo_share(uint64_t available_bytes)

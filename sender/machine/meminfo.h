@@ -12,6 +12,9 @@
  */
 uint64_t meminfo_available(const char *path);
 
+/* The same of any other line, `key` being as "MemTotal:". */
+uint64_t meminfo_value(const char *path, const char *key);
+
 /*
  * The share of that which a dump may take if --memory doesn't say: three quarters. The rest is for
  * what begins to run at the same time, such as the other end of a pipe. 0 (no limit) where it isn't

@@ -189,10 +189,34 @@ static void test_welcome(void **state UNUSED)
 	assert_int_equal(got.heartbeat_ms, 5000);
 	assert_int_equal(got.timeout_ms, 20000);
 	assert_true(got.free_bytes == UINT64_C(1) << 40);
+	assert_false(got.full);
 	assert_string_equal(got.part, w.part);
 	assert_string_equal(got.host, "web1");
 	assert_string_equal(got.agent, "vmrecv 0.1.0");
 	payload_free(&p);
+}
+
+/* A free_bytes of 0 says nothing by itself. */
+static void test_welcome_full(void **state UNUSED)
+{
+	for (int full = 0; full < 2; full++) {
+		const struct welcome w = {
+			.protocol = 1, .heartbeat_ms = 5000, .timeout_ms = 20000, .full = full};
+		uint8_t bytes[ROOM];
+		struct outbuf o = outbuf_init(bytes, sizeof(bytes));
+		struct payload p;
+		struct frame f;
+		struct welcome got;
+		struct error err;
+
+		welcome_put(&o, &w);
+		p = payload_of(FRAME_WELCOME, &o);
+		f = frame_of(&p, p.size_bytes);
+		assert_int_equal(welcome_get(&f, &got, &err), 0);
+		assert_int_equal(got.free_bytes, 0);
+		assert_int_equal(got.full, full);
+		payload_free(&p);
+	}
 }
 
 static void test_farewell(void **state UNUSED)
@@ -587,6 +611,8 @@ int main(int argc, char **argv)
 
 	unit_add(&u, "message: carries HELLO", test_hello, NULL);
 	unit_add(&u, "message: carries WELCOME", test_welcome, NULL);
+	unit_add(&u, "message: WELCOME of a full disk is told from one that doesn't say",
+		 test_welcome_full, NULL);
 	unit_add(&u, "message: carries REFUSE and ABORT", test_farewell, NULL);
 	unit_add(&u, "message: carries TOTALS, END, WAIT and numbers", test_numbers, NULL);
 	unit_add(&u, "message: carries DONE", test_done, NULL);
