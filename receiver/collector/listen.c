@@ -25,6 +25,7 @@
 #include "receiver/collector/words.h"
 #include "receiver/intake/stop.h"
 #include "receiver/options.h"
+#include "receiver/store/census.h"
 #include "receiver/store/place.h"
 #include "wire/transport.h"
 
@@ -111,6 +112,8 @@ static int open_all(struct collector *c, struct error *err)
 
 	if (r == 0)
 		r = place_judge(o->dir, NULL, err);
+	if (r == 0)
+		census_sweep(o->dir);
 	while (r == 0 && c->count < o->listen_count) {
 		char address[64];
 

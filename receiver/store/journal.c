@@ -287,6 +287,28 @@ static bool is_locked(const struct journal *j, enum lock which)
 	       is_sessions(&lock, which);
 }
 
+int journal_look(int dir_fd, const char *name, struct journal_state *state_ret)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct reading rd = {.frames_max = 3};
+	struct flock lock = lock_of(LOCK_HELD, F_WRLCK);
+	struct error err;
+	uint64_t good;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = load(fd, name, &rd, &good, &err);
+	if (r < 0)
+		return r;
+	*state_ret = (struct journal_state){
+		.has_checkpoints = rd.facts.cursor.segment > 0,
+		.has_pages = rd.facts.cursor.segment > 1,
+		.is_held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK,
+	};
+	return 0;
+}
+
 bool journal_is_wanted(const struct journal *j)
 {
 	return is_locked(j, LOCK_NEXT);

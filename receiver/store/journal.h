@@ -43,6 +43,17 @@ NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 /* No more of it than whose it is: it may be long. Fails as journal_read(). */
 NODISCARD int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err);
 
+/* What a look tells. */
+struct journal_state {
+	bool has_checkpoints; /* one at the least */
+	bool has_pages;	      /* two: the first one's segment has none */
+	bool is_held;	      /* a process has it */
+};
+
+/* Look at the journal `name` in a directory, no longer than that takes. Not at one's own: that
+ * would lose its lock. Fails as journal_read(). */
+NODISCARD int journal_look(int dir_fd, const char *name, struct journal_state *state_ret);
+
 /*
  * Where the journal of FILE, or of FILE.part, is if there is one. That of a part is
  * FILE.part.segments beside a FILE of its own, FILE.segments where FILE is to come. The caller

@@ -17,6 +17,7 @@
 #include "base/dirsync.h"
 #include "base/io.h"
 #include "base/owner.h"
+#include "receiver/store/census.h"
 #include "receiver/store/journal.h"
 
 enum {
@@ -25,6 +26,9 @@ enum {
 	LOCK_STEP_MS = 20,
 
 	SAME_SECOND_MAX = 100,
+
+	/* How often a host's directory may go while we want it. */
+	REMOVED_MAX = 10,
 };
 
 enum { ROOM = sizeof(((struct place *)0)->path) };
@@ -121,13 +125,6 @@ static int open_host_in(int root_fd, bool make, const char *dir, const char *hos
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-static int open_host(const char *dir, const char *host, struct error *err)
-{
-	AUTO_CLOSE int root_fd = open_root(dir, err);
-
-	return root_fd < 0 ? root_fd : open_host_in(root_fd, true, dir, host, err);
-}
-
 int place_judge(const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int fd = open_root(dir, err), host_fd = -1;
@@ -160,6 +157,40 @@ static int lock_host(int host_fd, const struct keepalive *alive, struct error *e
 		nanosleep(&step, NULL);
 	}
 	return 0;
+}
+
+/* That of a host, locked. One that was empty may have been removed before we had the lock. */
+static int open_locked(const char *dir, const char *host, const struct keepalive *alive,
+		       struct error *err)
+{
+	AUTO_CLOSE int root_fd = open_root(dir, err);
+
+	if (root_fd < 0)
+		return root_fd;
+	for (int i = 0; i < REMOVED_MAX; i++) {
+		AUTO_CLOSE int fd = open_host_in(root_fd, true, dir, host, err);
+		struct stat st;
+		int r = fd < 0 ? fd : lock_host(fd, alive, err);
+
+		if (r < 0 && (fd >= 0 || r != -ENOENT))
+			return r;
+		if (r == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0)
+			return TAKE_FD(fd);
+	}
+	return error_set(err, -EBUSY, "%.255s: other sessions of this host end too often", host);
+}
+
+/* Whether a host may begin one more dump. */
+static int judge_beginnings(int host_fd, const struct place *p, struct error *err)
+{
+	struct census census;
+	const int r = census_take(host_fd, ".", &census, err);
+
+	if (r < 0 || census.beginnings < BEGINNINGS_MAX)
+		return r;
+	return error_set(err, -EDQUOT,
+			 "%s has %u dumps without a page, and no more are begun: remove some",
+			 p->path, census.beginnings);
 }
 
 /* The next entry of a directory but "." and "..", NULL behind the last one; errno is not 0 where
@@ -302,6 +333,7 @@ static int make_new(int host_fd, struct error *err)
 static void set_path(struct place *p, const char *dir, const char *host)
 {
 	snprintf(p->path, sizeof(p->path), "%.3300s/%.255s/", dir, host);
+	snprintf(p->host, sizeof(p->host), "%.255s", host);
 }
 
 static void add_name(struct place *p)
@@ -315,23 +347,23 @@ int place_find(struct place *p, const char *dir, const char *host,
 	       const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
 	       struct error *err)
 {
-	AUTO_CLOSE int host_fd = open_host(dir, host, err);
+	AUTO_CLOSE int host_fd = open_locked(dir, host, alive, err);
 	int r;
 
 	*p = (struct place){.host_fd = -1};
 	if (host_fd < 0)
 		return host_fd;
 	set_path(p, dir, host);
-	r = lock_host(host_fd, alive, err);
-	if (r == 0)
-		r = search(host_fd, dump_id, p, err);
+	r = search(host_fd, dump_id, p, err);
 	if (r < 0)
 		return r;
 	if (r > 0) {
 		add_name(p);
 		return 1;
 	}
-	r = make_new(host_fd, err);
+	r = judge_beginnings(host_fd, p, err);
+	if (r == 0)
+		r = make_new(host_fd, err);
 	if (r == 0)
 		p->host_fd = TAKE_FD(host_fd);
 	return r;
@@ -339,15 +371,13 @@ int place_find(struct place *p, const char *dir, const char *host,
 
 int place_make(struct place *p, const char *dir, const char *host, struct error *err)
 {
-	AUTO_CLOSE int host_fd = open_host(dir, host, err);
+	AUTO_CLOSE int host_fd = open_locked(dir, host, NULL, err);
 	int r;
 
 	*p = (struct place){.host_fd = -1};
 	if (host_fd < 0)
 		return host_fd;
-	r = lock_host(host_fd, NULL, err);
-	if (r == 0)
-		r = make_new(host_fd, err);
+	r = make_new(host_fd, err);
 	if (r < 0)
 		return r;
 	set_path(p, dir, host);
@@ -395,25 +425,39 @@ int place_settle(struct place *p, struct error *err)
 			return r;
 		close(p->host_fd);
 		p->host_fd = -1;
-		p->made = true;
 		add_name(p);
 		return 0;
 	}
 	return error_set(err, -EAGAIN, "too many dumps at once");
 }
 
+/* The place where the process is, and then the host's, if nothing is in them. */
+static void drop_empty(const struct place *p)
+{
+	AUTO_CLOSE int host_fd = open("..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int root_fd =
+		host_fd < 0 ? -1 : openat(host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (host_fd < 0 || unlinkat(host_fd, p->name, AT_REMOVEDIR) < 0 || root_fd < 0)
+		return;
+	(void)!fchdir(root_fd);
+	census_drop_host(root_fd, p->host);
+}
+
 void place_deinit(struct place *p)
 {
 	struct error unused;
-	char name[4 + sizeof(p->name)];
 
 	if (p->host_fd >= 0) {
+		AUTO_CLOSE int root_fd =
+			openat(p->host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
 		(void)!remove_new(p->host_fd, &unused);
 		close(p->host_fd);
-	} else if (p->made) {
-		/* The process is there. Where something is in it, this does nothing. */
-		snprintf(name, sizeof(name), "../%s", p->name);
-		rmdir(name);
+		if (root_fd >= 0)
+			census_drop_host(root_fd, p->host);
+	} else if (*p->name) {
+		drop_empty(p);
 	}
 	*p = (struct place){.host_fd = -1};
 }

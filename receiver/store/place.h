@@ -20,9 +20,9 @@
 
 struct place {
 	int host_fd;	 /* of a new one, and locked; else -1 */
-	bool made;	 /* it was a new one */
 	char path[3900]; /* "DIR/HOST/TIME/" */
-	char name[256];	 /* TIME */
+	char name[256];	 /* TIME; "": not known so far */
+	char host[256];	 /* HOST */
 };
 
 /*
@@ -46,8 +46,8 @@ NODISCARD int place_settle(struct place *p, struct error *err);
  * or why not. Makes nothing for the host. */
 NODISCARD int place_judge(const char *dir, const char *host, struct error *err);
 
-/* One that was not settled is removed, and so is one that was, if nothing is in it: its files are
- * closed by now. */
+/* One that was not settled is removed, and so is one in which nothing is: its files are closed by
+ * now. With it goes the host's directory, if it was the last. */
 void place_deinit(struct place *p);
 
 #endif

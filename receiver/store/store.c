@@ -3,6 +3,7 @@
 #include "receiver/store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include "format/dumpfile.h"
 #include "receiver/assemble/assemble.h"
 #include "receiver/store/beside.h"
+#include "receiver/store/census.h"
 #include "receiver/store/extents.h"
 #include "receiver/store/journal.h"
 #include "receiver/store/meta.h"
@@ -185,6 +187,9 @@ static int begin_again(struct store *s, struct error *err)
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = journal_take_over(path, &s->setup.alive, &s->journal, err);
+	/* The session before has come to nothing, and removed it: the next try begins anew. */
+	if (r == -ENOENT)
+		r = err->code = -EBUSY;
 	if (r == 0)
 		r = journal_load(s->journal, &s->facts, NULL, NULL, err);
 	/* The end is noted before it is published. */
@@ -325,6 +330,26 @@ static int judge_attachment(const struct store *s, const char *name, struct erro
 	return beside_judge_other(s->base, bare_name(name), err);
 }
 
+/* What attachments without a dump may take of the disk. */
+static int judge_room(const struct store *s, const char *path, uint64_t more_bytes,
+		      struct error *err)
+{
+	struct census census;
+	int r;
+
+	if (!s->setup.dir || s->facts.cursor.segment > 1)
+		return 0;
+	r = census_take(AT_FDCWD, "..", &census, err);
+	if (r < 0)
+		return r;
+	if (census.attached_bytes + more_bytes > ATTACHED_BYTES_MAX)
+		return error_set(err, -EDQUOT,
+				 "%s: the host has %" PRIu64 " MiB of attachments of dumps without "
+				 "a page, and more aren't taken",
+				 path, census.attached_bytes >> 20);
+	return 0;
+}
+
 static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
 {
 	AUTO_FREE char *path = attachment_path(s, a->name);
@@ -334,7 +359,12 @@ static int begin_attachment(struct store *s, const struct attach *a, struct erro
 		return r;
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (s->attachments == ATTACH_COUNT_MAX)
+	r = judge_room(s, path, a->total_bytes, err);
+	if (r < 0)
+		return r;
+	/* An earlier session's count, too. */
+	if (s->attachments == ATTACH_COUNT_MAX ||
+	    (s->setup.dir && census_attachments(path) >= ATTACH_COUNT_MAX))
 		return error_set(err, -EFBIG, "more than %d attachments", ATTACH_COUNT_MAX);
 	dumpfile_free(s->attachment);
 	s->attachment = NULL;
@@ -658,6 +688,16 @@ static bool has_come(const struct store *s)
 	return s->result.complete || s->attachments || (s->df && dumpfile_size(s->df));
 }
 
+/* Nothing is left of who came and sent nothing, not even a directory; unless somebody waits for
+ * it. */
+static bool clear(const struct store *s)
+{
+	AUTO_CLOSE int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd >= 0 && s->facts.cursor.segment == 0 && !s->segments &&
+	       !journal_is_wanted(s->journal) && census_clear(fd, true);
+}
+
 void store_close(struct store *s, const struct error *why, struct store_result *result_ret)
 {
 	struct assemble_result res;
@@ -673,6 +713,8 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 	}
 	if (s->setup.file && s->journal && !has_come(s))
 		(void)!beside_drop_part(s->base, &unused);
+	else if (s->setup.dir && s->journal && !has_come(s) && clear(s))
+		s->result.path[0] = '\0';
 	else if (s->meta.status && !s->result.complete)
 		note_incomplete(s);
 	if (s->began && why && why->code == -ESTALE)

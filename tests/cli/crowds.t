@@ -40,6 +40,18 @@ peer_from 127.0.0.2 again "hello:$(id 1)" until:WELCOME close
 ok "who comes again has its place" heard again WELCOME
 ok "and the older session is told" heard first "ABORT 3 60 .*a newer link has taken the dump over"
 
+# --- nothing stays of nothing
+
+rm -rf "$T/dumps"
+mkdir -p "$T/dumps/127.0.0.9/2026-01-01T00-00-00Z"
+chmod -R 700 "$T/dumps"
+collect --plain-from 127.0.0.0/8
+is "a collector that starts removes what is empty" "$(find "$T/dumps" -mindepth 1)" ""
+peer_from 127.0.0.2 short "hello:$(id 1)" until:WELCOME hangup
+heard short WELCOME
+gone() { [[ -z $(find "$T/dumps" -mindepth 1) && -z $(children) ]]; }
+ok "of a session in which nothing came nothing stays" within 30 gone
+
 # --- strangers
 
 collect --plain-from 192.0.2.0/24

@@ -151,7 +151,7 @@ ok "A's dump is a link to B's: B's is as it was" cmp "$T/before" "$T/after"
 
 while IFS='|' read -r name want; do
     rm -rf "$T/pipe"
-    tests/tools/peer - 0 "hello:oneway=1,host=$name" | "$vmrecv" -q --dir "$T/pipe" 2>"$T/err"
+    tests/tools/peer - 0 "hello:oneway=1,host=$name" attach:note.txt:good | "$vmrecv" -q --dir "$T/pipe" 2>"$T/err"
     is "a pipe from \"$name\": goes to $want" "$(find "$T/pipe" -mindepth 1 -maxdepth 1 -printf '%f\n')" "$want"
 done <<'END'
 web1|web1

@@ -2,9 +2,12 @@
 #include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "receiver/store/census.h"
 #include "receiver/store/store.h"
 #include "tests/lib/dialogue.h"
 #include "tests/lib/scratch.h"
@@ -13,7 +16,7 @@
 static struct tinysession tiny;
 
 /* A dump that is offered. */
-static struct store *offer_to(const struct store_setup *setup)
+static struct store *offer_as(const struct store_setup *setup)
 {
 	static uint8_t payload[TINY_FRAME_MAX];
 	const struct frame f = tinysession_kept(&tiny, 0, payload);
@@ -22,18 +25,30 @@ static struct store *offer_to(const struct store_setup *setup)
 	struct done done;
 	struct error err;
 
-	dialogue_clear();
 	assert_int_equal(store_new(setup, &s, &err), 0);
 	assert_int_equal(store_ops.hello(s, &tiny.hello, &f, &welcome, &done, &err), 0);
 	return s;
 }
 
-static struct store *offer(void)
+static struct store *offer_to(const struct store_setup *setup)
+{
+	dialogue_clear();
+	return offer_as(setup);
+}
+
+/* One that goes on where an earlier one was. */
+static struct store *offer_again(void)
 {
 	const struct store_setup setup = {
 		.dir = scratch_path("dir"), .host = "tiny", .proof = "test", .peer = "test"};
 
-	return offer_to(&setup);
+	return offer_as(&setup);
+}
+
+static struct store *offer(void)
+{
+	dialogue_clear();
+	return offer_again();
 }
 
 /* And as far as a checkpoint. */
@@ -111,13 +126,79 @@ static void tells_incomplete(struct store *s, const struct error *why, const cha
 	dialogue_clear();
 }
 
+static int attach(struct store *s, const char *name, uint64_t total_bytes, struct error *err)
+{
+	struct attach a = {
+		.total_bytes = total_bytes, .bytes = (const uint8_t *)"x", .size_bytes = 1};
+
+	snprintf(a.name, sizeof(a.name), "%s", name);
+	return store_ops.attach(s, &a, err);
+}
+
 /* The sender has gone before it was told to go. */
 static void test_left_early(void **state UNUSED)
 {
+	struct store *s = offer();
 	struct error why;
 
+	assert_int_equal(attach(s, "dmesg.txt", 1, &why), 0);
 	error_set(&why, -ECONNRESET, "the test's reason");
-	tells_incomplete(offer(), &why, "vmcore.part");
+	tells_incomplete(s, &why, "vmcore.part");
+}
+
+/* Nor does an empty directory stay of who has sent nothing. */
+static void test_nothing(void **state UNUSED)
+{
+	struct store *s = offer();
+	struct store_result res;
+	struct error why;
+
+	assert_true(file_exists(scratch_path("dir/tiny")));
+	error_set(&why, -ECONNRESET, "the test's reason");
+	store_close(s, &why, &res);
+	store_free(s);
+	assert_string_equal(res.path, "");
+	assert_false(file_exists(scratch_path("dir/tiny")));
+	assert_true(file_exists(scratch_path("dir")));
+	dialogue_clear();
+}
+
+/* However many sessions it takes. */
+static void test_attachments(void **state UNUSED)
+{
+	struct store_result res;
+	struct error err, why;
+	struct store *s;
+	char name[16];
+
+	error_set(&why, -ECONNRESET, "the test's reason");
+	for (int i = 0; i < ATTACH_COUNT_MAX + 1; i++) {
+		s = i ? offer_again() : offer();
+		snprintf(name, sizeof(name), "%d.txt", i);
+		assert_int_equal(attach(s, name, 1, &err), i < ATTACH_COUNT_MAX ? 0 : -EFBIG);
+		assert_int_equal(attach(s, "0.txt", 1, &err), 0); /* it is replaced */
+		store_close(s, &why, &res);
+		store_free(s);
+	}
+	dialogue_clear();
+}
+
+/* Attachments that no dump comes to have an end on the disk. */
+static void test_attached_bytes(void **state UNUSED)
+{
+	struct store *s = offer();
+	struct store_result res;
+	struct error err;
+
+	assert_int_equal(attach(s, "small", 1, &err), 0);
+	file_write("vmcore-huge", "x", 1);
+	assert_int_equal(truncate("vmcore-huge", (off_t)ATTACHED_BYTES_MAX - 2), 0);
+	assert_int_equal(attach(s, "last", 1, &err), 0);
+	assert_int_equal(attach(s, "more", 1, &err), -EDQUOT);
+	assert_non_null(strstr(err.msg, "attachments of dumps without a page"));
+	store_close(s, &err, &res);
+	store_free(s);
+	dialogue_clear();
 }
 
 /* The end, of which all segments have come. */
@@ -210,6 +291,11 @@ int main(int argc, char **argv)
 	unit_add(&u, "store: takes no segments without end", test_empty_segments, NULL);
 	unit_add(&u, "store: meta.json doesn't say \"receiving\" of what ended early",
 		 test_left_early, NULL);
+	unit_add(&u, "store: keeps nothing of who has sent nothing", test_nothing, NULL);
+	unit_add(&u, "store: counts a dump's attachments over all sessions", test_attachments,
+		 NULL);
+	unit_add(&u, "store: bounds what attachments take without a dump", test_attached_bytes,
+		 NULL);
 	unit_add(&u, "store: tells where a dump is that couldn't be published", test_failed_late,
 		 NULL);
 	unit_add(&u, "store: gives FILE what came for it in the end", test_beside_file, NULL);

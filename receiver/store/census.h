@@ -1,0 +1,50 @@
+/*
+ * What a host has begun and sent no page of, which is bounded: a directory, a journal and some
+ * attachments cost a sender next to nothing. And what nothing has come of at all, which goes.
+ */
+#ifndef CENSUS_H
+#define CENSUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+enum {
+	/* Dumps of a host without a page, that no session is about. */
+	BEGINNINGS_MAX = 64,
+};
+
+/* Bytes of attachments of dumps without a page, those of sessions among them. */
+#define ATTACHED_BYTES_MAX (UINT64_C(1) << 30)
+
+struct census {
+	unsigned beginnings;
+	uint64_t attached_bytes;
+};
+
+/*
+ * Look through a host's directory; `name` as openat() has it. The dump of the directory where the
+ * process is counts as one that a session is about: its journal isn't opened.
+ */
+NODISCARD int census_take(int dir_fd, const char *name, struct census *census_ret,
+			  struct error *err);
+
+/* How many attachments are in the directory where the process is, but for `name`. */
+unsigned census_attachments(const char *name);
+
+/*
+ * Whether nothing has come of the dump in directory `fd`: no page, no attachment. Removes what
+ * tells of it then, but for the directory. `own`: its journal is the caller's, else one that a
+ * session has is left alone.
+ */
+bool census_clear(int fd, bool own);
+
+/* Remove what is empty below the collector's directory, as sessions that ended too early have left
+ * it: places, then hosts. What isn't certainly ours is left. */
+void census_sweep(const char *dir);
+
+/* Remove the directory of a host if it is empty, and nobody is about to use it. */
+void census_drop_host(int root_fd, const char *host);
+
+#endif

@@ -1,0 +1,213 @@
+/* receiver/store/census.h: what a host has begun, and what is empty. */
+#include "tests/lib/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "receiver/store/census.h"
+#include "receiver/store/journal.h"
+#include "receiver/store/place.h"
+#include "tests/lib/scratch.h"
+#include "tests/lib/tinysession.h"
+
+static struct tinysession tiny;
+static const char *root;
+
+static void go_home(void)
+{
+	assert_int_equal(chdir("/"), 0);
+}
+
+/* The process is in a new place, with a journal of so many checkpoints. */
+static int begin_dump(struct place *p, int number, size_t checkpoints, struct error *err)
+{
+	static uint8_t payload[TINY_FRAME_MAX];
+	uint8_t dump_id[DIGEST_BYTES] = {0xff};
+	struct journal *j;
+	struct frame f;
+	int r;
+
+	memcpy(dump_id + 1, &number, sizeof(number));
+	r = place_find(p, root, "host", dump_id, NULL, err);
+	if (r < 0)
+		return r;
+	f = tinysession_kept(&tiny, 0, payload);
+	assert_int_equal(journal_create("vmcore.segments", &f, &j, err), 0);
+	for (size_t i = 1; i <= checkpoints; i++) {
+		f = tinysession_kept(&tiny, i, payload);
+		assert_int_equal(journal_append(j, &f, err), 0);
+	}
+	assert_int_equal(journal_sync(j, err), 0);
+	journal_free(j);
+	return place_settle(p, err);
+}
+
+/* So that nobody takes it for empty. */
+static void leave_dump(struct place *p)
+{
+	file_write("vmcore-dmesg.txt", "log", 3);
+	place_deinit(p);
+	go_home();
+}
+
+static struct census take(void)
+{
+	struct census c;
+	struct error err;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/host", root);
+	assert_int_equal(census_take(AT_FDCWD, path, &c, &err), 0);
+	return c;
+}
+
+static void test_beginnings(void **state UNUSED)
+{
+	struct place p;
+	struct error err;
+
+	root = scratch_path("begun");
+	for (int i = 0; i < BEGINNINGS_MAX; i++) {
+		assert_int_equal(begin_dump(&p, i, i % 2, &err), 0);
+		leave_dump(&p);
+		assert_int_equal(take().beginnings, i + 1);
+	}
+	assert_int_equal(take().attached_bytes, 3 * BEGINNINGS_MAX);
+	assert_int_equal(begin_dump(&p, 1000, 0, &err), -EDQUOT);
+	assert_non_null(strstr(err.msg, "64 dumps without a page"));
+	place_deinit(&p);
+	go_home();
+}
+
+/* What has pages, or is complete, or is being received, doesn't count. */
+static void test_others(void **state UNUSED)
+{
+	struct place p;
+	struct error err;
+	struct journal *j;
+	int to_us[2], status;
+	pid_t child, holder;
+	char c;
+
+	root = scratch_path("others");
+	assert_int_equal(begin_dump(&p, 1, 2, &err), 0);
+	leave_dump(&p);
+	assert_int_equal(begin_dump(&p, 2, 0, &err), 0);
+	file_write("vmcore", "a dump", 6);
+	leave_dump(&p);
+	assert_int_equal(begin_dump(&p, 3, 0, &err), 0);
+	assert_int_equal(pipe(to_us), 0);
+	child = fork();
+	if (child == 0) {
+		(void)!journal_open("vmcore.segments", &j, &holder, &err);
+		(void)!write(to_us[1], "+", 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(to_us[0], &c, 1), 1);
+	leave_dump(&p);
+	assert_int_equal(take().beginnings, 0);
+	assert_int_equal(take().attached_bytes, 3);
+	kill(child, SIGKILL);
+	waitpid(child, &status, 0);
+	assert_int_equal(take().beginnings, 1);
+	close(to_us[0]);
+	close(to_us[1]);
+}
+
+static void make_dir(const char *name, mode_t mode)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	assert_int_equal(mkdir(path, mode), 0);
+	assert_int_equal(chmod(path, mode), 0);
+}
+
+static void make_file(const char *name, const char *text)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	file_write(path, text, strlen(text));
+}
+
+static bool is_there(const char *name)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	return file_exists(path);
+}
+
+static void test_sweep(void **state UNUSED)
+{
+	static const char *const goes[] = {"empty", "left/2026-01-01T00-00-00Z",
+					   "left/2026-01-01T00-00-01Z-2", "left/.new"};
+	static const char *const stays[] = {"left/2026-01-01T00-00-02Z", "left/mine", "operators",
+					    "left/2026-01-01T00-00-03Z",
+					    "left/2026-01-01T00-00-04Z"};
+	struct place p;
+	struct error err;
+
+	root = scratch_path("swept");
+	assert_int_equal(mkdir(root, 0700), 0);
+	make_dir("empty", 0700);
+	make_dir("operators", 0755);
+	make_dir("left", 0700);
+	for (size_t i = 1; i < ARRAY_LEN(goes); i++)
+		make_dir(goes[i], 0700);
+	for (size_t i = 0; i < ARRAY_LEN(stays); i++)
+		if (!is_there(stays[i]))
+			make_dir(stays[i], 0700);
+	make_file("left/2026-01-01T00-00-00Z/meta.json", "{}");
+	make_file("left/2026-01-01T00-00-00Z/vmcore.part", "");
+	make_file("left/2026-01-01T00-00-02Z/vmcore-dmesg.txt", "log");
+	make_file("left/2026-01-01T00-00-03Z/vmcore", "");
+	make_file("left/2026-01-01T00-00-04Z/vmcore.part", "pages");
+	/* One that a killed session has left. */
+	assert_int_equal(begin_dump(&p, 1, 0, &err), 0);
+	go_home();
+	census_sweep(root);
+	assert_false(is_there("host"));
+	for (size_t i = 0; i < ARRAY_LEN(goes); i++)
+		assert_false(is_there(goes[i]));
+	for (size_t i = 0; i < ARRAY_LEN(stays); i++)
+		assert_true(is_there(stays[i]));
+}
+
+static int remove_one(const char *path, const struct stat *st UNUSED, int kind UNUSED,
+		      struct FTW *at UNUSED)
+{
+	return remove(path);
+}
+
+/* Directories in directories, which scratch_clear() leaves. */
+static void clear(const char *name)
+{
+	(void)nftw(scratch_path(name), remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(int argc, char **argv)
+{
+	static struct unit u;
+	int r;
+
+	tiny = tinysession_make(&(struct tinysession_shape){.small = true, .pages_per_segment = 1});
+	unit_add(&u, "census: bounds the dumps of a host that have no page", test_beginnings, NULL);
+	unit_add(&u, "census: counts no dump that has pages, or is on its way", test_others, NULL);
+	unit_add(&u, "census: removes what is empty, and nothing else", test_sweep, NULL);
+	r = unit_run(&u, "census", argc, argv);
+	clear("begun");
+	clear("others");
+	clear("swept");
+	tinysession_free(&tiny);
+	return r;
+}
