@@ -16,6 +16,8 @@ use_readers() {
     readers=(CRASH="$newer/crash" PYTHON="$newer/python3")
     [[ $(scripts/lab/dump -s "$1") == [0-6].* ]] ||
         readers=(CRASH="$newer/crash --no_modules" PYTHON="$newer/python3" SLABS=1)
+    # crash counts the 128 MiB that the crash kernel may have, which are free, and which the vmcore leaves out.
+    [[ $1 != *-cma ]] || readers+=(OUTSIDE=32768)
 }
 
 # reference NAME: the makedumpfile that knows its kernel. 1.7.2 does until 6.x, 1.7.8 until 7.0 or so: on 7.2 it
