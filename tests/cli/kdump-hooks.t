@@ -53,6 +53,23 @@ echo "to = exec:exec KEY=7 carrier -i /etc/carrier.key hub vmrecv --stdio # by i
 with program
 rm /usr/local/bin/carrier
 with missing
+printf '%s\n' "to = tcp://dumpserver:7777" "to = file:/mnt/crash/" >/etc/vmsend.conf
+with unmounted
+fstab_lines=("/dev/vdb /mnt ext4 defaults")
+mkdir -p "$out/mounted/tools/etc"
+echo "${fstab_lines[0]}" >"$out/mounted/tools/etc/fstab"
+with mounted
+fstab_lines=("none /mnt tmpfs defaults" "/dev/vda / ext4 defaults" "/dev/vdb /mn ext4 defaults")
+mkdir -p "$out/inmemory/tools/etc"
+printf '%s\n' "${fstab_lines[@]}" >"$out/inmemory/tools/etc/fstab"
+with inmemory
+fstab_lines=()
+mkdir -p /etc/default
+echo 'MOUNTED="/x /mnt"' >/etc/default/vmsend
+with named
+rm /etc/default/vmsend
+echo volatile >>/etc/vmsend.conf
+with volatile
 make -s BUILD="$build" PREFIX=/usr/local uninstall >"$out/uninstall"
 find /etc/initramfs-tools /usr/lib/dracut/modules.d -xtype l >"$out/dangling"
 EOF
@@ -79,6 +96,17 @@ rc 1"
 is "dracut: a program that isn't there ends dracut" "$(<"$T/missing.dracut")" \
     "F: vmsend: there is no carrier, which an exec: of /etc/vmsend.conf starts
 rc 1"
+for case in unmounted inmemory; do
+    lost="vmsend: nothing mounts a disk for file:/mnt/crash/, where a reboot would lose the dump: if another script of the \
+initramfs does, name its mount point in MOUNTED of /etc/default/vmsend
+rc 1"
+    is "initramfs-tools: a file: for which no disk is mounted is an error ($case)" "$(tail -n 2 "$T/$case.tools")" "E: $lost"
+    is "dracut: a file: for which no disk is mounted ends dracut ($case)" "$(<"$T/$case.dracut")" "F: $lost"
+done
+for case in mounted named volatile; do
+    is "initramfs-tools: a file: is all right if it is $case" "$(tail -n 1 "$T/$case.tools")" "rc 0"
+    is "dracut: a file: is all right if it is $case" "$(tail -n 1 "$T/$case.dracut")" "rc 0"
+done
 is "make uninstall: leaves no link that leads nowhere" "$(<"$T/dangling")" ""
 is "make uninstall: names the links that it removes" "$(grep -c '^removed .*: the next initramfs has no vmsend$' "$T/uninstall")" 3
 done_testing

@@ -37,6 +37,13 @@ install() {
     while read -r file; do
         inst_simple "$file" || fail "$file, which /etc/vmsend.conf names, can't be had"
     done < <("$share/vmsend-crash" --files)
+    # fstab_lines: what dracut --mount was told; dracut writes it into the image after this.
+    # shellcheck disable=SC2154 # fstab_lines, initdir: dracut's
+    while read -r file; do
+        fail "nothing mounts a disk for file:$file, where a reboot would lose the dump: if another script of the" \
+            "initramfs does, name its mount point in MOUNTED of /etc/default/vmsend"
+    done < <("$share/vmsend-crash" --unmounted "${initdir-}/etc/fstab" "${initdir-}/etc/fstab.sys" \
+        <(printf '%s\n' "${fstab_lines[@]-}"))
     inst_multiple sleep sync || fail "sleep and sync can't be had"
 
     # After the one that reads root=, before those that look for it.
