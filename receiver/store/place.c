@@ -420,13 +420,12 @@ int place_settle(struct place *p, struct error *err)
 		if (r < 0)
 			return error_set(err, r, "%s%s: can't make it: %s", p->path, p->name,
 					 strerror(-r));
+		/* It has its name, whatever comes of the sync: so it is found again, or removed. */
 		r = sync_names(p->host_fd, p->host_fd, p->path, err);
-		if (r < 0)
-			return r;
 		close(p->host_fd);
 		p->host_fd = -1;
 		add_name(p);
-		return 0;
+		return r;
 	}
 	return error_set(err, -EAGAIN, "too many dumps at once");
 }
