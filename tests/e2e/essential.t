@@ -32,7 +32,8 @@ cut() {
         rm -f "$T"/cut*
         head -c $((size * p / 100)) "$T/stream" >"$T/head"
         run "$vmrecv" -q "$T/cut" <"$T/head"
-        is "$what: vmrecv keeps what came" "$rc $(ls "$T"/cut*)" "4 $T/cut.part"
+        is "$what: vmrecv keeps what came" "$rc $(ls "$T"/cut*)" "4 $T/cut.part
+$T/cut.part.sums"
         got=$(shown "$T/cut.part")
         diag <<<"$name $what: ${got:-nothing}"
         if ((level == 1 || size * p / 100 >= end)); then

@@ -16,7 +16,7 @@ cp "$T/piped" "$T/err"
 told "a reader that goes: says so, exit status 3" 3 "Broken pipe"
 run bash -c 'ulimit -f 20000; "$@"' - "$vmsend" -q -d 1 "$core" "$T/dump"
 told "a file that may not get so long: says so; exit status 4 as there is a part" 4 "File too large"
-is "and is kept as .part, not published" "$(cd "$T" && echo dump*)" dump.part
+is "and is kept as .part, not published" "$(cd "$T" && echo dump*)" "dump.part dump.part.sums"
 run pagecmp --missing "$core" "$T/dump.part"
 is "and what is there is right" "$rc $(<"$T/err")" "0 "
 run "$vmrecv" --check -q "$T/dump.part"
@@ -38,7 +38,7 @@ for threads in 0 2; do
         wait $pid
         rc=$?
         told "$what: ends in order" 4 "stopped by a signal"
-        is "$what: .part is kept, not published" "$(cd "$T" && echo dump*)" dump.part
+        is "$what: .part is kept, not published" "$(cd "$T" && echo dump*)" "dump.part dump.part.sums"
         run "$vmrecv" --check -q "$T/dump.part"
         is "$what: vmrecv --check calls it incomplete" "$rc" 4
         run pagecmp --missing "$core" "$T/dump.part"
