@@ -6,7 +6,7 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "receiver/collector/attend.h"
+#include "receiver/collector/connection.h"
 #include "receiver/collector/launch.h"
 #include "receiver/collector/listen.h"
 #include "receiver/inspect/check.h"
@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 	umask(077); /* files are the owner's alone, and the owner's in any case */
 	log_init("vmrecv", LOG_NOTE);
 	if (argc > 2 && strcmp(argv[1], LAUNCH_WORD) == 0)
-		return (int)attend(argv[2]);
+		return (int)connection_serve(argv[2]);
 	if (options_parse(argc, argv, &options, &err) < 0) {
 		log_error("%s", err.msg);
 		return EXIT_USAGE;

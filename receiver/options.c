@@ -108,9 +108,9 @@ static int add_network(struct options *o, const char *value, struct error *err)
 	int r;
 
 	/* A list on the command line is in place of the file's, not behind it. */
-	if (o->plain_from_is_usual)
+	if (o->plain_from_from_file)
 		o->plain_from_count = 0;
-	o->plain_from_is_usual = false;
+	o->plain_from_from_file = false;
 	if (o->plain_from_count == NETWORKS_MAX)
 		return error_set(err, -EINVAL, "more than %d networks", NETWORKS_MAX);
 	r = network_parse(value, &o->plain_from[o->plain_from_count], err);
@@ -121,9 +121,9 @@ static int add_network(struct options *o, const char *value, struct error *err)
 
 static int add_listen(struct options *o, const char *value, struct error *err)
 {
-	if (o->listen_is_usual)
+	if (o->listen_from_file)
 		o->listen_count = 0;
-	o->listen_is_usual = false;
+	o->listen_from_file = false;
 	if (o->listen_count == LISTEN_MAX)
 		return error_set(err, -EINVAL, "more than %d addresses", LISTEN_MAX);
 	if (tcp_check_address(value, err) < 0)
@@ -251,7 +251,7 @@ static int apply(void *ctx, size_t option, const char *value, struct error *err)
 }
 
 /* --stdio and --listen. */
-static int judge_collector(struct options *o, struct error *err)
+static int check_collector(struct options *o, struct error *err)
 {
 	const bool certificates = o->tls.cert || o->tls.key || o->tls.ca;
 
@@ -279,7 +279,7 @@ static int judge_collector(struct options *o, struct error *err)
 	return 0;
 }
 
-static int judge_files(struct options *o, struct error *err)
+static int check_files(struct options *o, struct error *err)
 {
 	if (o->mode == MODE_HELP || o->mode == MODE_VERSION)
 		return 0;
@@ -292,7 +292,7 @@ static int judge_files(struct options *o, struct error *err)
 	if (o->json && !WITH_JANSSON)
 		return error_set(err, -ENOTSUP, "--json is not part of this build (jansson)");
 	if (o->mode == MODE_STDIO || o->mode == MODE_LISTEN)
-		return judge_collector(o, err);
+		return check_collector(o, err);
 	if (o->mode == MODE_RECEIVE && o->file_count == 0 && !o->dir)
 		return error_set(err, -EINVAL, "name the FILE to write, or a --dir; see --help");
 	if (o->mode != MODE_RECEIVE && o->file_count == 0)
@@ -330,8 +330,8 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 	o->reading_file = true;
 	r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
 	o->reading_file = false;
-	o->listen_is_usual = o->listen_count > 0;
-	o->plain_from_is_usual = o->plain_from_count > 0;
+	o->listen_from_file = o->listen_count > 0;
+	o->plain_from_from_file = o->plain_from_count > 0;
 	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
 }
 
@@ -345,9 +345,9 @@ int options_parse(int argc, char **argv, struct options *options_ret, struct err
 		o.files = argv + first;
 		o.file_count = argc - first;
 		/* A FILE on a collector's command line is what is wanted now. */
-		if (o.mode == MODE_LISTEN && o.listen_is_usual && o.file_count)
+		if (o.mode == MODE_LISTEN && o.listen_from_file && o.file_count)
 			o.mode = MODE_RECEIVE;
-		r = judge_files(&o, err);
+		r = check_files(&o, err);
 	}
 	if (r < 0) {
 		options_deinit(&o);

@@ -48,7 +48,7 @@ struct options {
 	struct network plain_from[NETWORKS_MAX];
 	size_t plain_from_count;
 	/* These are the file's, which the command line may replace. */
-	bool listen_is_usual, plain_from_is_usual;
+	bool listen_from_file, plain_from_from_file;
 	struct tls_files tls;
 	unsigned max_sessions;
 	uint32_t timeout_ms;

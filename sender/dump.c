@@ -9,7 +9,7 @@
 #include "format/flat.h"
 #include "sender/delivery/delivery.h"
 #include "sender/machine/meminfo.h"
-#include "sender/output/pace.h"
+#include "sender/output/codec_pace.h"
 #include "sender/output/prologue.h"
 #include "sender/output/sink.h"
 #include "sender/output/worker.h"
@@ -56,7 +56,7 @@ struct dump {
 	void **chunks; /* struct chunk: what the workers fill */
 	size_t chunk_count;
 
-	struct pace pace;
+	struct codec_pace pace;
 	uint64_t stream_bytes; /* when the last chunk was written */
 };
 
@@ -182,11 +182,12 @@ static void tell_pace(struct dump *d, uint64_t stream_bytes)
 {
 	if (d->pace.rungs == 1)
 		return;
-	pace_written(&d->pace, &(struct pace_sample){
-				       .waiting_bytes = delivery_waiting_bytes(d->setup->delivery),
-				       .chunk_bytes = stream_bytes - d->stream_bytes,
-				       .now_ms = clock_ms(),
-			       });
+	codec_pace_written(&d->pace,
+			   &(struct codec_pace_sample){
+				   .waiting_bytes = delivery_waiting_bytes(d->setup->delivery),
+				   .chunk_bytes = stream_bytes - d->stream_bytes,
+				   .now_ms = clock_ms(),
+			   });
 	d->stream_bytes = stream_bytes;
 }
 
@@ -269,7 +270,7 @@ static int prepare(struct dump *d, struct error *err)
 		.chunk_end = s->delivery ? filter_chunk_end : NULL,
 		.ctx = s->delivery,
 	};
-	int r = filter_run(&filter, &d->pages, &d->result->filter, s->remarks, err);
+	int r = filter_run(&filter, &d->pages, &d->result->filter, s->warnings, err);
 
 	if (r < 0)
 		return r;
@@ -277,15 +278,15 @@ static int prepare(struct dump *d, struct error *err)
 		d->result->ram_pages += s->core->map.ram[i].end - s->core->map.ram[i].first;
 	d->result->pages = pageset_count(d->pages);
 	d->threads = budget_threads(s->budget, pageset_memory(d->pages));
-	r = sending_order_init(&d->order, s->km, s->remarks, err);
+	r = sending_order_init(&d->order, s->km, s->warnings, err);
 	d->data_pages = count_pages(d, d->order.data_count);
 	d->result->essential_pages = count_pages(d, d->order.essential_count);
 	if (r == 0)
 		r = plan_new(d->pages, d->order.extents, d->order.count,
 			     chunk_pages(s->core->page_bytes), &d->plan, err);
 	if (r == 0)
-		r = prologue_header(s->core, s->level, ladder_kdump_flags(&s->ladder), &d->header,
-				    &d->result->uname_known, err);
+		r = prologue_header(s->core, s->level, codec_ladder_kdump_flags(&s->ladder),
+				    &d->header, &d->result->uname_known, err);
 	return r;
 }
 
@@ -330,7 +331,8 @@ static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 	/* A file takes what comes. */
 	const bool paced = d->setup->delivery && delivery_has_link(d->setup->delivery);
 
-	pace_begin(&d->pace, paced ? d->setup->ladder.count : 1, pipeline.workers, first_chunk);
+	codec_pace_begin(&d->pace, paced ? d->setup->ladder.count : 1, pipeline.workers,
+			 first_chunk);
 	d->stream_bytes = writer_stream_bytes(d->writer);
 	return pipeline_run(&pipeline, &d->result->crew, err);
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 #include "sender/output/writer.h"
 #include "sender/pages/filter.h"
 #include "sender/threads/pipeline.h"
@@ -15,7 +15,7 @@ struct budget;
 struct delivery;
 struct kmodel;
 struct progress;
-struct remarks;
+struct warnings;
 struct sink;
 struct vmcore;
 
@@ -23,12 +23,12 @@ struct dump_setup {
 	const struct vmcore *core;
 	const struct kmodel *km;
 	unsigned level; /* one that the model serves */
-	struct ladder ladder;
+	struct codec_ladder ladder;
 	const struct budget *budget;
 	struct sink *sink;	   /* where to; NULL: `delivery` says, maybe more than once */
 	struct delivery *delivery; /* delivery_open() was called; NULL: none */
 	struct progress *progress;
-	struct remarks *remarks;
+	struct warnings *warnings;
 
 	/* Asked after each chunk: true ends the dump with -ECANCELED. May be NULL. */
 	bool (*cancelled)(void);

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/machine/meminfo.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
@@ -25,7 +25,7 @@ static uint64_t count_pages(const struct estimate_setup *setup)
 	const unsigned exclude = page_classes_of_level(setup->level);
 	AUTO(pageset_free) struct pageset *pages = NULL;
 	struct vmcore *core = NULL;
-	struct remarks remarks = {0}; /* a dump will say them */
+	struct warnings warnings = {0}; /* a dump will say them */
 	struct filter_result result;
 	struct kmodel km;
 	struct error err;
@@ -39,8 +39,8 @@ static uint64_t count_pages(const struct estimate_setup *setup)
 		return 0;
 	until_ms = clock_ms() + LOOK_MS;
 	core->cancelled = took_too_long;
-	kmodel_init(&km, core, exclude, &remarks);
-	if (filter_run(&filter, &pages, &result, &remarks, &err) == 0)
+	kmodel_init(&km, core, exclude, &warnings);
+	if (filter_run(&filter, &pages, &result, &warnings, &err) == 0)
 		bytes = pageset_count(pages) * core->page_bytes;
 	kmodel_deinit(&km);
 	vmcore_free(core);

@@ -23,7 +23,7 @@
 #include "sender/kernel/crashlog.h"
 #include "sender/kernel/find_info.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/lifetime.h"
 #include "sender/machine/cgroup.h"
 #include "sender/machine/meminfo.h"
@@ -61,19 +61,19 @@ struct job {
 	struct kmodel km;
 	unsigned level;
 	bool lower_level; /* than was asked for */
-	struct remarks remarks;
-	size_t said; /* of the remarks */
+	struct warnings warnings;
+	size_t said; /* of the warnings */
 	struct dump_result res;
 	bool kept_part;	     /* of a dump that failed or was stopped */
 	uint64_t more_bytes; /* that a dump takes in line beside what there is; 0: it was said */
 	struct delivery_result delivered;
 };
 
-/* Say the remarks that came since the last call. */
-static void say_remarks(struct job *job)
+/* Say the warnings that came since the last call. */
+static void say_warnings(struct job *job)
 {
-	for (; job->said < job->remarks.count; job->said++)
-		log_warning("%s", job->remarks.line[job->said]);
+	for (; job->said < job->warnings.count; job->said++)
+		log_warning("%s", job->warnings.line[job->said]);
 }
 
 /*
@@ -87,7 +87,7 @@ static void choose_level(struct job *job)
 
 	for (size_t i = 0; i < o->level_count; i++)
 		wanted |= page_classes_of_level(o->levels[i]);
-	kmodel_init(&job->km, job->core, wanted, &job->remarks);
+	kmodel_init(&job->km, job->core, wanted, &job->warnings);
 	for (size_t i = 0; i < o->level_count; i++) {
 		job->level = o->levels[i];
 		if (kmodel_served_level(&job->km, job->level) == job->level)
@@ -95,8 +95,8 @@ static void choose_level(struct job *job)
 	}
 	job->lower_level = true;
 	job->level = kmodel_served_level(&job->km, o->levels[0]);
-	remark_also(&job->remarks, "dump level %u is served in place of %u", job->level,
-		    o->levels[0]);
+	warn_also(&job->warnings, "dump level %u is served in place of %u", job->level,
+		  o->levels[0]);
 }
 
 static void warn_of_input(const struct job *job)
@@ -189,7 +189,7 @@ static struct budget make_budget(const struct job *job)
 	bool by_cgroup;
 	const struct budget_setup setup = {
 		.core = job->core,
-		.codec_bytes = ladder_memory_bytes(&o->ladder, job->core->page_bytes),
+		.codec_bytes = codec_ladder_memory_bytes(&o->ladder, job->core->page_bytes),
 		.threads = o->threads,
 		.memory_bytes = o->memory_bytes,
 		.available_bytes = available_memory(&by_cgroup),
@@ -246,9 +246,10 @@ static void suggest_opening(struct job *job)
 	struct error unused;
 
 	if (vmcore_measure(o->vmcore, &extent, &unused) == 0)
-		job->more_bytes = budget_bytes_unopened(
-					  &extent, ladder_memory_bytes(&o->ladder, PAGE_BYTES)) +
-				  session_bytes(o) + UNCOUNTED_BYTES;
+		job->more_bytes =
+			budget_bytes_unopened(&extent,
+					      codec_ladder_memory_bytes(&o->ladder, PAGE_BYTES)) +
+			session_bytes(o) + UNCOUNTED_BYTES;
 }
 
 /* The same of the address space, where it is limited. */
@@ -262,7 +263,7 @@ static void suggest_space(const struct job *job, struct error *err)
 }
 
 /* Warnings about what was delivered; the exit status that they make. */
-static enum exit_status judge(const struct job *job)
+static enum exit_status check(const struct job *job)
 {
 	const uint64_t unreadable = job->res.counts.unreadable;
 
@@ -299,7 +300,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.budget = &budget,
 		.sink = sink,
 		.delivery = delivery,
-		.remarks = &job->remarks,
+		.warnings = &job->warnings,
 		.cancelled = lifetime_is_over,
 	};
 	/* What a crash kernel has for a terminal is a console. */
@@ -310,7 +311,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		return r;
 	setup.progress = progress;
 	r = dump_run(&setup, &job->res, err);
-	say_remarks(job);
+	say_warnings(job);
 	if (r < 0)
 		suggest_memory(job, &budget, err);
 	if (r < 0 || job->res.was_there || job->res.log_only || job->res.other_level)
@@ -358,7 +359,7 @@ static int dump_to_file(struct job *job, struct error *err)
 
 	/* Elsewhere there is somebody who knows what a tmpfs is. */
 	if (o->in_crash_kernel && !o->may_be_volatile)
-		r = in_memory_judge(o->dumpfile, err);
+		r = in_memory_check(o->dumpfile, err);
 	if (r == 0)
 		r = dumpfile_create(o->dumpfile, dumpfile_replace_if(o->force), &df, err);
 	if (r == 0)
@@ -506,13 +507,13 @@ static enum exit_status probe(const struct options *o)
 		.core = core,
 		.meminfo = "/proc/meminfo",
 		.level = o->levels[0],
-		.compressed = strcmp(ladder_name(&o->ladder), "none") != 0,
+		.compressed = strcmp(codec_ladder_name(&o->ladder), "none") != 0,
 		.threads = o->threads,
 		.access = o->access,
 	};
 	const struct probe_need need = estimate_dump(&estimate);
 
-	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", ladder_name(&o->ladder));
+	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_ladder_name(&o->ladder));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
 	return error_exit_status(probe_destinations(&setup, &need));
 }
@@ -537,7 +538,7 @@ static bool is_input(const struct job *job, const char *path)
 
 /* A file that is made here takes the place of PATH, and of PATH.part: not where one of them is what
  * is read, whatever --force says. */
-static int judge_file(const struct job *job, const char *path, struct error *err)
+static int check_file(const struct job *job, const char *path, struct error *err)
 {
 	char part[PATH_MAX];
 
@@ -548,14 +549,14 @@ static int judge_file(const struct job *job, const char *path, struct error *err
 			 path);
 }
 
-static int judge_files(const struct job *job, struct error *err)
+static int check_files(const struct job *job, struct error *err)
 {
 	const struct options *o = job->o;
-	int r = o->dumpfile ? judge_file(job, o->dumpfile, err) : 0;
+	int r = o->dumpfile ? check_file(job, o->dumpfile, err) : 0;
 
 	for (size_t i = 0; i < o->to_count && r == 0; i++)
 		if (o->to[i].scheme == URL_FILE)
-			r = judge_file(job, o->to[i].path, err);
+			r = check_file(job, o->to[i].path, err);
 	return r;
 }
 
@@ -564,7 +565,7 @@ static int dump(struct job *job, struct error *err)
 	choose_level(job);
 	if (lifetime_is_over())
 		return error_set(err, -ECANCELED, "stopped by a signal");
-	say_remarks(job);
+	say_warnings(job);
 	if (job->o->to_count || job->o->oneway)
 		return dump_by_delivery(job, err);
 	return job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
@@ -586,25 +587,25 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
 		job->core->cancelled = lifetime_is_over;
-	r = find_info(job->core, &job->remarks, err);
+	r = find_info(job->core, &job->warnings, err);
 	if (r < 0)
 		return r;
-	say_remarks(job);
+	say_warnings(job);
 	warn_of_input(job);
-	r = judge_files(job, err);
+	r = check_files(job, err);
 	if (r < 0)
 		return r;
 	if (job->o->dump_dmesg)
 		return dump_dmesg(job, err);
 	if (job->o->mem_usage) {
 		r = report_mem_usage(job->core, make_budget(job).threads, job->o->json, stdout,
-				     &job->remarks, err);
-		say_remarks(job);
+				     &job->warnings, err);
+		say_warnings(job);
 		return r;
 	}
 	r = dump(job, err);
 	if (r == 0)
-		*status_ret = judge(job);
+		*status_ret = check(job);
 	return r;
 }
 

@@ -289,9 +289,9 @@ static int parse_to(struct options *o, const char *arg, struct error *err)
 	int r;
 
 	/* A list on the command line is in place of the file's, not behind it. */
-	if (o->to_is_usual)
+	if (o->to_from_file)
 		o->to_count = 0;
-	o->to_is_usual = false;
+	o->to_from_file = false;
 	r = o->to_count < TO_MAX ? url_parse(arg, &o->to[o->to_count], err)
 				 : error_set(err, -EINVAL, "more than %d destinations", TO_MAX);
 	if (r == 0 && !WITH_LIBSSH2 && o->to[o->to_count].scheme == URL_SSH)
@@ -316,9 +316,9 @@ static int parse_host_key(struct options *o, const char *arg, struct error *err)
 			err, -EINVAL,
 			"\"%s\" isn't SHA256: and %d characters, as ssh-keygen -l shows it", arg,
 			HOST_KEY_DIGITS);
-	if (o->host_keys_are_usual)
+	if (o->host_keys_from_file)
 		c->host_key_count = 0;
-	o->host_keys_are_usual = false;
+	o->host_keys_from_file = false;
 	if (c->host_key_count == HOST_KEYS_MAX)
 		return error_set(err, -EINVAL, "more than %d keys", HOST_KEYS_MAX);
 	c->host_keys[c->host_key_count++] = arg;
@@ -328,9 +328,9 @@ static int parse_host_key(struct options *o, const char *arg, struct error *err)
 /* What the file says of standard output is for nothing where the command line says it. */
 static void drop_usual_stream(struct options *o)
 {
-	if (o->stream_is_usual)
+	if (o->stream_from_file)
 		o->oneway = o->flattened = false;
-	o->stream_is_usual = false;
+	o->stream_from_file = false;
 }
 
 static int set_flattened(struct options *o)
@@ -402,7 +402,7 @@ static int apply(void *ctx, size_t option, const char *arg, struct error *err)
 	case OPT_BWLIMIT:
 		return parse_size(arg, &o->bytes_per_s, err);
 	case OPT_CODECS:
-		return ladder_parse_codecs(arg, &o->codecs, err);
+		return codec_ladder_parse_codecs(arg, &o->codecs, err);
 	case OPT_CONFIG:
 		if (o->reading_file)
 			return error_set(err, -EINVAL, "a file can't name another");
@@ -499,13 +499,13 @@ static unsigned default_threads(void)
 }
 
 /* There is one way out; another one on the command line takes the place of the file's. */
-static int judge_destinations(struct options *o, struct error *err)
+static int check_destinations(struct options *o, struct error *err)
 {
 	const char *to;
 
-	if (o->dumpfile || (o->to_count && !o->to_is_usual) || o->dump_dmesg || o->mem_usage)
+	if (o->dumpfile || (o->to_count && !o->to_from_file) || o->dump_dmesg || o->mem_usage)
 		drop_usual_stream(o);
-	if (o->to_is_usual &&
+	if (o->to_from_file &&
 	    (o->oneway || o->dumpfile || o->flattened || o->dump_dmesg || o->mem_usage))
 		o->to_count = 0;
 	to = o->oneway ? "--stream=session" : o->to_count ? "--to" : NULL;
@@ -566,9 +566,9 @@ static int parse_all(struct options *o, int argc, char **argv, struct error *err
 		r = cli_parse_file(table, ARRAY_LEN(table), config, CONFIG_PATH, apply, o, &o->text,
 				   err);
 	o->reading_file = false;
-	o->to_is_usual = o->to_count > 0;
-	o->stream_is_usual = o->oneway || o->flattened;
-	o->host_keys_are_usual = o->connect.host_key_count > 0;
+	o->to_from_file = o->to_count > 0;
+	o->stream_from_file = o->oneway || o->flattened;
+	o->host_keys_from_file = o->connect.host_key_count > 0;
 	return r < 0 ? r : cli_parse(table, ARRAY_LEN(table), argc, argv, apply, o, err);
 }
 
@@ -583,14 +583,14 @@ static void choose_ladder(struct options *o)
 	for (size_t i = 0; i < o->to_count; i++)
 		server |= o->to[i].scheme != URL_FILE;
 	if (o->mix_codecs ? server || o->oneway : server && !o->codec_is_named)
-		o->ladder = ladder_auto(o->codecs);
+		o->ladder = codec_ladder_auto(o->codecs);
 	else
-		o->ladder = ladder_fixed(o->codec, o->codec_level);
+		o->ladder = codec_ladder_fixed(o->codec, o->codec_level);
 }
 
-static int judge(struct options *o, struct error *err)
+static int check(struct options *o, struct error *err)
 {
-	const int r = judge_destinations(o, err);
+	const int r = check_destinations(o, err);
 
 	if (r < 0)
 		return r;
@@ -627,7 +627,7 @@ int options_parse(struct options *o, int argc, char **argv, struct error *err)
 		r = error_set(err, -EINVAL, "%s is an empty name",
 			      *o->vmcore ? "DUMPFILE" : "VMCORE");
 	if (r == 0)
-		r = judge(o, err);
+		r = check(o, err);
 	if (r < 0)
 		options_deinit(o);
 	choose_ladder(o);

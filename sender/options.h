@@ -10,7 +10,7 @@
 #include "base/progress.h"
 #include "format/codec.h"
 #include "format/sums.h"
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 #include "sender/vmcore/vmcore.h"
 #include "wire/transport.h"
 #include "wire/url.h"
@@ -33,7 +33,7 @@ struct options {
 	int codec_level;
 	bool codec_is_named, mix_codecs; /* mix: --compress=auto was */
 	unsigned codecs;		 /* that may be mixed, a bit each */
-	struct ladder ladder;		 /* what comes of these */
+	struct codec_ladder ladder;	 /* what comes of these */
 	unsigned threads;		 /* 0: in line */
 	enum vmcore_access access;
 	uint64_t memory_bytes; /* 0: a share of what is available */
@@ -41,11 +41,11 @@ struct options {
 	/* Destinations of a session; none: DUMPFILE or standard output. */
 	struct url to[TO_MAX];
 	size_t to_count;
-	bool to_is_usual;     /* they are the file's, which the command line may replace */
-	bool oneway;	      /* a session into standard output */
-	bool stream_is_usual; /* this, or `flattened`, is the file's */
+	bool to_from_file;     /* they are the file's, which the command line may replace */
+	bool oneway;	       /* a session into standard output */
+	bool stream_from_file; /* this, or `flattened`, is the file's */
 	struct connect_setup connect;
-	bool host_keys_are_usual; /* the file's, too */
+	bool host_keys_from_file; /* the file's, too */
 	uint32_t timeout_ms;
 	uint64_t retry_ms;    /* 0: not given */
 	uint64_t queue_ms;    /* of a server's queue; 0: not given */

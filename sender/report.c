@@ -60,7 +60,7 @@ static int count_zero_pages(struct usage *u, const struct vmcore *core, const st
 }
 
 static int count(struct usage *u, const struct vmcore *core, unsigned threads,
-		 struct remarks *remarks, struct error *err)
+		 struct warnings *warnings, struct error *err)
 {
 	const unsigned all = page_classes_of_level(LEVEL_MAX);
 	AUTO(pageset_free) struct pageset *pages = NULL;
@@ -70,8 +70,8 @@ static int count(struct usage *u, const struct vmcore *core, unsigned threads,
 		.km = &km, .exclude = all, .threads = threads, .count_broken = true};
 	int r;
 
-	kmodel_init(&km, core, all, remarks);
-	r = filter_run(&setup, &pages, &result, remarks, err);
+	kmodel_init(&km, core, all, warnings);
+	r = filter_run(&setup, &pages, &result, warnings, err);
 	u->known = km.rules.known;
 	kmodel_deinit(&km);
 	if (r < 0)
@@ -169,10 +169,10 @@ static int flush(FILE *out, struct error *err)
 }
 
 int report_mem_usage(const struct vmcore *core, unsigned threads, bool json, FILE *out,
-		     struct remarks *remarks, struct error *err)
+		     struct warnings *warnings, struct error *err)
 {
 	struct usage u = {0};
-	int r = count(&u, core, threads, remarks, err);
+	int r = count(&u, core, threads, warnings, err);
 
 	if (r < 0)
 		return r;

@@ -8,16 +8,16 @@
 #include "base/error.h"
 
 struct vmcore;
-struct remarks;
+struct warnings;
 
 /*
  * Write the table of page classes and what each dump level leaves of them to `out`, as text or
  * JSON. Zero pages are looked for in what the classes leave over only, as that is what level 31
  * leaves. Fails -ENOTSUP (JSON isn't built), or with what filter_run() or the writing says. What
- * can't be told of the kernel comes in `remarks`.
+ * can't be told of the kernel comes in `warnings`.
  */
 NODISCARD int report_mem_usage(const struct vmcore *core, unsigned threads, bool json, FILE *out,
-			       struct remarks *remarks, struct error *err);
+			       struct warnings *warnings, struct error *err);
 
 /* Write the kernel log to `out`. Fails as dmesg_read(), or with what the writing says. */
 NODISCARD int report_dmesg(const struct vmcore *core, FILE *out, struct error *err);

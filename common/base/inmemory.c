@@ -18,7 +18,7 @@
 /* Overlays and loop devices lie on others. */
 enum { DEPTH_MAX = 4, NAME_ROOM = 4096 };
 
-static const char *judge(const char *dir, int depth);
+static const char *check(const char *dir, int depth);
 
 /* mountinfo has a space as \040. */
 static void unescape(char *text)
@@ -68,7 +68,7 @@ static bool is_overlay_in_memory(dev_t dev, int depth)
 	free(line);
 	if (mounts)
 		fclose(mounts);
-	return *upper && judge(upper, depth + 1);
+	return *upper && check(upper, depth + 1);
 }
 
 /* What the kernel says of a loop device is the file's name; ours only where that is one here. */
@@ -85,13 +85,13 @@ static bool is_loop_in_memory(dev_t dev, int depth)
 		return false;
 	if (fgets(file, sizeof(file), in)) {
 		file[strcspn(file, "\n")] = '\0';
-		result = judge(dirname(file), depth + 1);
+		result = check(dirname(file), depth + 1);
 	}
 	fclose(in);
 	return result;
 }
 
-static const char *judge_device(dev_t dev, int depth)
+static const char *check_device(dev_t dev, int depth)
 {
 	char link[60], target[NAME_ROOM];
 	const char *name;
@@ -110,7 +110,7 @@ static const char *judge_device(dev_t dev, int depth)
 	return is_loop_in_memory(dev, depth) ? "a loop device on a file in memory" : NULL;
 }
 
-static const char *judge(const char *dir, int depth)
+static const char *check(const char *dir, int depth)
 {
 	struct statfs fs;
 	struct stat st;
@@ -125,7 +125,7 @@ static const char *judge(const char *dir, int depth)
 	case OVERLAYFS_SUPER_MAGIC:
 		return is_overlay_in_memory(st.st_dev, depth) ? "an overlay on memory" : NULL;
 	default:
-		return judge_device(st.st_dev, depth);
+		return check_device(st.st_dev, depth);
 	}
 }
 
@@ -133,10 +133,10 @@ const char *in_memory(const char *path)
 {
 	AUTO_FREE char *copy = strdup(path);
 
-	return copy ? judge(dirname(copy), 0) : NULL;
+	return copy ? check(dirname(copy), 0) : NULL;
 }
 
-int in_memory_judge(const char *path, struct error *err)
+int in_memory_check(const char *path, struct error *err)
 {
 	const char *kind = in_memory(path);
 

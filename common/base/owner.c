@@ -58,7 +58,7 @@ static int refuse_mode(const struct stat *st, const char *path, const char *reme
 }
 
 /* `writers`: bits of the mode that are wrong. */
-static int judge(const struct stat *st, int dir_fd, mode_t writers, const char *path,
+static int check(const struct stat *st, int dir_fd, mode_t writers, const char *path,
 		 const char *remedy, struct error *err)
 {
 	bool foreign = st->st_uid != geteuid() && st->st_uid != 0;
@@ -73,15 +73,15 @@ static int judge(const struct stat *st, int dir_fd, mode_t writers, const char *
 	return writers ? refuse_mode(st, path, remedy, err) : 0;
 }
 
-int owner_judge(const struct stat *st, int dir_fd, const char *path, struct error *err)
+int owner_check(const struct stat *st, int dir_fd, const char *path, struct error *err)
 {
 	/* Of a link, only the owner counts. */
 	const mode_t writers = S_ISLNK(st->st_mode) ? 0 : st->st_mode & WRITE_BY_OTHERS;
 
-	return judge(st, dir_fd, writers, path, "if it is all yours, chmod go-w", err);
+	return check(st, dir_fd, writers, path, "if it is all yours, chmod go-w", err);
 }
 
-int owner_judge_top(const struct stat *st, int dir_fd, const char *path, struct error *err)
+int owner_check_top(const struct stat *st, int dir_fd, const char *path, struct error *err)
 {
 	mode_t writers = st->st_mode & WRITE_BY_OTHERS;
 
@@ -89,5 +89,5 @@ int owner_judge_top(const struct stat *st, int dir_fd, const char *path, struct 
 		writers = 0;
 	else if (is_our_group(st->st_gid))
 		writers &= ~(mode_t)S_IWGRP;
-	return judge(st, dir_fd, writers, path, "chmod +t", err);
+	return check(st, dir_fd, writers, path, "chmod +t", err);
 }

@@ -11,7 +11,7 @@
 
 #include "base/io.h"
 
-static int judge(const char *path, const struct stat *st, struct error *err)
+static int check(const char *path, const struct stat *st, struct error *err)
 {
 	if (!S_ISREG(st->st_mode))
 		return error_set(err, -EINVAL, "%s is no regular file", path);
@@ -21,13 +21,13 @@ static int judge(const char *path, const struct stat *st, struct error *err)
 	return 0;
 }
 
-int secret_judge(const char *path, struct error *err)
+int secret_check(const char *path, struct error *err)
 {
 	struct stat st;
 
 	if (stat(path, &st) < 0)
 		return error_sys(err, "%s", path);
-	return judge(path, &st, err);
+	return check(path, &st, err);
 }
 
 int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret, size_t *size_bytes_ret,
@@ -42,7 +42,7 @@ int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret, size_t 
 
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return error_sys(err, "%s", path);
-	r = judge(path, &st, err);
+	r = check(path, &st, err);
 	if (r < 0)
 		return r;
 	bytes = malloc(max_bytes + 1);

@@ -97,7 +97,7 @@ static const char *owner_text(const char *path, char text[static 48])
 }
 
 /* Refuse what must not become, or isn't, a dump file of ours. */
-static int judge_existing(const char *path, bool may_go, struct error *err)
+static int check_existing(const char *path, bool may_go, struct error *err)
 {
 	char owner[48];
 	struct stat st;
@@ -141,7 +141,7 @@ static int make_room(const struct dumpfile *df, struct error *err)
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is being written by another process",
 				 df->part_path);
-	r = judge_existing(df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
+	r = check_existing(df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
 	if (r < 0 || fd < 0)
 		return r;
 	if (!leads_to(df->part_path, fd))
@@ -151,7 +151,7 @@ static int make_room(const struct dumpfile *df, struct error *err)
 
 static int open_part(struct dumpfile *df, struct error *err)
 {
-	int r = judge_existing(df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
+	int r = check_existing(df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
 
 	if (r == 0)
 		r = make_room(df, err);

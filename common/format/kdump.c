@@ -153,7 +153,7 @@ static void get_sub_header(struct rd *r, struct kdump_header *h)
 }
 
 /* An area [off, off + size) that readers would look at must lie behind the headers, below 2^63. */
-static int judge_area(const char *what, uint64_t off, uint64_t size, struct error *err)
+static int check_area(const char *what, uint64_t off, uint64_t size, struct error *err)
 {
 	int64_t end;
 
@@ -166,7 +166,7 @@ static int judge_area(const char *what, uint64_t off, uint64_t size, struct erro
 	return 0;
 }
 
-static int judge_header(const struct kdump_header *h, struct error *err)
+static int check_header(const struct kdump_header *h, struct error *err)
 {
 	const uint64_t bitmap_bytes = (uint64_t)h->bitmap_blocks / 2 * h->block_size;
 	int r;
@@ -189,11 +189,11 @@ static int judge_header(const struct kdump_header *h, struct error *err)
 		return error_set(err, -EBADMSG,
 				 "sub header: split from pfn %" PRIu64 " to %" PRIu64, h->start_pfn,
 				 h->end_pfn);
-	r = judge_area("vmcoreinfo", h->vmcoreinfo_off, h->vmcoreinfo_bytes, err);
+	r = check_area("vmcoreinfo", h->vmcoreinfo_off, h->vmcoreinfo_bytes, err);
 	if (r == 0)
-		r = judge_area("notes", h->notes_off, h->notes_bytes, err);
+		r = check_area("notes", h->notes_off, h->notes_bytes, err);
 	if (r == 0)
-		r = judge_area("erase info", h->eraseinfo_off, h->eraseinfo_bytes, err);
+		r = check_area("erase info", h->eraseinfo_off, h->eraseinfo_bytes, err);
 	return r;
 }
 
@@ -210,7 +210,7 @@ int kdump_get_header(const uint8_t main_header[static KDUMP_HEADER_BYTES],
 		return r;
 	get_main_header(&main_rd, &h);
 	get_sub_header(&sub_rd, &h);
-	r = judge_header(&h, err);
+	r = check_header(&h, err);
 	if (r < 0)
 		return r;
 	*h_ret = h;

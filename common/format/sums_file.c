@@ -40,7 +40,7 @@ static bool has_sums(const char *path)
 }
 
 /* Sums without their dump are of no use to anybody; all else is somebody's. */
-static int judge(const char *path, bool force, struct error *err)
+static int check(const char *path, bool force, struct error *err)
 {
 	struct stat st;
 
@@ -101,9 +101,9 @@ int sums_file_new(const char *path, enum sums_kind kind, bool force, const struc
 	int r = f ? make(path, kind, f, err) : error_set(err, -ENOMEM, "out of memory");
 
 	if (r == 0)
-		r = judge(f->path, force, err);
+		r = check(f->path, force, err);
 	if (r == 0)
-		r = judge(f->part_path, force, err);
+		r = check(f->part_path, force, err);
 	if (r < 0)
 		return r;
 	if (unlink(f->part_path) < 0 && errno != ENOENT)
@@ -324,7 +324,7 @@ void sums_file_clear_way(struct sums_file *f)
 	struct error why;
 
 	/* It may have come since the dump began. */
-	if (judge(f->path, f->force, &why) < 0) {
+	if (check(f->path, f->force, &why) < 0) {
 		give_up(f, &why);
 		return;
 	}

@@ -200,7 +200,7 @@ static int check_magic(struct frame_reader *r, struct error *err)
 }
 
 /* A header is whole; its CRC can't be judged so far. Returns the frame's size. */
-static int judge_header(const struct frame_reader *r, struct error *err)
+static int check_header(const struct frame_reader *r, struct error *err)
 {
 	const uint32_t length = le32_get(r->bytes + AT_LENGTH);
 
@@ -215,7 +215,7 @@ static int judge_header(const struct frame_reader *r, struct error *err)
 	return FRAME_HEADER_BYTES + (int)length;
 }
 
-static int judge_frame(const struct frame_reader *r, size_t frame_bytes, struct error *err)
+static int check_frame(const struct frame_reader *r, size_t frame_bytes, struct error *err)
 {
 	const uint8_t *b = r->bytes;
 	const uint64_t sequence = le64_get(b + AT_SEQUENCE);
@@ -271,14 +271,14 @@ static int next_frame(struct frame_reader *r, const uint8_t **bytes, size_t *siz
 		if (result < 0)
 			return result;
 	}
-	result = judge_header(r, err);
+	result = check_header(r, err);
 	if (result < 0)
 		return result;
 	frame_bytes = (size_t)result;
 	result = make_room(r, frame_bytes, err);
 	if (result < 0 || !collect(r, frame_bytes, bytes, size_bytes))
 		return result;
-	result = judge_frame(r, frame_bytes, err);
+	result = check_frame(r, frame_bytes, err);
 	return result < 0 ? result : 1;
 }
 

@@ -139,7 +139,7 @@ static int read_pem(const char *path, bool want_crl, STACK_OF(X509_INFO) * *item
 
 /* A CRL of a CA that is known has to be that CA's. One of another CA may be for an intermediate one
  * that peers bring along. */
-static int judge_crl(X509_STORE *store, X509_CRL *crl, const char *path, struct error *err)
+static int check_crl(X509_STORE *store, X509_CRL *crl, const char *path, struct error *err)
 {
 	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
 	const X509_NAME *issuer = X509_CRL_get_issuer(crl);
@@ -175,7 +175,7 @@ static int add_crls(SSL_CTX *ctx, const char *path, const STACK_OF(X509_INFO) * 
 
 		if (!crl)
 			continue;
-		r = judge_crl(store, crl, path, err);
+		r = check_crl(store, crl, path, err);
 		if (r < 0)
 			return r;
 		if (X509_STORE_add_crl(store, crl) != 1)
@@ -263,7 +263,7 @@ static int load_own(SSL_CTX *ctx, const char *path, struct error *err)
 }
 
 /* Which of the other certificates it is the key of; 0: none. */
-static int place_of_key(SSL_CTX *ctx, const EVP_PKEY *key)
+static int dumpdir_of_key(SSL_CTX *ctx, const EVP_PKEY *key)
 {
 	STACK_OF(X509) *chain = NULL;
 
@@ -279,7 +279,7 @@ static int use_key(SSL_CTX *ctx, EVP_PKEY *key, const struct tls_files *files, s
 	int place;
 
 	if (X509_check_private_key(SSL_CTX_get0_certificate(ctx), key) != 1) {
-		place = place_of_key(ctx, key);
+		place = dumpdir_of_key(ctx, key);
 		ERR_clear_error();
 		if (place)
 			return error_set(err, -EINVAL,
@@ -345,7 +345,7 @@ static bool is_over(const ASN1_TIME *limit, int64_t now_s, char text[static TLS_
 	return limit && limit_s < now_s;
 }
 
-static int judge_own(const SSL_CTX *ctx, int64_t now_s, struct error *err)
+static int check_own(const SSL_CTX *ctx, int64_t now_s, struct error *err)
 {
 	X509 *cert = SSL_CTX_get0_certificate(ctx);
 	char limit[TLS_TIME_ROOM];
@@ -369,7 +369,7 @@ static int judge_own(const SSL_CTX *ctx, int64_t now_s, struct error *err)
 }
 
 /* An authority, or its CRL. */
-static int judge_object(const X509_OBJECT *object, int64_t now_s, struct error *err)
+static int check_object(const X509_OBJECT *object, int64_t now_s, struct error *err)
 {
 	X509 *ca = X509_OBJECT_get0_X509(object);
 	X509_CRL *crl = X509_OBJECT_get0_X509_CRL((X509_OBJECT *)(uintptr_t)object);
@@ -387,13 +387,13 @@ static int judge_object(const X509_OBJECT *object, int64_t now_s, struct error *
 	return 0;
 }
 
-int tls_files_judge(const SSL_CTX *ctx, int64_t now_s, struct error *err)
+int tls_files_check(const SSL_CTX *ctx, int64_t now_s, struct error *err)
 {
 	const STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ctx));
-	int r = judge_own(ctx, now_s, err);
+	int r = check_own(ctx, now_s, err);
 
 	for (int i = 0; i < sk_X509_OBJECT_num(objects) && r == 0; i++)
-		r = judge_object(sk_X509_OBJECT_value(objects, i), now_s, err);
+		r = check_object(sk_X509_OBJECT_value(objects, i), now_s, err);
 	return r;
 }
 

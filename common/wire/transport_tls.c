@@ -74,7 +74,7 @@ struct tls_server {
 };
 
 /* What SSL_* returned with: 0 (nothing now), -ENODATA (orderly end), or a failure. */
-static int judge(struct tls *tls, int result, const char *what, struct error *err)
+static int check(struct tls *tls, int result, const char *what, struct error *err)
 {
 	switch (SSL_get_error(tls->ssl, result)) {
 	case SSL_ERROR_WANT_READ:
@@ -154,7 +154,7 @@ static ssize_t tls_send(struct transport *t, const void *bytes, size_t size_byte
 		errno = 0;
 		r = SSL_write_ex(tls->ssl, (const char *)bytes + done, n, &taken);
 		if (r <= 0) {
-			r = judge(tls, r, "sending", err);
+			r = check(tls, r, "sending", err);
 			if (r < 0)
 				return r;
 			break;
@@ -181,7 +181,7 @@ static ssize_t tls_recv(struct transport *t, void *bytes, size_t size_bytes, str
 		errno = 0;
 		r = SSL_read_ex(tls->ssl, (char *)bytes + done, size_bytes - done, &n);
 		done += n;
-		r = r > 0 ? 0 : judge(tls, r, "receiving", &tls->failure);
+		r = r > 0 ? 0 : check(tls, r, "receiving", &tls->failure);
 		if (n == 0)
 			break;
 	}
@@ -412,7 +412,7 @@ static int use_socket(struct tls *tls, int fd, struct error *err)
 /* Why the handshake failed: 0 if it just isn't over. */
 static int handshake_failed(struct tls *tls, int result, struct error *err)
 {
-	int r = judge(tls, result, "handshake", err);
+	int r = check(tls, result, "handshake", err);
 
 	if (r == 0)
 		return 0;
@@ -668,9 +668,9 @@ int tls_server_new(const struct tls_files *files, struct tls_server **s_ret, str
 	return 0;
 }
 
-int tls_server_judge(const struct tls_server *s, struct error *err)
+int tls_server_check(const struct tls_server *s, struct error *err)
 {
-	return tls_files_judge(s->ctx, time(NULL), err);
+	return tls_files_check(s->ctx, time(NULL), err);
 }
 
 void tls_server_free(struct tls_server *s)

@@ -13,6 +13,6 @@
 const char *in_memory(const char *path);
 
 /* Refuse it: -EACCES, and a line that says what is lost, and what to do. */
-NODISCARD int in_memory_judge(const char *path, struct error *err);
+NODISCARD int in_memory_check(const char *path, struct error *err);
 
 #endif

@@ -19,13 +19,13 @@
  * (AT_FDCWD: where the process is), which was judged itself. Fails -EACCES; the error has `path`,
  * the owner, the mode, and what to do.
  */
-NODISCARD int owner_judge(const struct stat *st, int dir_fd, const char *path, struct error *err);
+NODISCARD int owner_check(const struct stat *st, int dir_fd, const char *path, struct error *err);
 
 /*
  * The same of the operator's own directory, in which ours are to be. There others may write if it
  * is sticky, or by a group that is ours.
  */
-NODISCARD int owner_judge_top(const struct stat *st, int dir_fd, const char *path,
+NODISCARD int owner_check_top(const struct stat *st, int dir_fd, const char *path,
 			      struct error *err);
 
 #endif

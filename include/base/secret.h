@@ -9,7 +9,7 @@
 
 /* Such a file is its owner's alone. Fails -EACCES with what to do about it, or with the system's
  * error. */
-NODISCARD int secret_judge(const char *path, struct error *err);
+NODISCARD int secret_check(const char *path, struct error *err);
 
 /*
  * The same, and gives what the file has, with a NUL behind it, for secret_free(). Fails -EFBIG if

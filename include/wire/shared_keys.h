@@ -26,7 +26,7 @@ struct shared_keys {
 };
 
 /*
- * Read a file (secret_judge()). Empty lines, and those that begin with '#', are passed over. Fails
+ * Read a file (secret_check()). Empty lines, and those that begin with '#', are passed over. Fails
  * -EINVAL, saying which line is wrong and how: not even in upper and lower case are two identities
  * the same. `keys` is then empty.
  */

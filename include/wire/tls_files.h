@@ -19,7 +19,7 @@ NODISCARD int tls_files_load(struct ssl_ctx_st *ctx, const struct tls_files *fil
 
 /* Whether a server's certificate, CAs and CRLs are valid at that time: -EINVAL, and the first that
  * isn't. */
-NODISCARD int tls_files_judge(const struct ssl_ctx_st *ctx, int64_t now_s, struct error *err);
+NODISCARD int tls_files_check(const struct ssl_ctx_st *ctx, int64_t now_s, struct error *err);
 
 enum { TLS_FILE_COUNT = 5 };
 

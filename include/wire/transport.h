@@ -153,7 +153,7 @@ NODISCARD int tls_server_new(const struct tls_files *files, struct tls_server **
 			     struct error *err);
 
 /* Whether its certificate, CAs and CRLs are valid by now: -EINVAL, and the first that isn't. */
-NODISCARD int tls_server_judge(const struct tls_server *s, struct error *err);
+NODISCARD int tls_server_check(const struct tls_server *s, struct error *err);
 void tls_server_free(struct tls_server *s);
 DEFINE_AUTO(struct tls_server, tls_server_free)
 

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "base/io.h"
-#include "base/looks.h"
 #include "base/parse.h"
+#include "base/sniff.h"
 #include "format/dumpfile.h"
 #include "format/flat.h"
 #include "format/segment.h"
@@ -41,11 +41,11 @@ struct assemble {
 	struct error failure; /* the first one; code 0: none */
 
 	uint64_t received, records, trailing;
-	struct ranges map;	/* what of the file was received and written */
-	struct ranges fresh;	/* since the last segment's end, if limits.once */
-	struct arrived arrived; /* as far as the headers go */
-	bool headers_touched;	/* since `arrived` was last looked at */
-	uint64_t size_limit;	/* of the file, as of now */
+	struct ranges map;	     /* what of the file was received and written */
+	struct ranges fresh;	     /* since the last segment's end, if limits.once */
+	struct completeness arrived; /* as far as the headers go */
+	bool headers_touched;	     /* since `arrived` was last looked at */
+	uint64_t size_limit;	     /* of the file, as of now */
 
 	uint8_t head[FLAT_HEADER_BYTES]; /* a stream or record header that isn't whole yet */
 	size_t head_bytes;
@@ -66,7 +66,8 @@ static void set_size_limit(struct assemble *a)
 	}
 	a->size_limit = limits->free_bytes;
 	if (a->arrived.kind == ARRIVED_KDUMP)
-		a->size_limit = MIN(a->size_limit, arrived_plausible_bytes(&a->arrived.header));
+		a->size_limit =
+			MIN(a->size_limit, completeness_plausible_bytes(&a->arrived.header));
 }
 
 int assemble_new(struct dumpfile *df, const struct assemble_limits *limits, struct assemble **a_ret,
@@ -121,7 +122,7 @@ static int over_limit(const struct assemble *a, uint64_t end, struct error *err)
 static int look_at_headers(struct assemble *a, struct error *err)
 {
 	struct error odd = {0};
-	const int r = arrived_look(a->df, &a->map, &a->arrived, &odd);
+	const int r = completeness_look(a->df, &a->map, &a->arrived, &odd);
 
 	a->headers_touched = false;
 	/* A header that we can't read is no reason to lose the rest: assemble_end() says so. */
@@ -152,7 +153,7 @@ static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, s
 
 /* A second main header is the first one, but that pages may have turned out unreadable: else it
  * would take what was judged already with it. */
-static int judge_header_again(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
+static int check_header_again(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
 			      struct error *err)
 {
 	uint8_t first[KDUMP_HEADER_BYTES];
@@ -177,7 +178,7 @@ static int flush_run(struct assemble *a, struct error *err)
 
 	a->run_bytes = 0;
 	if (n && a->limits.once && a->run_off == 0 && n <= KDUMP_HEADER_BYTES)
-		r = judge_header_again(a, a->run, n, err);
+		r = check_header_again(a, a->run, n, err);
 	if (n && r == 0)
 		r = write_bytes(a, a->run_off, a->run, n, err);
 	return r;
@@ -214,7 +215,7 @@ static int take_stream_header(struct assemble *a, struct error *err)
 
 	if (memcmp(a->head, FLAT_SIGNATURE, sizeof(FLAT_SIGNATURE)) != 0)
 		return error_set(err, -EBADMSG, "standard input is no flattened stream%s",
-				 looks_like(a->head, a->head_bytes));
+				 sniff(a->head, a->head_bytes));
 	result = flat_get_header(&r, err);
 	if (result < 0)
 		return result;
@@ -223,7 +224,7 @@ static int take_stream_header(struct assemble *a, struct error *err)
 }
 
 /* Whether a record writes what was written before. */
-static int judge_once(struct assemble *a, const struct flat_record *rec, struct error *err)
+static int check_once(struct assemble *a, const struct flat_record *rec, struct error *err)
 {
 	const uint64_t end = rec->off + rec->size_bytes;
 	struct range part = {.begin = MAX(rec->off, a->run_off)};
@@ -264,7 +265,7 @@ static int take_record_header(struct assemble *a, struct error *err)
 	}
 	if (rec.off + rec.size_bytes > a->size_limit)
 		return over_limit(a, rec.off + rec.size_bytes, err);
-	result = a->limits.once ? judge_once(a, &rec, err) : 0;
+	result = a->limits.once ? check_once(a, &rec, err) : 0;
 	if (result < 0)
 		return result;
 	a->records++;
@@ -331,7 +332,7 @@ static int feed(struct assemble *a, const uint8_t *p, size_t left, struct error 
 }
 
 /* A stream that writes the same place again and again, for ever. */
-static int judge_received(const struct assemble *a, struct error *err)
+static int check_received(const struct assemble *a, struct error *err)
 {
 	char limit[16];
 
@@ -355,7 +356,7 @@ int assemble_feed(struct assemble *a, const void *bytes, size_t size_bytes, stru
 	}
 	r = feed(a, bytes, size_bytes, err);
 	if (r == 0)
-		r = judge_received(a, err);
+		r = check_received(a, err);
 	if (r < 0) {
 		a->failure = *err;
 		return r;
@@ -402,7 +403,7 @@ static int compare_extents(const struct assemble *a, const struct segment *segme
 	return same ? 0 : error_set(err, -EBADMSG, "its table isn't what has come");
 }
 
-static int judge_segment(struct assemble *a, const struct segment *segment, uint64_t data_off,
+static int check_segment(struct assemble *a, const struct segment *segment, uint64_t data_off,
 			 struct error *err)
 {
 	int r;
@@ -435,7 +436,7 @@ int assemble_segment(struct assemble *a, const struct segment *segment, uint64_t
 		*err = a->failure;
 		return err->code;
 	}
-	r = judge_segment(a, segment, data_off, err);
+	r = check_segment(a, segment, data_off, err);
 	if (r < 0)
 		a->failure = *err;
 	return r;
@@ -460,7 +461,7 @@ static int cut_short(const struct assemble *a, struct error *err)
 	if (a->state == WANT_HEADER &&
 	    memcmp(a->head, FLAT_SIGNATURE, MIN(a->head_bytes, sizeof(FLAT_SIGNATURE))) != 0)
 		return error_set(err, -EBADMSG, "standard input is no flattened stream%s",
-				 looks_like(a->head, a->head_bytes));
+				 sniff(a->head, a->head_bytes));
 	return error_set(err, -ENODATA,
 			 "the stream is cut short: it ends without its end marker, after %" PRIu64
 			 " bytes",
@@ -473,7 +474,7 @@ static int keep_part(struct assemble *a, uint64_t table_end, struct error *err)
 {
 	const uint64_t limit = a->limits.max_size_bytes
 				       ? a->limits.max_size_bytes
-				       : arrived_plausible_bytes(&a->arrived.header);
+				       : completeness_plausible_bytes(&a->arrived.header);
 
 	/* Without a byte of the file, there is nothing to keep. */
 	if (dumpfile_size(a->df) == 0)
@@ -495,7 +496,7 @@ int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct 
 		cut_short(a, &a->failure);
 	/* What has failed is mended, whoever waits. */
 	alive = a->failure.code == 0 ? a->limits.alive : NULL;
-	r = arrived_judge(a->df, &a->map, alive, &res->arrived, &judged);
+	r = completeness_check(a->df, &a->map, alive, &res->arrived, &judged);
 	if (r == 0 && a->limits.once && a->failure.code == 0 && res->arrived.kind != ARRIVED_KDUMP)
 		error_set(&judged, -EBADMSG,
 			  "it is no kdump-compressed file: nothing tells whether"

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "receiver/assemble/arrived.h"
+#include "receiver/assemble/completeness.h"
 
 struct assemble;
 struct dumpfile;
@@ -45,7 +45,7 @@ struct assemble_result {
 	uint64_t records;	 /* begun */
 	uint64_t trailing_bytes; /* fed behind the end marker */
 	uint64_t file_bytes;
-	struct arrived arrived;
+	struct completeness arrived;
 	struct error mend; /* code < 0: what was cut short could not even be mended */
 };
 

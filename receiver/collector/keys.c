@@ -70,7 +70,7 @@ static int copy_file(const char *path, int *fd_ret, struct error *err)
 }
 
 /* The server that they make is made only to see what is wrong with them. */
-static int judge(const struct tls_files *files, struct error *remark_ret, struct error *err)
+static int check(const struct tls_files *files, struct error *remark_ret, struct error *err)
 {
 	struct tls_server *judged;
 	int r;
@@ -79,7 +79,7 @@ static int judge(const struct tls_files *files, struct error *remark_ret, struct
 	tls_wipe_memory(true);
 	r = tls_server_new(files, &judged, err);
 	if (r == 0) {
-		(void)!tls_server_judge(judged, remark_ret);
+		(void)!tls_server_check(judged, remark_ret);
 		tls_server_free(judged);
 	}
 	tls_wipe_memory(false);
@@ -99,7 +99,7 @@ int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct 
 
 	/* Before they are read: a change meanwhile is seen the next time. */
 	tls_files_stamp(files, &keys.stamp);
-	r = judge(files, remark_ret, err);
+	r = check(files, remark_ret, err);
 	for (size_t i = 0; i < KEY_FILES && r == 0; i++)
 		if (paths[i])
 			r = copy_file(paths[i], &keys.fds[i], err);

@@ -26,7 +26,7 @@
 #include "receiver/intake/stop.h"
 #include "receiver/options.h"
 #include "receiver/store/census.h"
-#include "receiver/store/place.h"
+#include "receiver/store/dumpdir.h"
 #include "wire/transport.h"
 
 enum {
@@ -111,7 +111,7 @@ static int open_all(struct collector *c, struct error *err)
 	int r = read_keys(c, err);
 
 	if (r == 0)
-		r = place_judge(o->dir, NULL, err);
+		r = dumpdir_check(o->dir, NULL, err);
 	if (r == 0)
 		census_sweep(o->dir);
 	while (r == 0 && c->count < o->listen_count) {
@@ -286,7 +286,7 @@ static void tell_all(struct collector *c)
 			continue;
 		if (g->told == PLACE_IN && g->is_patient)
 			end_stream(g);
-		if (place_say(g->fd, g->place))
+		if (dumpdir_say(g->fd, g->place))
 			g->told = g->place;
 	}
 }

@@ -43,7 +43,7 @@ static bool is_known(const char *machine)
 	return false;
 }
 
-int agree_judge(const struct kdump_header *h, const struct vmcoreinfo *vi, struct error *err)
+int agree_check(const struct kdump_header *h, const struct vmcoreinfo *vi, struct error *err)
 {
 	const char *release = vmcoreinfo_text(vi, "OSRELEASE"), *machine = machine_of(vi);
 	uint64_t page_size;

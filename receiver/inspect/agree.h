@@ -12,7 +12,7 @@ struct vmcoreinfo;
  * size, machine. The text says which, and the first such. What one of the two doesn't say can't
  * contradict. `vi` may be NULL: there is none.
  */
-NODISCARD int agree_judge(const struct kdump_header *h, const struct vmcoreinfo *vi,
+NODISCARD int agree_check(const struct kdump_header *h, const struct vmcoreinfo *vi,
 			  struct error *err);
 
 #endif

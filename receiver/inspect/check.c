@@ -13,8 +13,8 @@
 #include "base/cpus.h"
 #include "base/progress.h"
 #include "receiver/inspect/below.h"
-#include "receiver/inspect/dump.h"
 #include "receiver/inspect/escape.h"
+#include "receiver/inspect/kdump_file.h"
 #include "receiver/inspect/sums_check.h"
 #include "receiver/inspect/verify.h"
 #include "receiver/options.h"
@@ -27,8 +27,8 @@ static void show_progress(void *context, uint64_t done, uint64_t pages, uint64_t
 					 .done = done, .total = pages, .bytes_in = bytes_read});
 }
 
-static int verify_file(const struct options *o, const struct dump *d, struct verify_result *result,
-		       struct error *err)
+static int verify_file(const struct options *o, const struct kdump_file *d,
+		       struct verify_result *result, struct error *err)
 {
 	AUTO(progress_free) struct progress *progress = NULL;
 	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, err);
@@ -136,10 +136,10 @@ static enum exit_status tell_unusable(const char *name, const struct sums_check 
 	return EXIT_FAILED;
 }
 
-static enum exit_status tell(const struct options *o, const char *path, const struct dump *d,
+static enum exit_status tell(const struct options *o, const char *path, const struct kdump_file *d,
 			     const struct verify_result *res, const struct proof *proof)
 {
-	const bool marked = dump_header(d)->status & KDUMP_INCOMPLETE;
+	const bool marked = kdump_file_header(d)->status & KDUMP_INCOMPLETE;
 	char name[PATH_MAX], proved[128 + DIGEST_HEX_ROOM];
 
 	escape_text(name, sizeof(name), path);
@@ -176,8 +176,8 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 	return EXIT_COMPLETE;
 }
 
-static enum exit_status check_proof(const struct options *o, const char *path, const struct dump *d,
-				    const struct verify_result *result)
+static enum exit_status check_proof(const struct options *o, const char *path,
+				    const struct kdump_file *d, const struct verify_result *result)
 {
 	struct proof proof = {0};
 	char name[PATH_MAX];
@@ -221,10 +221,10 @@ static void tell_unreadable(const char *path, const struct error *why)
 
 static enum exit_status check_file(const struct options *o, const char *path)
 {
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct verify_result result = {0};
 	struct error err;
-	int r = dump_open(path, &d, &err);
+	int r = kdump_file_open(path, &d, &err);
 
 	if (r == 0)
 		r = verify_file(o, d, &result, &err);

@@ -4,7 +4,7 @@
 
 #include "base/checked.h"
 
-enum descriptor_state descriptor_judge(const struct kdump_desc *desc, uint32_t block_size,
+enum descriptor_state descriptor_check(const struct kdump_desc *desc, uint32_t block_size,
 				       uint64_t table_end, uint64_t file_bytes,
 				       enum codec_id *codec_ret)
 {

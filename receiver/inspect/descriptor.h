@@ -20,7 +20,7 @@ enum descriptor_state {
  * Of a dump with blocks of `block_size`, whose descriptors end at `table_end`, in a file of
  * `file_bytes`. *codec_ret is set where the state is GOOD. Doesn't look at the payload.
  */
-enum descriptor_state descriptor_judge(const struct kdump_desc *desc, uint32_t block_size,
+enum descriptor_state descriptor_check(const struct kdump_desc *desc, uint32_t block_size,
 				       uint64_t table_end, uint64_t file_bytes,
 				       enum codec_id *codec_ret);
 

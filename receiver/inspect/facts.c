@@ -29,7 +29,7 @@ static int tolerate(int r, struct facts *f, const struct error *err)
 /* A walk over the descriptors. */
 struct walk {
 	struct facts *facts;
-	const struct dump *dump;
+	const struct kdump_file *dump;
 	uint64_t table_end;
 	struct stretch known; /* holes where payloads should be */
 
@@ -65,18 +65,18 @@ static int is_hole(struct walk *w, const struct kdump_desc *desc, struct error *
 
 	if (desc->flags == 0)
 		return 0;
-	r = dump_skip_hole(w->dump, &w->known, desc->off, end, &data, err);
+	r = kdump_file_skip_hole(w->dump, &w->known, desc->off, end, &data, err);
 	return r < 0 ? r : data == end;
 }
 
-static int take_page(struct walk *w, const struct dump_page *page, struct error *err)
+static int take_page(struct walk *w, const struct kdump_file_page *page, struct error *err)
 {
 	const struct kdump_desc *desc = &page->desc;
 	struct facts *f = w->facts;
 	enum codec_id codec;
 	int r;
 
-	switch (descriptor_judge(desc, f->header.block_size, w->table_end, f->file_bytes, &codec)) {
+	switch (descriptor_check(desc, f->header.block_size, w->table_end, f->file_bytes, &codec)) {
 	case DESCRIPTOR_ZERO:
 		f->missing += page->count;
 		return 0;
@@ -104,16 +104,16 @@ static int take_page(struct walk *w, const struct dump_page *page, struct error 
 
 static int gather_pages(struct walk *w, struct error *err)
 {
-	struct dump_cursor c;
-	struct dump_page page;
+	struct kdump_file_cursor c;
+	struct kdump_file_page page;
 	uint64_t begin, end;
-	int r = dump_cursor_init(&c, w->dump, err);
+	int r = kdump_file_cursor_init(&c, w->dump, err);
 
 	if (r < 0)
 		return r;
-	dump_pfns(w->dump, &begin, &end);
-	dump_cursor_seek(&c, begin, end, 0);
-	while ((r = dump_cursor_next(&c, &page, err)) > 0) {
+	kdump_file_pfns(w->dump, &begin, &end);
+	kdump_file_cursor_seek(&c, begin, end, 0);
+	while ((r = kdump_file_cursor_next(&c, &page, err)) > 0) {
 		r = take_page(w, &page, err);
 		if (r < 0)
 			break;
@@ -123,13 +123,13 @@ static int gather_pages(struct walk *w, struct error *err)
 		w->facts->beyond_descs = w->facts->bitmaps.in_file - c.index;
 		r = 0;
 	}
-	dump_cursor_deinit(&c);
+	kdump_file_cursor_deinit(&c);
 	return r;
 }
 
 /* What of the pages isn't as the bitmaps have it. Missing pages are no trouble: an incomplete dump
  * is honest about them. */
-static void judge_pages(struct facts *f)
+static void check_pages(struct facts *f)
 {
 	const uint64_t pages = f->bitmaps.in_file;
 	struct error err;
@@ -183,7 +183,7 @@ static int gather_shared(struct facts *f, const struct walk *walk, struct error 
 	return r;
 }
 
-static int gather_notes(struct facts *f, const struct dump *d, struct error *err)
+static int gather_notes(struct facts *f, const struct kdump_file *d, struct error *err)
 {
 	uint64_t seconds;
 	int r = notes_read(d, &f->notes, err);
@@ -197,9 +197,9 @@ static int gather_notes(struct facts *f, const struct dump *d, struct error *err
 	f->vmcoreinfo_known = r > 0 || (r == 0 && f->notes_known);
 	r = tolerate(r, f, err);
 	if (r == 0)
-		r = tolerate(agree_judge(&f->header, f->vmcoreinfo, err), f, err);
+		r = tolerate(agree_check(&f->header, f->vmcoreinfo, err), f, err);
 	if (r == 0)
-		r = tolerate(dump_judge_eraseinfo(d, err), f, err);
+		r = tolerate(kdump_file_check_eraseinfo(d, err), f, err);
 	/* makedumpfile before 1.7 left the header's time at 0. */
 	if (f->crash_time_s == 0 && vmcoreinfo_decimal(f->vmcoreinfo, "CRASHTIME", &seconds) &&
 	    seconds <= INT64_MAX)
@@ -208,7 +208,7 @@ static int gather_notes(struct facts *f, const struct dump *d, struct error *err
 }
 
 /* Of a dump whose bitmaps are there. */
-static int gather_table(struct facts *f, const struct dump *d, struct error *err)
+static int gather_table(struct facts *f, const struct kdump_file *d, struct error *err)
 {
 	const uint64_t table_end =
 		kdump_layout(&f->header).desc_off + f->bitmaps.in_file * KDUMP_DESC_BYTES;
@@ -218,25 +218,25 @@ static int gather_table(struct facts *f, const struct dump *d, struct error *err
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < DUMP_BITMAPS_FAULTS; i++)
-		if (dump_bitmaps_fault(d, &f->bitmaps, i, err))
+		if (kdump_file_bitmaps_fault(d, &f->bitmaps, i, err))
 			add_trouble(f, err);
-	judge_pages(f);
+	check_pages(f);
 	/* Payloads may be shared otherwise than we look for, but no more than that can be there. */
 	if (f->payload_bytes > 0)
 		f->payload_bytes = MIN(f->payload_bytes, f->file_bytes - table_end);
 	return tolerate(gather_shared(f, &w, err), f, err);
 }
 
-int facts_init(struct facts *f, const struct dump *d, struct error *err)
+int facts_init(struct facts *f, const struct kdump_file *d, struct error *err)
 {
 	int r;
 
-	*f = (struct facts){.header = *dump_header(d),
-			    .file_bytes = dump_size(d),
-			    .crash_time_s = dump_header(d)->crash_time_s};
+	*f = (struct facts){.header = *kdump_file_header(d),
+			    .file_bytes = kdump_file_size(d),
+			    .crash_time_s = kdump_file_header(d)->crash_time_s};
 	r = gather_notes(f, d, err);
 	if (r == 0) {
-		r = dump_read_bitmaps(d, &f->bitmaps, err);
+		r = kdump_file_read_bitmaps(d, &f->bitmaps, err);
 		f->bitmaps_known = r == 0;
 		r = tolerate(r, f, err);
 	}

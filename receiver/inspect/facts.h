@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 #include "format/codec.h"
-#include "receiver/inspect/dump.h"
+#include "receiver/inspect/kdump_file.h"
 #include "receiver/inspect/notes.h"
 
 struct vmcoreinfo;
@@ -20,7 +20,7 @@ struct facts {
 	uint64_t file_bytes;
 	bool notes_known, vmcoreinfo_known; /* false: they can't be read, and what is below is 0 */
 	bool bitmaps_known;		    /* the same of bitmaps and pages */
-	struct dump_bitmaps bitmaps;
+	struct kdump_file_bitmaps bitmaps;
 	struct notes notes;
 	struct vmcoreinfo *vmcoreinfo; /* ours; NULL if there is none, or none that can be read */
 	int64_t crash_time_s;	       /* 0 if nothing says */
@@ -47,7 +47,7 @@ struct facts {
  * is left out, and what is wrong with it is a trouble. Fails if the reading does, or -ENOMEM. The
  * caller deinits.
  */
-NODISCARD int facts_init(struct facts *f, const struct dump *d, struct error *err);
+NODISCARD int facts_init(struct facts *f, const struct kdump_file *d, struct error *err);
 
 /* Whether all that the headers speak of is in the file, and nothing is wrong. */
 bool facts_complete(const struct facts *f);

@@ -163,7 +163,7 @@ static void print_codecs(const struct facts *f)
 
 static void print_pages(const struct facts *f)
 {
-	const struct dump_bitmaps *b = &f->bitmaps;
+	const struct kdump_file_bitmaps *b = &f->bitmaps;
 	char text[TEXT_BYTES];
 
 	line("page size", "%" PRIu32, f->header.block_size);
@@ -296,7 +296,7 @@ static json_t *json_vmcoreinfo(const struct facts *f)
 
 static json_t *json_pages(const struct facts *f)
 {
-	const struct dump_bitmaps *b = &f->bitmaps;
+	const struct kdump_file_bitmaps *b = &f->bitmaps;
 	const struct {
 		const char *name;
 		uint64_t count;
@@ -392,11 +392,11 @@ static enum exit_status fail(struct json_output *json, const char *path, const s
 
 static enum exit_status info_file(const char *path, struct json_output *json)
 {
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	enum exit_status status;
 	struct facts facts;
 	struct error err;
-	int r = dump_open(path, &d, &err);
+	int r = kdump_file_open(path, &d, &err);
 
 	if (r == 0)
 		r = facts_init(&facts, d, &err);

@@ -10,7 +10,7 @@
 #include "base/checked.h"
 #include "base/reader.h"
 #include "format/vmcoreinfo.h"
-#include "receiver/inspect/dump.h"
+#include "receiver/inspect/kdump_file.h"
 
 enum {
 	WINDOW_BYTES = 64 << 10,
@@ -25,7 +25,7 @@ struct note {
 };
 
 /* Decode the note at `off`, which is inside of the area that ends at `area_end`. */
-static int get_note(struct window *w, const struct dump *d, uint64_t off, uint64_t area_end,
+static int get_note(struct window *w, const struct kdump_file *d, uint64_t off, uint64_t area_end,
 		    struct note *note_ret, struct error *err)
 {
 	struct note n = {0};
@@ -71,9 +71,9 @@ static void take_note(struct notes *notes, const struct note *n)
 	}
 }
 
-int notes_read(const struct dump *d, struct notes *notes_ret, struct error *err)
+int notes_read(const struct kdump_file *d, struct notes *notes_ret, struct error *err)
 {
-	const struct kdump_header *h = dump_header(d);
+	const struct kdump_header *h = kdump_file_header(d);
 	const uint64_t end = h->notes_off + h->notes_bytes;
 	struct notes notes = {0};
 	struct window w;
@@ -81,7 +81,7 @@ int notes_read(const struct dump *d, struct notes *notes_ret, struct error *err)
 
 	if (r < 0)
 		return r;
-	if (h->notes_bytes > 0 && end > dump_size(d))
+	if (h->notes_bytes > 0 && end > kdump_file_size(d))
 		r = error_set(err, -ENODATA, "the file ends inside of the notes");
 	for (uint64_t off = h->notes_off; r == 0 && off < end;) {
 		struct note n;
@@ -100,10 +100,10 @@ int notes_read(const struct dump *d, struct notes *notes_ret, struct error *err)
 	return r;
 }
 
-int notes_vmcoreinfo(const struct dump *d, const struct notes *notes, struct vmcoreinfo **vi_ret,
-		     struct error *err)
+int notes_vmcoreinfo(const struct kdump_file *d, const struct notes *notes,
+		     struct vmcoreinfo **vi_ret, struct error *err)
 {
-	const struct kdump_header *h = dump_header(d);
+	const struct kdump_header *h = kdump_file_header(d);
 	const bool by_header = h->vmcoreinfo_bytes > 0;
 	const uint64_t off = by_header ? h->vmcoreinfo_off : notes->vmcoreinfo_off;
 	const uint64_t size = by_header ? h->vmcoreinfo_bytes : notes->vmcoreinfo_bytes;

@@ -7,7 +7,7 @@
 
 #include "base/error.h"
 
-struct dump;
+struct kdump_file;
 struct vmcoreinfo;
 
 struct notes {
@@ -23,13 +23,13 @@ struct notes {
  * Walk the note area. An empty one is fine. Fails -EBADMSG (a note reaches out of the area),
  * -ENODATA (the file ends inside of it), -ENOMEM.
  */
-NODISCARD int notes_read(const struct dump *d, struct notes *notes_ret, struct error *err);
+NODISCARD int notes_read(const struct kdump_file *d, struct notes *notes_ret, struct error *err);
 
 /*
  * The VMCOREINFO that the header points at, else the one of the notes: 1 and *vi_ret set (the
  * caller's), or 0 if there is none. Fails -ENODATA, -EFBIG (more than is plausible), -ENOMEM.
  */
-NODISCARD int notes_vmcoreinfo(const struct dump *d, const struct notes *notes,
+NODISCARD int notes_vmcoreinfo(const struct kdump_file *d, const struct notes *notes,
 			       struct vmcoreinfo **vi_ret, struct error *err);
 
 #endif

@@ -187,7 +187,7 @@ static int compare_line(void *ctx, const struct sums_line *line, struct error *e
 
 /* Sums of which nothing fits were never this file's. A file that was cut off keeps what it begins
  * with; of one that has its header alone in common, nobody can tell. */
-static void judge(const struct comparison *c)
+static void conclude(const struct comparison *c)
 {
 	struct sums_check *check = c->check;
 	const bool same_length = check->file_bytes == check->sums_bytes;
@@ -273,7 +273,7 @@ static int compare(struct comparison *c, FILE *text, struct error *err)
 	if (r == 0)
 		r = sums_text_read(text, compare_line, c, &check->sums_bytes, err);
 	if (r == 0)
-		judge(c);
+		conclude(c);
 	return r;
 }
 

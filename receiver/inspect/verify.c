@@ -32,7 +32,7 @@ enum {
 
 /* What all threads share. */
 struct verify {
-	const struct dump *dump;
+	const struct kdump_file *dump;
 	uint64_t table_end; /* payloads lie behind the descriptors */
 	verify_progress_fn *progress;
 	void *context;
@@ -46,7 +46,7 @@ struct verify {
 /* One thread. Its problems are in ascending order, as it claims its chunks in that order. */
 struct verifier {
 	struct verify *shared;
-	struct dump_cursor cursor;
+	struct kdump_file_cursor cursor;
 	struct window payload;
 	struct decompressor *decompressor;
 	uint8_t *page;
@@ -79,11 +79,11 @@ static bool is_malformed(int code)
 	return code == -EBADMSG || code == -ENODATA || code == -EFBIG;
 }
 
-static int verify_bitmaps(const struct dump *d, struct verify_result *result, bool *readable_ret,
-			  struct error *err)
+static int verify_bitmaps(const struct kdump_file *d, struct verify_result *result,
+			  bool *readable_ret, struct error *err)
 {
-	struct dump_bitmaps b;
-	const int r = dump_read_bitmaps(d, &b, err);
+	struct kdump_file_bitmaps b;
+	const int r = kdump_file_read_bitmaps(d, &b, err);
 
 	*readable_ret = r == 0;
 	if (r < 0 && !is_malformed(r))
@@ -94,12 +94,12 @@ static int verify_bitmaps(const struct dump *d, struct verify_result *result, bo
 	}
 	result->pages = b.in_file;
 	for (unsigned i = 0; i < DUMP_BITMAPS_FAULTS; i++)
-		if (dump_bitmaps_fault(d, &b, i, err))
+		if (kdump_file_bitmaps_fault(d, &b, i, err))
 			add_problem(result, 0, "%s", err->msg);
 	return 0;
 }
 
-static int verify_notes(const struct dump *d, struct verify_result *result, struct error *err)
+static int verify_notes(const struct kdump_file *d, struct verify_result *result, struct error *err)
 {
 	AUTO(vmcoreinfo_free) struct vmcoreinfo *vi = NULL;
 	struct notes notes = {0};
@@ -108,12 +108,12 @@ static int verify_notes(const struct dump *d, struct verify_result *result, stru
 	if (r == 0)
 		r = notes_vmcoreinfo(d, &notes, &vi, err);
 	if (r >= 0)
-		r = agree_judge(dump_header(d), vi, err);
+		r = agree_check(kdump_file_header(d), vi, err);
 	if (r < 0 && !is_malformed(r))
 		return r;
 	if (r < 0)
 		add_problem(result, 0, "%s", err->msg);
-	if (dump_judge_eraseinfo(d, err) < 0)
+	if (kdump_file_check_eraseinfo(d, err) < 0)
 		add_problem(result, 0, "%s", err->msg);
 	return 0;
 }
@@ -139,7 +139,7 @@ static bool was_seen(struct verifier *v, const struct kdump_desc *desc)
 }
 
 /* Whether the descriptor can be right at all; -EBADMSG and why. */
-static int judge_desc(const struct kdump_desc *desc, enum descriptor_state state, struct error *err)
+static int check_desc(const struct kdump_desc *desc, enum descriptor_state state, struct error *err)
 {
 	switch (state) {
 	case DESCRIPTOR_BAD_SIZE:
@@ -159,14 +159,14 @@ static int judge_desc(const struct kdump_desc *desc, enum descriptor_state state
 }
 
 /* Fails only if the reading does. */
-static int verify_page(struct verifier *v, const struct dump_page *page, struct error *err)
+static int verify_page(struct verifier *v, const struct kdump_file_page *page, struct error *err)
 {
-	const struct dump *d = v->shared->dump;
+	const struct kdump_file *d = v->shared->dump;
 	const struct kdump_desc *desc = &page->desc;
-	const uint32_t block_size = dump_header(d)->block_size;
+	const uint32_t block_size = kdump_file_header(d)->block_size;
 	enum codec_id codec = CODEC_NONE;
-	const enum descriptor_state state =
-		descriptor_judge(desc, block_size, v->shared->table_end, dump_size(d), &codec);
+	const enum descriptor_state state = descriptor_check(desc, block_size, v->shared->table_end,
+							     kdump_file_size(d), &codec);
 	const uint8_t *payload;
 	int r;
 
@@ -174,7 +174,7 @@ static int verify_page(struct verifier *v, const struct dump_page *page, struct 
 		v->result.missing += page->count;
 		return 0;
 	}
-	r = judge_desc(desc, state, err);
+	r = check_desc(desc, state, err);
 	if (r == 0 && was_seen(v, desc))
 		return 0;
 	if (r == 0)
@@ -205,16 +205,16 @@ static int next_chunk(struct verifier *v, struct error *err)
 	uint64_t count, end;
 	int r;
 
-	dump_cursor_seek(&v->cursor, s->next_pfn, s->end_pfn, s->next_index);
-	r = dump_cursor_skip_hole(&v->cursor, err);
+	kdump_file_cursor_seek(&v->cursor, s->next_pfn, s->end_pfn, s->next_index);
+	r = kdump_file_cursor_skip_hole(&v->cursor, err);
 	if (r < 0)
 		return r;
 	s->next_pfn = v->cursor.pfn;
 	if (s->next_pfn >= s->end_pfn)
 		return 0;
 	end = MIN(s->next_pfn + CHUNK_PFNS, s->end_pfn);
-	dump_cursor_seek(&v->cursor, s->next_pfn, end, s->next_index);
-	r = dump_cursor_count(&v->cursor, &count, err);
+	kdump_file_cursor_seek(&v->cursor, s->next_pfn, end, s->next_index);
+	r = kdump_file_cursor_count(&v->cursor, &count, err);
 	if (r < 0)
 		return r;
 	s->next_index += count;
@@ -243,17 +243,17 @@ static int claim(struct verifier *v, struct error *err)
 
 static int verify_chunk(struct verifier *v, struct error *err)
 {
-	struct dump_page page;
+	struct kdump_file_page page;
 	int r;
 
-	while ((r = dump_cursor_next(&v->cursor, &page, err)) > 0) {
+	while ((r = kdump_file_cursor_next(&v->cursor, &page, err)) > 0) {
 		r = verify_page(v, &page, err);
 		if (r < 0)
 			return r;
 		v->done += page.count;
 	}
 	/* A table that is cut short was reported once: see verify_table_length(). */
-	if (r == -ENODATA && v->shared->table_end > dump_size(v->shared->dump))
+	if (r == -ENODATA && v->shared->table_end > kdump_file_size(v->shared->dump))
 		return 0;
 	return r;
 }
@@ -282,7 +282,7 @@ static void verifier_free(struct verifier *v)
 {
 	if (!v)
 		return;
-	dump_cursor_deinit(&v->cursor);
+	kdump_file_cursor_deinit(&v->cursor);
 	window_deinit(&v->payload);
 	decompressor_free(v->decompressor);
 	free(v->page);
@@ -298,14 +298,14 @@ static int verifier_new(struct verify *shared, struct verifier **v_ret, struct e
 	if (!v)
 		return error_set(err, -ENOMEM, "out of memory");
 	v->shared = shared;
-	r = dump_cursor_init(&v->cursor, shared->dump, err);
+	r = kdump_file_cursor_init(&v->cursor, shared->dump, err);
 	if (r == 0)
 		r = window_init(&v->payload, PAYLOAD_WINDOW_BYTES, err);
 	if (r == 0)
 		r = decompressor_new(&v->decompressor, err);
 	if (r < 0)
 		return r;
-	v->page = malloc(dump_header(shared->dump)->block_size);
+	v->page = malloc(kdump_file_header(shared->dump)->block_size);
 	if (!v->page)
 		return error_set(err, -ENOMEM, "out of memory");
 	*v_ret = TAKE_PTR(v);
@@ -372,7 +372,7 @@ static int verify_pages(struct verify *s, int threads, struct verify_result *res
 
 static void verify_table_length(const struct verify *s, struct verify_result *result)
 {
-	const uint64_t size_bytes = dump_size(s->dump);
+	const uint64_t size_bytes = kdump_file_size(s->dump);
 
 	if (s->table_end > size_bytes)
 		add_problem(result, 0,
@@ -381,8 +381,8 @@ static void verify_table_length(const struct verify *s, struct verify_result *re
 			    size_bytes, s->table_end);
 }
 
-int verify_dump(const struct dump *d, int threads, verify_progress_fn *progress, void *context,
-		struct verify_result *result_ret, struct error *err)
+int verify_dump(const struct kdump_file *d, int threads, verify_progress_fn *progress,
+		void *context, struct verify_result *result_ret, struct error *err)
 {
 	struct verify s = {.dump = d,
 			   .progress = progress,
@@ -396,10 +396,10 @@ int verify_dump(const struct dump *d, int threads, verify_progress_fn *progress,
 		r = verify_notes(d, &result, err);
 	if (r == 0 && bitmaps_readable) {
 		s.pages = result.pages;
-		s.table_end =
-			kdump_layout(dump_header(d)).desc_off + result.pages * KDUMP_DESC_BYTES;
+		s.table_end = kdump_layout(kdump_file_header(d)).desc_off +
+			      result.pages * KDUMP_DESC_BYTES;
 		verify_table_length(&s, &result);
-		dump_pfns(d, &s.next_pfn, &s.end_pfn);
+		kdump_file_pfns(d, &s.next_pfn, &s.end_pfn);
 		r = verify_pages(&s, threads, &result, err);
 	}
 	if (r == 0)

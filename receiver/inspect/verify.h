@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "receiver/inspect/dump.h"
+#include "receiver/inspect/kdump_file.h"
 
 enum {
 	VERIFY_PROBLEMS_MAX = 8, /* that are kept; all are counted */
@@ -36,7 +36,7 @@ typedef void verify_progress_fn(void *context, uint64_t pages_done, uint64_t pag
  * verifying itself does: -ENOMEM, or an error of the file system. The result doesn't depend on the
  * number of threads.
  */
-NODISCARD int verify_dump(const struct dump *d, int threads, verify_progress_fn *progress,
+NODISCARD int verify_dump(const struct kdump_file *d, int threads, verify_progress_fn *progress,
 			  void *context, struct verify_result *result_ret, struct error *err);
 
 #endif

@@ -23,10 +23,10 @@
 #include "receiver/intake/serve.h"
 #include "receiver/intake/stop.h"
 #include "receiver/options.h"
-#include "receiver/store/beside.h"
+#include "receiver/store/dumpdir.h"
 #include "receiver/store/kernel_facts.h"
 #include "receiver/store/meta.h"
-#include "receiver/store/place.h"
+#include "receiver/store/sidecars.h"
 #include "wire/frame.h"
 #include "wire/transport.h"
 
@@ -145,7 +145,7 @@ static enum exit_status status_of(int code, const struct assemble_result *res)
 static void tell_complete(const char *path, const struct assemble_result *res,
 			  const struct error *no_sums, double seconds)
 {
-	const struct arrived *got = &res->arrived;
+	const struct completeness *got = &res->arrived;
 	char size[16], time[24], rate[16], pages[40] = "no kdump file, so gaps can't be judged";
 
 	if (got->kind == ARRIVED_KDUMP)
@@ -172,7 +172,7 @@ static void tell_complete(const char *path, const struct assemble_result *res,
 static void tell_incomplete(const char *part_path, const struct assemble_result *res,
 			    const struct error *err)
 {
-	const struct arrived *got = &res->arrived;
+	const struct completeness *got = &res->arrived;
 
 	if (res->file_bytes == 0)
 		log_error("%s", err->msg);
@@ -301,7 +301,7 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 	struct dumpfile *df = NULL;
 	char path[4096];
 	enum exit_status status;
-	struct place place = {.host_fd = -1};
+	struct dumpdir place = {.host_fd = -1};
 	struct meta meta = {.stream = true,
 			    .host = host,
 			    .proof = in->fd != STDIN_FILENO ? "address"
@@ -311,16 +311,16 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 			    .status = "receiving",
 			    .begun_s = time(NULL)};
 	struct error err;
-	int r = store_judge_host(host, &err);
+	int r = store_check_host(host, &err);
 
 	if (r == 0)
-		r = place_make(&place, o->dir, host, &err);
+		r = dumpdir_make(&place, o->dir, host, &err);
 	if (r == 0)
 		r = dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
 	if (r == 0)
 		r = dumpfile_keep_sums(df, o->sums, &until_told, &err);
 	if (r == 0)
-		r = place_settle(&place, &err);
+		r = dumpdir_settle(&place, &err);
 	snprintf(path, sizeof(path), "%svmcore", place.path);
 	if (r < 0) {
 		log_error("%s", err.msg);
@@ -329,7 +329,7 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 		status = receive(o, in, df, path, &meta);
 	}
 	dumpfile_free(df); /* a place is left empty if nothing has come */
-	place_deinit(&place);
+	dumpdir_deinit(&place);
 	if (status == EXIT_COMPLETE && in->fd == STDIN_FILENO)
 		puts(path);
 	return status;
@@ -343,7 +343,7 @@ static int create_file(const struct options *o, struct dumpfile **df_ret, struct
 	int r = dumpfile_create(path, dumpfile_replace_if(o->force), &df, err);
 
 	if (r == 0)
-		r = o->force ? beside_drop_part(path, err) : beside_judge(path, false, err);
+		r = o->force ? sidecars_drop_part(path, err) : sidecars_check(path, false, err);
 	if (r == 0)
 		r = dumpfile_keep_sums(df, o->sums, &until_told, err);
 	if (r == 0)
@@ -370,10 +370,10 @@ static enum exit_status receive_stream(const struct options *o, struct input *in
 		return status;
 	/* Without --force nothing of a session was there: what has such a name is somebody's own.
 	 */
-	if (o->force && beside_settle(o->files[0], &err) < 0)
+	if (o->force && sidecars_settle(o->files[0], &err) < 0)
 		log_warning("%s", err.msg);
 	/* What a power cut brings back beside it would be taken for its proof. */
-	if (beside_sync(o->files[0], &err) < 0)
+	if (sidecars_sync(o->files[0], &err) < 0)
 		log_warning("%s", err.msg);
 	return status;
 }

@@ -13,7 +13,7 @@
 #include "base/parse.h"
 #include "format/dumpfile.h"
 #include "receiver/intake/stop.h"
-#include "receiver/session/patience.h"
+#include "receiver/session/heartbeat.h"
 #include "wire/transport.h"
 
 enum {
@@ -34,8 +34,8 @@ struct serving {
 	struct transport *transport;
 	struct session *session;
 	struct store *store;
-	struct patience *patience; /* in between */
-	uint64_t answer_ms;	   /* how long that may keep the sender */
+	struct heartbeat *patience; /* in between */
+	uint64_t answer_ms;	    /* how long that may keep the sender */
 	sigset_t while_waiting;
 	uint8_t *input;
 	bool oneway;
@@ -115,9 +115,9 @@ static int look(struct serving *s, bool working, struct error *err)
 
 /* A disk that hangs has no heartbeats: the sender, which waits for WELCOME or GO, is told to come
  * later, or goes elsewhere. */
-static int judge_answer(struct serving *s, struct error *err)
+static int check_answer(struct serving *s, struct error *err)
 {
-	const uint64_t still_ms = patience_still_ms(s->patience);
+	const uint64_t still_ms = heartbeat_still_ms(s->patience);
 
 	if (s->oneway || !session_is_asked(s->session) || still_ms < s->answer_ms)
 		return 0;
@@ -144,7 +144,7 @@ static int stay_alive(void *ctx, struct error *err)
 	if (!s->oneway && transport_hung_up(s->transport))
 		r = error_set(err, -ECONNRESET, "the sender closed the link");
 	if (r == 0)
-		r = judge_answer(s, err);
+		r = check_answer(s, err);
 	if (r == 0)
 		r = session_beat(s->session, clock_ms(), err);
 	if (r == 0 || r == -ETIME)
@@ -155,7 +155,7 @@ static int stay_alive(void *ctx, struct error *err)
 static int still_wanted(void *ctx, struct error *err)
 {
 	struct serving *s = ctx;
-	const int r = patience_wanted(s->patience, err);
+	const int r = heartbeat_wanted(s->patience, err);
 
 	return r < 0 ? r : look(s, true, err);
 }
@@ -262,7 +262,7 @@ static enum exit_status tell_failed(const struct serving *s, const struct store_
 static int start(struct serving *s, const struct serve_setup *setup, struct error *err)
 {
 	struct session_setup session = {
-		.ops = &patience_ops,
+		.ops = &heartbeat_ops,
 		.admit = setup->admit,
 		.admit_ctx = setup->admit_ctx,
 		.oneway = setup->oneway,
@@ -274,8 +274,8 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 	store.alive = (struct keepalive){still_wanted, s};
 	r = store_new(&store, &s->store, err);
 	if (r == 0)
-		r = patience_new(&store_ops, s->store, &(struct keepalive){stay_alive, s},
-				 &s->patience, err);
+		r = heartbeat_new(&store_ops, s->store, &(struct keepalive){stay_alive, s},
+				  &s->patience, err);
 	if (r < 0)
 		return r;
 	session.ctx = s->patience;
@@ -333,7 +333,7 @@ enum exit_status serve(struct transport *transport, const struct serve_setup *se
 	}
 	session_free(s.session);
 	store_free(s.store);
-	patience_free(s.patience);
+	heartbeat_free(s.patience);
 	free(s.input);
 	transport_free(transport);
 	sigprocmask(SIG_SETMASK, &s.while_waiting, NULL);

@@ -260,7 +260,7 @@ static int take_totals(struct session *s, const struct frame *f, struct error *e
 }
 
 /* Whether GO asked for pages at all. */
-static int judge_wanted(const struct session *s, const struct frame *f, struct error *err)
+static int check_wanted(const struct session *s, const struct frame *f, struct error *err)
 {
 	if (s->go == GO_BEGIN || s->go == GO_RESUME)
 		return 0;
@@ -270,7 +270,7 @@ static int judge_wanted(const struct session *s, const struct frame *f, struct e
 static int take_data(struct session *s, const struct frame *f, struct error *err)
 {
 	struct data data;
-	int r = judge_wanted(s, f, err);
+	int r = check_wanted(s, f, err);
 
 	if (r == 0)
 		r = data_get(f, &data, err);
@@ -292,7 +292,7 @@ static int take_data(struct session *s, const struct frame *f, struct error *err
 static int take_checkpoint(struct session *s, const struct frame *f, struct error *err)
 {
 	struct checkpoint *c = &s->buffer;
-	int r = judge_wanted(s, f, err);
+	int r = check_wanted(s, f, err);
 
 	if (r == 0)
 		r = checkpoint_get(f, c, err);
@@ -406,7 +406,7 @@ static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms,
 
 /* -ESTALE is the sender's word for a part that is of no use, which is forgotten then: of a file
  * system on a network it is a failure like others. */
-static int judge_stale(int r, struct error *err)
+static int check_stale(int r, struct error *err)
 {
 	return r == -ESTALE ? (err->code = -EIO) : r;
 }
@@ -447,7 +447,7 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 			s->heard_ms = now_ms;
 	}
 	if (!aborted)
-		r = judge_stale(r, err);
+		r = check_stale(r, err);
 	if (r < 0 && !aborted && !s->farewell)
 		say_failure(s, err);
 	return r;
@@ -496,7 +496,7 @@ int session_tick(struct session *s, uint64_t now_ms, struct error *err)
 		r = acknowledge(s, now_ms, err);
 	else if (s->state == SESSION_QUEUED && now_ms - s->asked_ms >= QUEUE_MS)
 		r = ask_again(s, now_ms, err);
-	r = judge_stale(r, err);
+	r = check_stale(r, err);
 	if (r < 0) {
 		say_failure(s, err);
 		return r;

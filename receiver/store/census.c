@@ -190,7 +190,7 @@ static bool is_ours(int fd, int dir_fd, const char *name)
 	struct error unused;
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && owner_judge(&st, dir_fd, name, &unused) == 0;
+	return fstat(fd, &st) == 0 && owner_check(&st, dir_fd, name, &unused) == 0;
 }
 
 static bool sweep_place(void *ctx UNUSED, int host_fd, const char *name)

@@ -198,7 +198,7 @@ int extents_verify_first(struct journal *j, struct dumpfile *df, struct digester
 /* --- bringing a part back ------------------------------------------------------------------- */
 
 /* Whether the incomplete bit in the header is the sender's, only its digest tells. */
-static int judge_header(struct walk *w, const struct extent *e, struct error *err)
+static int check_header(struct walk *w, const struct extent *e, struct error *err)
 {
 	int r = compare(&w->source, w->digester, e, w->buf, err);
 
@@ -221,7 +221,7 @@ static int cover_segment(void *ctx, const struct segment *segment, struct error 
 
 		r = cover(w, e, err);
 		if (r > 0 && e->off == 0)
-			r = judge_header(w, e, err);
+			r = check_header(w, e, err);
 	}
 	return MIN(r, 0);
 }

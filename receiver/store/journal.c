@@ -340,7 +340,7 @@ static int open_file(const char *path, int flags, struct journal **j_ret, struct
 		return error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
 		return error_set(err, -EEXIST, "%s isn't a regular file of its own", path);
-	r = flags & O_EXCL ? 0 : owner_judge(&st, AT_FDCWD, path, err);
+	r = flags & O_EXCL ? 0 : owner_check(&st, AT_FDCWD, path, err);
 	if (r < 0)
 		return r;
 	if (!j->path)

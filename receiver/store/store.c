@@ -15,12 +15,12 @@
 #include "base/io.h"
 #include "format/dumpfile.h"
 #include "receiver/assemble/assemble.h"
-#include "receiver/store/beside.h"
 #include "receiver/store/census.h"
+#include "receiver/store/dumpdir.h"
 #include "receiver/store/extents.h"
 #include "receiver/store/journal.h"
 #include "receiver/store/meta.h"
-#include "receiver/store/place.h"
+#include "receiver/store/sidecars.h"
 
 enum {
 	/* Segments' tables that wait for a sync of the data, at the most. */
@@ -34,10 +34,10 @@ enum {
 struct store {
 	struct store_setup setup;
 	char host[HOST_NAME_ROOM];
-	struct place place; /* the directory of the dump; not of a file */
-	char *base;	    /* path of the dump */
-	const char *beside; /* between that and what is beside it: ".part" of a file, which may be
-			       there already; else "" */
+	struct dumpdir place; /* the directory of the dump; not of a file */
+	char *base;	      /* path of the dump */
+	const char *beside;   /* between that and what is beside it: ".part" of a file, which may be
+				 there already; else "" */
 	struct meta meta;
 	char *meta_path;
 
@@ -84,7 +84,7 @@ void store_free(struct store *s)
 	dumpfile_free(s->attachment);
 	dumpfile_free(s->df);
 	journal_free(s->journal);
-	place_deinit(&s->place);
+	dumpdir_deinit(&s->place);
 	digester_free(s->digester);
 	free(s->base);
 	free(s->meta_path);
@@ -131,7 +131,7 @@ char *store_name(char out[static 65], const char *text)
 	return out;
 }
 
-int store_judge_host(const char *host, struct error *err)
+int store_check_host(const char *host, struct error *err)
 {
 	return host_name_is_good(host)
 		       ? 0
@@ -169,8 +169,8 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 	if (r == 0)
 		r = dumpfile_keep_sums(s->df, SUMS_NONE, NULL, err);
 	if (r == 0 && s->setup.file)
-		r = s->setup.force ? beside_drop_part(s->base, err)
-				   : beside_judge(s->base, true, err);
+		r = s->setup.force ? sidecars_drop_part(s->base, err)
+				   : sidecars_check(s->base, true, err);
 	if (r == 0)
 		r = journal_create(path, hello, &s->journal, err);
 	if (r == 0)
@@ -200,7 +200,7 @@ static int begin_again(struct store *s, struct error *err)
  * between the name and its sync, perhaps. */
 static int was_there(struct store *s, struct done *done_ret, struct error *err)
 {
-	const int r = beside_sync(s->base, err);
+	const int r = sidecars_sync(s->base, err);
 	struct error unused;
 	struct stat st;
 
@@ -220,7 +220,7 @@ static int was_there(struct store *s, struct done *done_ret, struct error *err)
 static int probe(struct store *s, struct welcome *welcome_ret, struct error *err)
 {
 	const char *dir = s->setup.dir;
-	const int r = dir ? place_judge(dir, s->host, err) : 0;
+	const int r = dir ? dumpdir_check(dir, s->host, err) : 0;
 
 	if (r == 0)
 		tell_free(welcome_ret, dir ? dir : ".");
@@ -231,8 +231,8 @@ static int probe(struct store *s, struct welcome *welcome_ret, struct error *err
 static int go_to_place(struct store *s, const struct hello *hello, struct error *err)
 {
 	const struct store_setup *setup = &s->setup;
-	int r = setup->dir ? place_find(&s->place, setup->dir, s->host, hello->dump_id,
-					&setup->alive, err)
+	int r = setup->dir ? dumpdir_find(&s->place, setup->dir, s->host, hello->dump_id,
+					  &setup->alive, err)
 			   : 0;
 
 	if (r < 0)
@@ -254,7 +254,7 @@ static int name_host(struct store *s, const struct hello *hello, struct error *e
 
 	if (!s->setup.host)
 		store_name(s->host, hello->host);
-	else if ((r = store_judge_host(s->setup.host, err)) == 0)
+	else if ((r = store_check_host(s->setup.host, err)) == 0)
 		snprintf(s->host, sizeof(s->host), "%s", s->setup.host);
 	memcpy(s->result.host, s->host, sizeof(s->result.host));
 	return r;
@@ -278,7 +278,7 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 	if (r == 0)
 		r = s->going_on ? begin_again(s, err) : begin_new(s, payload, err);
 	if (r == 0)
-		r = place_settle(&s->place, err);
+		r = dumpdir_settle(&s->place, err);
 	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path,
 		 s->base ? s->base : "");
 	if (r != 0)
@@ -323,15 +323,15 @@ static bool was_attached(const struct store *s, const char *name)
 
 /* A dump's own directory has nothing of others. Beside FILE, what isn't this session's may be
  * anybody's, and the sender chooses the name. */
-static int judge_attachment(const struct store *s, const char *name, struct error *err)
+static int check_attachment(const struct store *s, const char *name, struct error *err)
 {
 	if (s->setup.dir || s->setup.force || was_attached(s, name))
 		return 0;
-	return beside_judge_other(s->base, bare_name(name), err);
+	return sidecars_check_other(s->base, bare_name(name), err);
 }
 
 /* What attachments without a dump may take of the disk. */
-static int judge_room(const struct store *s, const char *path, uint64_t more_bytes,
+static int check_room(const struct store *s, const char *path, uint64_t more_bytes,
 		      struct error *err)
 {
 	struct census census;
@@ -353,13 +353,13 @@ static int judge_room(const struct store *s, const char *path, uint64_t more_byt
 static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
 {
 	AUTO_FREE char *path = attachment_path(s, a->name);
-	int r = judge_attachment(s, a->name, err);
+	int r = check_attachment(s, a->name, err);
 
 	if (r < 0)
 		return r;
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = judge_room(s, path, a->total_bytes, err);
+	r = check_room(s, path, a->total_bytes, err);
 	if (r < 0)
 		return r;
 	/* An earlier session's count, too. */
@@ -515,7 +515,7 @@ static int op_sync(void *ctx, struct error *err)
 }
 
 /* Segments without bytes, or of single ones, would fill a disk beside a dump of any length. */
-static int judge_table(const struct store *s, const struct frame *frame, struct error *err)
+static int check_table(const struct store *s, const struct frame *frame, struct error *err)
 {
 	const uint64_t limit = JOURNAL_SLACK_BYTES + assemble_received(s->assemble) / 2;
 
@@ -529,7 +529,7 @@ static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct fra
 {
 	struct store *s = ctx;
 	uint8_t chain[DIGEST_BYTES];
-	int r = judge_table(s, frame, err);
+	int r = check_table(s, frame, err);
 
 	if (r == 0)
 		r = assemble_segment(s->assemble, &c->segment, c->cursor.data_off, err);
@@ -583,13 +583,13 @@ static int settle_beside(const struct store *s, struct error *err)
 {
 	struct error first = {0}, other;
 
-	(void)!beside_settle(s->base, &first);
+	(void)!sidecars_settle(s->base, &first);
 	for (unsigned i = 0; i < s->attachments; i++)
-		if (beside_settle_other(s->base, bare_name(s->attached[i]), s->setup.force,
-					&other) < 0 &&
+		if (sidecars_settle_other(s->base, bare_name(s->attached[i]), s->setup.force,
+					  &other) < 0 &&
 		    first.code == 0)
 			first = other;
-	if (beside_sync(s->base, &other) < 0 && first.code == 0)
+	if (sidecars_sync(s->base, &other) < 0 && first.code == 0)
 		first = other;
 	*err = first;
 	return first.code;
@@ -600,7 +600,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 {
 	struct store *s = ctx;
 	struct assemble_result res;
-	struct error beside_err;
+	struct error sidecars_err;
 	int r;
 
 	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
@@ -635,8 +635,8 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
 	r = meta_write(s->meta_path, &s->meta, err);
 	/* Whatever became of that: until then what lies beside FILE is of the dump before it. */
-	if (s->setup.file && settle_beside(s, &beside_err) < 0 && r == 0) {
-		*err = beside_err;
+	if (s->setup.file && settle_beside(s, &sidecars_err) < 0 && r == 0) {
+		*err = sidecars_err;
 		r = err->code;
 	}
 	/* The dump is there, which is what counts: the sender may come again, whatever it was, and
@@ -712,7 +712,7 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 		take_result(s, &res);
 	}
 	if (s->setup.file && s->journal && !has_come(s))
-		(void)!beside_drop_part(s->base, &unused);
+		(void)!sidecars_drop_part(s->base, &unused);
 	else if (s->setup.dir && s->journal && !has_come(s) && clear(s))
 		s->result.path[0] = '\0';
 	else if (s->meta.status && !s->result.complete)

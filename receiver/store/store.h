@@ -74,7 +74,7 @@ const char *store_host(const struct store *s);
 
 /* What was proved is never changed, for no two hosts may share a directory: fails -EACCES if it
  * can't be the name of one. */
-NODISCARD int store_judge_host(const char *host, struct error *err);
+NODISCARD int store_check_host(const char *host, struct error *err);
 
 /*
  * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-],

@@ -140,7 +140,7 @@ static int wait_in_queue(struct destination *to, const struct delivery_setup *se
 		if (queueing_tells(&q, place, clock_ms()))
 			log_note("%s: has no place so far: number %" PRIu32 " in the queue",
 				 to->url.text, place);
-		r = queueing_judge(&q, clock_ms(), &to->queue_is_over, err);
+		r = queueing_check(&q, clock_ms(), &to->queue_is_over, err);
 		if (r == 0)
 			r = link_turn(link, err);
 	}
@@ -148,7 +148,7 @@ static int wait_in_queue(struct destination *to, const struct delivery_setup *se
 	return r;
 }
 
-static uint64_t patience_ms(const struct delivery_setup *setup, bool probe)
+static uint64_t heartbeat_ms(const struct delivery_setup *setup, bool probe)
 {
 	const uint64_t retry_ms =
 		probe ? MAX(setup->retry_ms, (uint64_t)PROBE_PATIENCE_MS) : setup->retry_ms;
@@ -177,7 +177,7 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 		.skip_noise =
 			(to->url.scheme == URL_SSH || to->url.scheme == URL_EXEC) && !to->oneway,
 		.timeout_ms = setup->timeout_ms,
-		.patience_ms = patience_ms(setup, probe),
+		.heartbeat_ms = heartbeat_ms(setup, probe),
 		.least_bytes_per_s = least_bytes_per_s(setup),
 	};
 	struct transport *transport;
@@ -276,7 +276,7 @@ int destination_open_file(const struct destination *to, const struct delivery_se
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = setup->may_be_volatile ? 0 : in_memory_judge(path, err);
+	r = setup->may_be_volatile ? 0 : in_memory_check(path, err);
 	if (r == 0)
 		r = dumpfile_create(path, what_may_go(to, setup), &df, err);
 	if (r == 0)

@@ -11,7 +11,7 @@
 #include "sender/kernel/fingerprint.h"
 #include "sender/kernel/kernel.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -32,7 +32,7 @@ static void add_number(struct digester *d, uint64_t number)
 	digester_add(d, bytes, sizeof(bytes));
 }
 
-static void add_codec(struct digester *d, const struct ladder *ladder)
+static void add_codec(struct digester *d, const struct codec_ladder *ladder)
 {
 	add_number(d, ladder->codecs ? MIXED_CODECS : (uint64_t)ladder->rung[0].codec);
 	add_number(d, ladder->codecs ? ladder->codecs : (uint64_t)ladder->rung[0].level);
@@ -82,7 +82,7 @@ int identity_hello(const struct kmodel *km, const struct identity_options *optio
 		.level = options->level,
 		.live = core->live,
 		.page_bytes = (uint32_t)core->page_bytes,
-		.codec_level = ladder_level(options->ladder),
+		.codec_level = codec_ladder_level(options->ladder),
 	};
 	struct kdump_utsname uts;
 	uint64_t crash_time;
@@ -95,7 +95,7 @@ int identity_hello(const struct kmodel *km, const struct identity_options *optio
 	snprintf(h.host, sizeof(h.host), "%.64s", uts.nodename);
 	snprintf(h.osrelease, sizeof(h.osrelease), "%.64s", uts.release);
 	snprintf(h.arch, sizeof(h.arch), "%.15s", uts.machine);
-	snprintf(h.codec, sizeof(h.codec), "%s", ladder_name(options->ladder));
+	snprintf(h.codec, sizeof(h.codec), "%s", codec_ladder_name(options->ladder));
 	if (vmcoreinfo_decimal(core->info, "CRASHTIME", &crash_time))
 		h.crash_time_s = (int64_t)crash_time;
 	snprintf(h.panic, sizeof(h.panic), "%s", panic);

@@ -9,12 +9,12 @@
 #include "wire/message.h"
 
 struct kmodel;
-struct ladder;
+struct codec_ladder;
 
 /* What of the options fixes the bytes of the dump. */
 struct identity_options {
 	unsigned level;
-	const struct ladder *ladder;
+	const struct codec_ladder *ladder;
 };
 
 /*

@@ -203,7 +203,7 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 }
 
 /* 0, or why nobody wants the link any more. */
-static int judge_time(const struct link *l, struct error *err)
+static int check_time(const struct link *l, struct error *err)
 {
 	if (l->setup.deadline_ms && clock_ms() >= l->setup.deadline_ms)
 		return error_set(err, -ETIME, "the deadline is over");
@@ -218,7 +218,7 @@ int link_pump(struct link *l, struct error *err)
 	int r;
 
 	do {
-		r = judge_time(l, err);
+		r = check_time(l, err);
 		if (r == 0)
 			r = move(l, &blocked, err);
 	} while (r > 0 && upload_state(l->session) != UPLOAD_DONE);
@@ -250,7 +250,7 @@ int link_turn(struct link *l, struct error *err)
 	if (r < 0 || upload_state(l->session) == UPLOAD_DONE)
 		return MIN(r, 0);
 	/* Also of a link on which something always moves. */
-	if (judge_time(l, err) < 0)
+	if (check_time(l, err) < 0)
 		return err->code;
 	return r ? 0 : pause_until(l, blocked, err);
 }

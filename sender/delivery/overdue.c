@@ -44,7 +44,7 @@ void overdue_sent(struct overdue *o, size_t size_bytes, size_t waiting_bytes, ui
  * and then would be waited for as long as it likes. A window begins where something waits: a sender
  * that is slow itself isn't kept by anybody.
  */
-static int judge_taking(struct overdue *o, size_t waiting_bytes, uint64_t now_ms, struct error *err)
+static int check_taking(struct overdue *o, size_t waiting_bytes, uint64_t now_ms, struct error *err)
 {
 	if (!waiting_bytes) {
 		o->window_ms = 0;
@@ -61,7 +61,7 @@ static int judge_taking(struct overdue *o, size_t waiting_bytes, uint64_t now_ms
 	return 0;
 }
 
-int overdue_judge(struct overdue *o, size_t waiting_bytes, uint64_t now_ms, struct error *err)
+int overdue_check(struct overdue *o, size_t waiting_bytes, uint64_t now_ms, struct error *err)
 {
 	const uint64_t limit_ms = o->limit_ms + o->more_ms;
 
@@ -73,7 +73,7 @@ int overdue_judge(struct overdue *o, size_t waiting_bytes, uint64_t now_ms, stru
 				 "the receiver shows signs of life, but no %s came for %" PRIu64
 				 " s",
 				 o->owed, limit_ms / 1000);
-	return judge_taking(o, waiting_bytes, now_ms, err);
+	return check_taking(o, waiting_bytes, now_ms, err);
 }
 
 uint64_t overdue_next_ms(const struct overdue *o)

@@ -38,10 +38,10 @@ void overdue_paid(struct overdue *o);
 void overdue_sent(struct overdue *o, size_t size_bytes, size_t waiting_bytes, uint64_t now_ms);
 
 /* Fails -ETIMEDOUT, with what is overdue. `waiting_bytes` wait to be sent. */
-NODISCARD int overdue_judge(struct overdue *o, size_t waiting_bytes, uint64_t now_ms,
+NODISCARD int overdue_check(struct overdue *o, size_t waiting_bytes, uint64_t now_ms,
 			    struct error *err);
 
-/* When overdue_judge() has something to say at the latest; UINT64_MAX: it hasn't. */
+/* When overdue_check() has something to say at the latest; UINT64_MAX: it hasn't. */
 uint64_t overdue_next_ms(const struct overdue *o);
 
 #endif

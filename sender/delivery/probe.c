@@ -66,7 +66,7 @@ static int probe_rate(const struct destination *to, struct link *link, struct er
 }
 
 /* Where there is no room, no dump would be taken: -ENOSPC. */
-static int judge_space(const struct destination *to, const struct probe_need *need,
+static int check_space(const struct destination *to, const struct probe_need *need,
 		       uint64_t free_bytes, struct error *err)
 {
 	char free_text[16], need_text[16], pages_text[16];
@@ -108,7 +108,7 @@ static int probe_server(struct destination *to, const struct delivery_setup *set
 	log_note("%s: protocol: ok, %s takes this host for \"%s\"", to->url.text,
 		 *w->agent ? w->agent : "the receiver", w->host);
 	if (w->free_bytes || w->full)
-		r = judge_space(to, need, w->free_bytes, err);
+		r = check_space(to, need, w->free_bytes, err);
 	rate = probe_rate(to, link, &rate_err);
 	if (r == 0 && rate < 0)
 		*err = rate_err;
@@ -141,7 +141,7 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 
 	if (!path)
 		return error_set(err, -ENOMEM, "out of memory");
-	r = setup->may_be_volatile ? 0 : in_memory_judge(path, err);
+	r = setup->may_be_volatile ? 0 : in_memory_check(path, err);
 	if (r == 0 && setup->force)
 		r = probe_part(path, err);
 	if (r == 0)
@@ -150,7 +150,7 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 		return r;
 	log_note("%s: %s can be written", to->url.text, path);
 	free_bytes = io_free_bytes_beside(path);
-	return free_bytes < INT64_MAX ? judge_space(to, need, free_bytes, err) : 0;
+	return free_bytes < INT64_MAX ? check_space(to, need, free_bytes, err) : 0;
 }
 
 int probe_destinations(const struct delivery_setup *setup, const struct probe_need *need)

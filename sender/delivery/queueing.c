@@ -39,7 +39,7 @@ bool queueing_tells(struct queueing *q, uint32_t place, uint64_t now_ms)
 	return true;
 }
 
-int queueing_judge(const struct queueing *q, uint64_t now_ms, bool *over_ret, struct error *err)
+int queueing_check(const struct queueing *q, uint64_t now_ms, bool *over_ret, struct error *err)
 {
 	*over_ret = q->total_ms && now_ms - q->begun_ms >= q->total_ms;
 	if (*over_ret)

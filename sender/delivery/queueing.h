@@ -30,7 +30,7 @@ void queueing_begin(struct queueing *q, uint64_t stall_ms, uint64_t total_ms, ui
 bool queueing_tells(struct queueing *q, uint32_t place, uint64_t now_ms);
 
 /* 0, or -ETIMEDOUT: it doesn't get shorter, or (*over_ret) it has taken too long altogether. */
-NODISCARD int queueing_judge(const struct queueing *q, uint64_t now_ms, bool *over_ret,
+NODISCARD int queueing_check(const struct queueing *q, uint64_t now_ms, bool *over_ret,
 			     struct error *err);
 
 #endif

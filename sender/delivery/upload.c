@@ -83,7 +83,7 @@ int upload_new(const struct upload_setup *setup, uint64_t now_ms, struct upload 
 	r = frame_end(&u->out, FRAME_HELLO, &payload, err);
 	if (r < 0)
 		return r;
-	overdue_init(&u->overdue, u->oneway ? 0 : setup->patience_ms, setup->least_bytes_per_s);
+	overdue_init(&u->overdue, u->oneway ? 0 : setup->heartbeat_ms, setup->least_bytes_per_s);
 	owe(u, "WELCOME", 0);
 	if (u->oneway)
 		u->state = UPLOAD_OPEN;
@@ -341,7 +341,7 @@ int upload_tick(struct upload *u, uint64_t now_ms, struct error *err)
 		return error_set(err, -ETIMEDOUT, "nothing came for %" PRIu32 " s",
 				 u->timeout_ms / 1000);
 	frame_writer_pending(&u->out, &pending);
-	r = u->state == UPLOAD_DONE ? 0 : overdue_judge(&u->overdue, pending, now_ms, err);
+	r = u->state == UPLOAD_DONE ? 0 : overdue_check(&u->overdue, pending, now_ms, err);
 	if (r < 0)
 		return r;
 	if (!may_beat(u) || now_ms - u->said_ms < u->heartbeat_ms)

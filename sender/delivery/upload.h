@@ -43,7 +43,7 @@ struct upload_setup {
 
 	/* How long the receiver may owe an answer, heartbeats or not, and how much it has to take
 	   meanwhile. Some work on large dumps is given more time. 0: without end. */
-	uint64_t patience_ms;
+	uint64_t heartbeat_ms;
 	uint64_t least_bytes_per_s;
 };
 
@@ -54,7 +54,7 @@ enum {
 
 	/* Where there is no room, output is added when no more than this waits: so that it is moved
 	   once per MiB, the largest frame has room, and enough is left for the link to be known as
-	   the limit (pace.c). */
+	   the limit (codec_pace.c). */
 	UPLOAD_LOW_WATER_BYTES = 1216 << 10,
 };
 

@@ -12,7 +12,7 @@
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/kernel.h"
 #include "sender/kernel/paging.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -59,7 +59,7 @@ static bool maps_image(const struct vmcore *core)
 	       paging_translate(&paging, vaddr, &mapped, &span) && mapped == paddr;
 }
 
-enum info_fit info_judge(const struct vmcore *core)
+enum info_fit info_check(const struct vmcore *core)
 {
 	const char *release = vmcoreinfo_text(core->info, "OSRELEASE");
 	struct kdump_utsname uts;
@@ -105,7 +105,7 @@ static int try_text(struct search *s, uint64_t paddr, struct error *err)
 	r = vmcore_info_of_memory(s->core, s->text, strnlen(s->text, n), err);
 	if (r < 0)
 		return r;
-	return info_judge(s->core) >= INFO_NAMED;
+	return info_check(s->core) >= INFO_NAMED;
 }
 
 /* The same of each text that begins in these bytes. */
@@ -189,7 +189,7 @@ static int choose_note(struct vmcore *core, struct choice *choice, struct error 
 		enum info_fit fit;
 
 		r = vmcore_info_of_note(core, i, err);
-		fit = info_judge(core);
+		fit = info_check(core);
 		choice->equals += fit == choice->fit;
 		if (i > 0 && fit <= choice->fit)
 			continue;
@@ -203,7 +203,7 @@ static int choose_note(struct vmcore *core, struct choice *choice, struct error 
 	return r;
 }
 
-static void say_note(const struct choice *c, struct remarks *remarks)
+static void say_note(const struct choice *c, struct warnings *warnings)
 {
 	const char *why = c->fit == INFO_MAPPED
 				  ? "the kernel's name and page tables are where it says"
@@ -212,7 +212,7 @@ static void say_note(const struct choice *c, struct remarks *remarks)
 					  : "the others are empty, or memory contradicts them";
 
 	if (c->notes > 1)
-		remark(remarks, "of %u VMCOREINFO notes number %u is taken, of %s: %s", c->notes,
+		remark(warnings, "of %u VMCOREINFO notes number %u is taken, of %s: %s", c->notes,
 		       c->note + 1, c->release, why);
 }
 
@@ -230,7 +230,7 @@ static void describe(const struct choice *c, char *out, size_t out_bytes)
 			 c->release);
 }
 
-static int look_elsewhere(struct vmcore *core, const struct choice *c, struct remarks *remarks,
+static int look_elsewhere(struct vmcore *core, const struct choice *c, struct warnings *warnings,
 			  struct error *err)
 {
 	char notes[200], release[NAME_ROOM];
@@ -241,7 +241,7 @@ static int look_elsewhere(struct vmcore *core, const struct choice *c, struct re
 	describe(c, notes, sizeof(notes));
 	if (r > 0) {
 		copy_release(core, release);
-		remark(remarks, "VMCOREINFO is taken from memory, that of %s: %s", release, notes);
+		remark(warnings, "VMCOREINFO is taken from memory, that of %s: %s", release, notes);
 		return 0;
 	}
 	if (c->notes && c->fit != INFO_CONTRADICTED) {
@@ -252,18 +252,18 @@ static int look_elsewhere(struct vmcore *core, const struct choice *c, struct re
 	}
 	vmcore_info_of_none(core);
 	if (c->fit == INFO_CONTRADICTED)
-		remark(remarks, "VMCOREINFO isn't used: %s, and memory has none", notes);
+		remark(warnings, "VMCOREINFO isn't used: %s, and memory has none", notes);
 	return 0;
 }
 
-int find_info(struct vmcore *core, struct remarks *remarks, struct error *err)
+int find_info(struct vmcore *core, struct warnings *warnings, struct error *err)
 {
 	struct choice choice;
 	int r = choose_note(core, &choice, err);
 
 	if (r == 0 && choice.fit >= INFO_UNPROVED)
-		say_note(&choice, remarks);
+		say_note(&choice, warnings);
 	else if (r == 0)
-		r = look_elsewhere(core, &choice, remarks, err);
+		r = look_elsewhere(core, &choice, warnings, err);
 	return r == 0 ? vmcore_settle_info(core, err) : r;
 }

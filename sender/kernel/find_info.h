@@ -10,7 +10,7 @@
 
 #include "base/error.h"
 
-struct remarks;
+struct warnings;
 struct vmcore;
 
 /* So much memory is searched at the most: where it is in vain all of it was read once more. */
@@ -26,14 +26,14 @@ enum info_fit {
 };
 
 /* How well core->info does. */
-enum info_fit info_judge(const struct vmcore *core);
+enum info_fit info_check(const struct vmcore *core);
 
 /*
  * Choose among the notes of `core`, which nobody else has so far; where none of them is right, the
  * text is looked for in memory; where it isn't there, a note that memory contradicts is dropped.
- * What was done instead of taking the only note is said in `remarks`. Fails -ENOMEM, or -ECANCELED
+ * What was done instead of taking the only note is said in `warnings`. Fails -ENOMEM, or -ECANCELED
  * where core->cancelled() says so.
  */
-NODISCARD int find_info(struct vmcore *core, struct remarks *remarks, struct error *err);
+NODISCARD int find_info(struct vmcore *core, struct warnings *warnings, struct error *err);
 
 #endif

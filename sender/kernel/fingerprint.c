@@ -49,7 +49,7 @@ static void add_content(struct fingerprint *f, uint64_t pfn, size_t n)
 
 /* How many pages from pfn on are alike in whether they may be read: that is the kernel's own ones,
  * unless their memory is broken. */
-static uint64_t judge(struct fingerprint *f, uint64_t pfn, uint64_t end, bool *readable_ret)
+static uint64_t check(struct fingerprint *f, uint64_t pfn, uint64_t end, bool *readable_ret)
 {
 	struct page_run run;
 
@@ -67,7 +67,7 @@ static int add_range(struct fingerprint *f, uint64_t pfn, uint64_t end, struct e
 
 	while (pfn < end) {
 		bool readable;
-		const uint64_t n = judge(f, pfn, MIN(end, pfn + most), &readable);
+		const uint64_t n = check(f, pfn, MIN(end, pfn + most), &readable);
 
 		if (f->core->cancelled && f->core->cancelled())
 			return error_set(err, -ECANCELED, "stopped by a signal");

@@ -7,7 +7,7 @@
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/kernel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -68,7 +68,7 @@ static uint64_t find_reserved(const struct kmodel *km)
 }
 
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
-		 struct remarks *remarks)
+		 struct warnings *warnings)
 {
 	const bool needed = wanted & ~(unsigned)(1 << CLASS_OFFLINE | 1 << CLASS_HWPOISON);
 	struct error err = {0};
@@ -76,7 +76,7 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 	*km = (struct kmodel){.core = core, .image = find_image(core)};
 	if (!core->info) {
 		if (needed)
-			remark(remarks,
+			remark(warnings,
 			       "cache, user and free pages stay in the dump: the vmcore has no "
 			       "usable VMCOREINFO");
 		return;
@@ -84,10 +84,11 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 	km->has_paging = paging_init(&km->paging, core, &err) == 0;
 	if (!km->has_paging || pagemap_init(&km->pagemap, &km->paging, &err) < 0) {
 		if (needed)
-			remark(remarks, "cache, user and free pages stay in the dump: %s", err.msg);
+			remark(warnings, "cache, user and free pages stay in the dump: %s",
+			       err.msg);
 		return;
 	}
-	page_rules_init(&km->rules, core->info, km->pagemap.struct_page_bytes, wanted, remarks);
+	page_rules_init(&km->rules, core->info, km->pagemap.struct_page_bytes, wanted, warnings);
 	if (km->rules.known)
 		km->reserved = find_reserved(km);
 }

@@ -13,7 +13,7 @@
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/memmap.h"
 
-struct remarks;
+struct warnings;
 struct vmcore;
 
 struct kmodel {
@@ -27,12 +27,12 @@ struct kmodel {
 };
 
 /*
- * Find out what can be found out. Never fails: what isn't known is said in `remarks` as far as the
+ * Find out what can be found out. Never fails: what isn't known is said in `warnings` as far as the
  * classes in `wanted` need it, and those classes are missing in rules.known. So it is also where
  * core->cancelled() ended it early. Borrows `core`. kmodel_deinit() is due.
  */
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
-		 struct remarks *remarks);
+		 struct warnings *warnings);
 void kmodel_deinit(struct kmodel *km);
 
 /* The bits of `level` that can be served: all classes of a bit are known, or its class never needs

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 
 enum {
 	/* Past any huge page: x86_64's 1 GiB is 18, arm64's 16 GiB of 64 KiB pages too. */
@@ -138,19 +138,19 @@ static void get_numbers(struct page_rules *r, const struct vmcoreinfo *info)
 	r->slab = r->type_slab.mask ? 0 : get_flag(info, "PG_slab");
 	if (vmcoreinfo_number(info, "PG_head_mask", &n))
 		r->head_mask = n;
-	r->judged_flags = r->lru | r->private | r->swapcache | r->swapbacked | r->slab |
-			  r->hwpoison | r->head_mask;
+	r->checked_flags = r->lru | r->private | r->swapcache | r->swapbacked | r->slab |
+			   r->hwpoison | r->head_mask;
 	if (vmcoreinfo_length(info, "zone.free_area", &n) && n > 0 && n <= ORDER_MAX)
 		r->free_orders = (unsigned)n;
 }
 
 /* `what` is a class that was wanted and can't be told for want of `key`. */
-static void cant_tell(struct remarks *remarks, const char *what, const char *key)
+static void cant_tell(struct warnings *warnings, const char *what, const char *key)
 {
-	remark(remarks, "%s pages stay in the dump: VMCOREINFO has no usable %s", what, key);
+	remark(warnings, "%s pages stay in the dump: VMCOREINFO has no usable %s", what, key);
 }
 
-static bool judge_base(struct page_rules *r, const struct vmcoreinfo *info,
+static bool check_base(struct page_rules *r, const struct vmcoreinfo *info,
 		       const char **missing_ret)
 {
 	const size_t size = r->struct_page_bytes;
@@ -170,7 +170,7 @@ static bool judge_base(struct page_rules *r, const struct vmcoreinfo *info,
 }
 
 void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t struct_page_bytes,
-		     unsigned wanted, struct remarks *remarks)
+		     unsigned wanted, struct warnings *warnings)
 {
 	const unsigned cache = 1 << CLASS_CACHE | 1 << CLASS_CACHE_PRIVATE;
 	const char *missing;
@@ -179,31 +179,31 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 	*r = (struct page_rules){.struct_page_bytes = struct_page_bytes};
 	get_numbers(r, info);
 	get_compound_rules(r, info);
-	if (!judge_base(r, info, &missing)) {
+	if (!check_base(r, info, &missing)) {
 		if (wanted & ~page_classes_of_level(0))
-			cant_tell(remarks, "cache, user and free", missing);
+			cant_tell(warnings, "cache, user and free", missing);
 		return;
 	}
 	has_mapping = get_field(info, "page.mapping", 8, struct_page_bytes, &r->mapping_off);
 	if (has_mapping)
 		r->known |= 1 << CLASS_USER;
 	else if (wanted & (cache | 1 << CLASS_USER))
-		cant_tell(remarks, "cache and user", "page.mapping");
+		cant_tell(warnings, "cache and user", "page.mapping");
 
 	if (has_mapping && r->lru && r->private && r->swapcache && r->swapbacked)
 		r->known |= cache;
 	else if (has_mapping && (wanted & cache))
-		cant_tell(remarks, "cache", "PG_lru, PG_private, PG_swapcache or PG_swapbacked");
+		cant_tell(warnings, "cache", "PG_lru, PG_private, PG_swapcache or PG_swapbacked");
 
 	if (r->type_buddy.mask && r->free_orders &&
 	    get_field(info, "page.private", 8, struct_page_bytes, &r->private_off))
 		r->known |= 1 << CLASS_FREE;
 	else if (wanted & 1 << CLASS_FREE)
-		cant_tell(remarks, "free",
+		cant_tell(warnings, "free",
 			  "PAGE_BUDDY_MAPCOUNT_VALUE, page.private or zone.free_area");
 
 	if ((wanted & 1 << CLASS_USER) && (r->order_kind == ORDER_UNKNOWN || !r->head_mask))
-		remark(remarks,
+		remark(warnings,
 		       "only the first page of each huge page is left out: VMCOREINFO doesn't say "
 		       "where a compound page's order is");
 
@@ -267,7 +267,7 @@ static struct page_verdict verdict(enum page_class class, uint64_t pages)
 }
 
 /* A page of the buddy allocator: `private` is the order of the block that begins here. */
-static struct page_verdict judge_free(const struct page_rules *r, uint64_t pfn, const uint8_t *page)
+static struct page_verdict check_free(const struct page_rules *r, uint64_t pfn, const uint8_t *page)
 {
 	const uint64_t order = le64_get(page + r->private_off);
 
@@ -296,7 +296,7 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 
 	if (r->known & 1 << CLASS_FREE) {
 		if (is_type(r->type_buddy, mapcount))
-			return judge_free(r, pfn, page);
+			return check_free(r, pfn, page);
 		if (is_type(r->type_unaccepted, mapcount))
 			return verdict(CLASS_FREE, block_pages(pfn, r->free_orders - 1));
 	}
@@ -342,7 +342,7 @@ HOT size_t page_run(const struct page_rules *r, const uint8_t *page, size_t n, u
 {
 	const uint64_t first = le64_get(page + r->flags_off);
 	const uint64_t mapping = le64_get(page + r->mapping_off);
-	const uint64_t mask = r->judged_flags | flags;
+	const uint64_t mask = r->checked_flags | flags;
 	size_t i = 1;
 
 	if (is_tail(r, page))

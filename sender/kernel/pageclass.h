@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct remarks;
+struct warnings;
 struct vmcoreinfo;
 
 /* Dump level bits: what is left out. Source: makedumpfile(8), -d. */
@@ -51,7 +51,7 @@ struct page_rules {
 
 	/* Single bits of flags; 0: not known. */
 	uint64_t lru, private, swapcache, swapbacked, slab, hwpoison;
-	uint64_t judged_flags; /* all of these, and head_mask */
+	uint64_t checked_flags; /* all of these, and head_mask */
 
 	/* Values of _mapcount for typed pages, with the bits of it that count; a mask of 0: not
 	 * known. */
@@ -70,10 +70,10 @@ struct page_rules {
 
 /*
  * Make the rules. A class that can't be told on this kernel isn't in `known`, and why is said in
- * `remarks`, for the classes in `wanted`. With no usable struct page at all `known` is 0.
+ * `warnings`, for the classes in `wanted`. With no usable struct page at all `known` is 0.
  */
 void page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
-		     size_t struct_page_bytes, unsigned wanted, struct remarks *remarks);
+		     size_t struct_page_bytes, unsigned wanted, struct warnings *warnings);
 
 /* What page_classify() says: pages [pfn, pfn + pages) are of that class. */
 struct page_verdict {

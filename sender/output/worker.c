@@ -7,8 +7,8 @@
 
 #include "base/digest.h"
 #include "base/zero.h"
-#include "sender/output/ladder.h"
-#include "sender/output/pace.h"
+#include "sender/output/codec_ladder.h"
+#include "sender/output/codec_pace.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -144,7 +144,7 @@ int worker_fill(void *worker, uint64_t k, void *item, struct error *err)
 	uint64_t pfn = todo.first_pfn;
 	bool raw;
 
-	w->rung = w->setup.pace ? pace_choose(w->setup.pace, k) : 0;
+	w->rung = w->setup.pace ? codec_pace_choose(w->setup.pace, k) : 0;
 	raw = w->setup.ladder->rung[w->rung].codec == CODEC_NONE;
 	chunk->first_rank = todo.first_rank;
 	chunk->pages = 0;

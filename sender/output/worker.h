@@ -7,8 +7,8 @@
 #include "base/error.h"
 #include "sender/output/chunk.h"
 
-struct ladder;
-struct pace;
+struct codec_ladder;
+struct codec_pace;
 struct pageset;
 struct plan;
 struct vmcore;
@@ -17,12 +17,12 @@ struct worker;
 /* What all workers share; it outlives them. */
 struct worker_setup {
 	const struct vmcore *core;
-	const struct pageset *pages; /* the pages to dump */
-	const struct plan *plan;     /* their order */
-	const struct ladder *ladder; /* what chunks may be compressed with */
-	struct pace *pace;	     /* chooses among it; NULL: the fastest */
-	bool exclude_zero;	     /* level bit 1 */
-	bool digest;		     /* make each chunk's SHA-256 */
+	const struct pageset *pages;	   /* the pages to dump */
+	const struct plan *plan;	   /* their order */
+	const struct codec_ladder *ladder; /* what chunks may be compressed with */
+	struct codec_pace *pace;	   /* chooses among it; NULL: the fastest */
+	bool exclude_zero;		   /* level bit 1 */
+	bool digest;			   /* make each chunk's SHA-256 */
 };
 
 /* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */

@@ -13,7 +13,7 @@
 #include "sender/kernel/kernel.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -64,7 +64,7 @@ struct finder {
 	const struct paging *paging;
 	struct pageset *const *parts; /* ESSENTIAL_PARTS of them */
 	struct pageset *pages;	      /* the part that is added to */
-	struct remarks *remarks;
+	struct warnings *warnings;
 	uint64_t page_bytes;
 
 	/* The image's code, and where it lies in memory, in one piece; empty: not known. */
@@ -614,7 +614,7 @@ static int add_boot_pages(struct finder *e, struct error *err)
 	for (size_t i = 0; r == 0 && i < map->data_count; i++)
 		add_reserved(e, walk, map->data[i], pagemap_pages, &budget, &walks);
 	if (r == 0 && walks == 0 && !paging_stopped(e->paging))
-		remark(e->remarks,
+		remark(e->warnings,
 		       "the search for what readers need first was given up: the struct pages of "
 		       "%" PRIu64 " GiB of memory lie scattered, or aren't there",
 		       e->km->pagemap.mapnr * e->page_bytes >> 30);
@@ -661,12 +661,12 @@ static int find_pages(struct finder *e, struct error *err)
 }
 
 int essential_find(const struct kmodel *km, struct pageset *const parts[static ESSENTIAL_PARTS],
-		   struct remarks *remarks, struct error *err)
+		   struct warnings *warnings, struct error *err)
 {
 	struct finder e = {.km = km,
 			   .paging = &km->paging,
 			   .parts = parts,
-			   .remarks = remarks,
+			   .warnings = warnings,
 			   .page_bytes = km->core->page_bytes};
 	const int r = km->has_paging ? find_pages(&e, err) : 0;
 

@@ -9,7 +9,7 @@
 
 struct kmodel;
 struct pageset;
-struct remarks;
+struct warnings;
 
 /* The parts, in the order in which readers need them. */
 enum {
@@ -36,6 +36,6 @@ enum {
  */
 NODISCARD int essential_find(const struct kmodel *km,
 			     struct pageset *const parts[static ESSENTIAL_PARTS],
-			     struct remarks *remarks, struct error *err);
+			     struct warnings *warnings, struct error *err);
 
 #endif

@@ -10,7 +10,7 @@
 #include "base/checked.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/machine/meminfo.h"
 #include "sender/pages/freecheck.h"
 #include "sender/pages/pageset.h"
@@ -384,7 +384,7 @@ static unsigned chunk_bits(const struct filter_setup *setup)
 }
 
 int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
-	       struct filter_result *result_ret, struct remarks *remarks, struct error *err)
+	       struct filter_result *result_ret, struct warnings *warnings, struct error *err)
 {
 	const struct kmodel *km = setup->km;
 	const struct memmap *map = &km->core->map;
@@ -414,9 +414,9 @@ int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 		if (r < 0)
 			return r;
 		if (f.exclude & 1U << CLASS_FREE)
-			freecheck(km, result_ret->classes[CLASS_FREE], unseen_pages(&f), remarks);
+			freecheck(km, result_ret->classes[CLASS_FREE], unseen_pages(&f), warnings);
 		if (result_ret->odd)
-			remark(remarks,
+			remark(warnings,
 			       "%" PRIu64
 			       " free blocks have an impossible order: they stay in the dump",
 			       result_ret->odd);

@@ -15,7 +15,7 @@
 
 struct kmodel;
 struct pageset;
-struct remarks;
+struct warnings;
 
 enum {
 	FILTER_CHUNK_BITS_MIN = 6, /* a word of bits */
@@ -51,11 +51,12 @@ struct filter_result {
 
 /*
  * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
- * of is never in it. Where the kernel's counters disagree badly with what was found, `remarks` says
- * so. Fails -ECANCELED, or -ENOMEM: with pages_bytes known it's that much that the set would take.
+ * of is never in it. Where the kernel's counters disagree badly with what was found, `warnings`
+ * says so. Fails -ECANCELED, or -ENOMEM: with pages_bytes known it's that much that the set would
+ * take.
  */
 NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
-			 struct filter_result *result_ret, struct remarks *remarks,
+			 struct filter_result *result_ret, struct warnings *warnings,
 			 struct error *err);
 
 #endif

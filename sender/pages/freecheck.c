@@ -9,7 +9,7 @@
 #include "base/compiler.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -83,14 +83,14 @@ static uint64_t count_outside(const struct kmodel *km, uint64_t end_pfn, uint64_
 	return o.found;
 }
 
-void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct remarks *remarks)
+void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct warnings *warnings)
 {
 	uint64_t counted, end_pfn, missing, outside;
 
 	if (!kmodel_free_pages(km, &counted, &end_pfn))
 		return;
 	if (found > counted + tolerance(counted)) {
-		remark(remarks,
+		remark(warnings,
 		       "%" PRIu64 " free pages were found, but the kernel counts %" PRIu64
 		       ": the filter may be wrong on this kernel; --dump-level=1 leaves nothing "
 		       "out by it",
@@ -104,7 +104,7 @@ void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct 
 	/* Of a block that is found last not all is wanted. */
 	outside = MIN(count_outside(km, end_pfn, missing), missing);
 	if (missing - outside > tolerance(counted))
-		remark(remarks,
+		remark(warnings,
 		       "%" PRIu64 " free pages were found, but the kernel counts %" PRIu64
 		       " in this memory: the filter may be wrong on this kernel, or the kernel had "
 		       "memory that it had not accepted yet; --dump-level=1 leaves nothing out by "

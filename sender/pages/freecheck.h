@@ -5,14 +5,14 @@
 #include <stdint.h>
 
 struct kmodel;
-struct remarks;
+struct warnings;
 
 /*
  * Hold `found` free pages against the kernel's own counters: a wrong filter shows here, and
- * `remarks` says so. Of `unseen` pages of the vmcore's memory nobody can say whether they are free.
- * What the kernel counts and the vmcore leaves out (crashkernel=SIZE,cma) is looked for by its
- * struct pages.
+ * `warnings` says so. Of `unseen` pages of the vmcore's memory nobody can say whether they are
+ * free. What the kernel counts and the vmcore leaves out (crashkernel=SIZE,cma) is looked for by
+ * its struct pages.
  */
-void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct remarks *remarks);
+void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct warnings *warnings);
 
 #endif

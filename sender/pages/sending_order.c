@@ -107,7 +107,7 @@ static int make_order(struct sending_order *o, struct pageset *const *parts, str
 }
 
 int sending_order_init(struct sending_order *order, const struct kmodel *km,
-		       struct remarks *remarks, struct error *err)
+		       struct warnings *warnings, struct error *err)
 {
 	struct pageset *parts[ESSENTIAL_PARTS] = {NULL};
 	int r = 0;
@@ -116,7 +116,7 @@ int sending_order_init(struct sending_order *order, const struct kmodel *km,
 	for (size_t i = 0; i < ESSENTIAL_PARTS && r == 0; i++)
 		r = pageset_new(km->core->map.max_mapnr, &parts[i], err);
 	if (r == 0)
-		r = essential_find(km, parts, remarks, err);
+		r = essential_find(km, parts, warnings, err);
 	if (r == 0)
 		r = make_order(order, parts, err);
 	for (size_t i = 0; i < ESSENTIAL_PARTS && r == 0; i++)

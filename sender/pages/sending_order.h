@@ -9,7 +9,7 @@
 #include "sender/vmcore/memmap.h"
 
 struct kmodel;
-struct remarks;
+struct warnings;
 
 enum {
 	/*
@@ -29,10 +29,10 @@ struct sending_order {
 	uint64_t essential_pages; /* in these; the dump level may leave some of them out */
 };
 
-/* Make the order; remarks as essential_find(). The caller's sending_order_deinit() is due whatever
+/* Make the order; warnings as essential_find(). The caller's sending_order_deinit() is due whatever
  * comes back. Fails -ENOMEM, -ECANCELED (paging_stopped()). */
 NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
-				 struct remarks *remarks, struct error *err);
+				 struct warnings *warnings, struct error *err);
 void sending_order_deinit(struct sending_order *order);
 
 #endif

@@ -1,5 +1,6 @@
 /* The ordered pipeline: everything that two threads share about pages, and every atomic that a
- * memory access depends on (pace.h has hints). Doesn't know what a chunk is, nor where it goes. */
+ * memory access depends on (codec_pace.h has hints). Doesn't know what a chunk is, nor where it
+ * goes. */
 
 /*
  *   FREE(g) ──publish──► READY(g) ──retire──► FREE(g+1)      model: tests/model/pipeline.pml

@@ -292,7 +292,7 @@ static bool is_of_type(const char *type, const uint8_t *key, size_t key_bytes)
 	return text && len == strlen(type) && memcmp(text, type, len) == 0;
 }
 
-enum known_verdict known_hosts_judge(const struct known_hosts *k, const uint8_t *key,
+enum known_verdict known_hosts_check(const struct known_hosts *k, const uint8_t *key,
 				     size_t key_bytes, const char **where_ret)
 {
 	AUTO_FREE char *text = malloc(BASE64_ROOM(key_bytes));

@@ -46,7 +46,7 @@ enum known_verdict {
 
 /* Judge the key that the server has (the blob of RFC 4253, 6.6). where_ret: the line that decided,
  * as "FILE:LINE" (borrowed); "" for KNOWN_NOT. */
-enum known_verdict known_hosts_judge(const struct known_hosts *k, const uint8_t *key,
+enum known_verdict known_hosts_check(const struct known_hosts *k, const uint8_t *key,
 				     size_t key_bytes, const char **where_ret);
 
 #endif

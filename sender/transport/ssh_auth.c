@@ -11,7 +11,7 @@
 enum { RSA_VERSION = 0x010b00 }; /* libssh2 1.11.0: signs as RFC 8332 wants it */
 
 /* Keys that no library can use here, or not this one. */
-static int judge_key(const char *path, const struct ssh_key *key, struct error *err)
+static int check_key(const char *path, const struct ssh_key *key, struct error *err)
 {
 	if (strncmp(key->type, "sk-", 3) == 0)
 		return error_set(err, -EACCES,
@@ -59,7 +59,7 @@ static int use_key(const struct ssh_steps *s, const char *path, struct error *er
 
 	if (r < 0)
 		return r;
-	r = judge_key(path, &key, err);
+	r = check_key(path, &key, err);
 	if (r == 0)
 		r = try_key(s, path, &key, err);
 	if (r == 0)

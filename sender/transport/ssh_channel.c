@@ -278,7 +278,7 @@ static int command_ended(struct ssh *ssh, struct error *err)
 }
 
 /* There is nothing to read. Is there ever going to be? */
-static ssize_t judge_silence(struct ssh *ssh, struct error *err)
+static ssize_t check_silence(struct ssh *ssh, struct error *err)
 {
 	if (libssh2_channel_eof(ssh->channel)) {
 		const uint64_t now = clock_ms();
@@ -310,7 +310,7 @@ static ssize_t ssh_recv(struct transport *t, void *bytes, size_t size_bytes, str
 		return n;
 	if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
 		return channel_failed(ssh, "receiving", err);
-	n = judge_silence(ssh, err);
+	n = check_silence(ssh, err);
 	if (n < 0)
 		return n;
 	left = push(ssh, err); /* what came may have been room for more */

@@ -156,7 +156,7 @@ static void tell_handshake(const struct ssh_steps *s)
 	ssh_passed(s, "handshake", text);
 }
 
-/* As far as a server that has shown its key, which is good. As ssh_judge_host_key(). */
+/* As far as a server that has shown its key, which is good. As ssh_check_host_key(). */
 static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret[static 64],
 		       struct error *err)
 {
@@ -171,7 +171,7 @@ static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret
 	if (r < 0)
 		return r;
 	tell_handshake(s);
-	return ssh_judge_host_key(s, type_ret, err);
+	return ssh_check_host_key(s, type_ret, err);
 }
 
 /* A fingerprint doesn't say of which of the server's keys it is: they are asked for in turn. */

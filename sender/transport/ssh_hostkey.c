@@ -135,7 +135,7 @@ static int get_shown(const struct ssh_steps *s, struct shown *key_ret, struct er
 }
 
 /* Against fingerprints that were given. */
-static int judge_pinned(const struct ssh_steps *s, const struct shown *key, struct error *err)
+static int check_pinned(const struct ssh_steps *s, const struct shown *key, struct error *err)
 {
 	const struct connect_setup *c = s->setup;
 
@@ -171,11 +171,11 @@ static int not_known(const struct ssh_steps *s, const struct shown *key, struct 
 		name, file, key->type, key->fingerprint);
 }
 
-static int judge_known(const struct ssh_steps *s, const struct shown *key, struct error *err)
+static int check_known(const struct ssh_steps *s, const struct shown *key, struct error *err)
 {
 	const char *where, *name = known_hosts_name(s->known);
 
-	switch (known_hosts_judge(s->known, key->blob, key->blob_bytes, &where)) {
+	switch (known_hosts_check(s->known, key->blob, key->blob_bytes, &where)) {
 	case KNOWN_GOOD:
 		return 0;
 	case KNOWN_REVOKED:
@@ -191,7 +191,7 @@ static int judge_known(const struct ssh_steps *s, const struct shown *key, struc
 	}
 }
 
-int ssh_judge_host_key(const struct ssh_steps *s, char type_ret[static 64], struct error *err)
+int ssh_check_host_key(const struct ssh_steps *s, char type_ret[static 64], struct error *err)
 {
 	struct shown key;
 	char text[SSH_TYPE_ROOM + SSH_FINGERPRINT_ROOM];
@@ -200,7 +200,7 @@ int ssh_judge_host_key(const struct ssh_steps *s, char type_ret[static 64], stru
 	if (r < 0)
 		return r;
 	snprintf(type_ret, 64, "%s", key.type);
-	r = s->known ? judge_known(s, &key, err) : judge_pinned(s, &key, err);
+	r = s->known ? check_known(s, &key, err) : check_pinned(s, &key, err);
 	if (r < 0)
 		return r;
 	snprintf(text, sizeof(text), "%s %s", key.type, key.fingerprint);

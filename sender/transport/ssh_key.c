@@ -72,7 +72,7 @@ static int is_encrypted(const char *path, struct error *err)
 }
 
 /* OpenSSH's own format: PROTOCOL.key of its source. */
-static int judge_openssh(const char *path, const char *body, size_t body_len, struct ssh_key *key,
+static int check_openssh(const char *path, const char *body, size_t body_len, struct ssh_key *key,
 			 struct error *err)
 {
 	const size_t room = body_len / 4 * 3;
@@ -117,7 +117,7 @@ static const char *find_private(const char *text)
 	return NULL;
 }
 
-static int judge_other(const char *path, const char *text, struct error *err)
+static int check_other(const char *path, const char *text, struct error *err)
 {
 	if (strncmp(text, "PuTTY-User-Key-File", 19) == 0)
 		return error_set(err, -EINVAL,
@@ -130,7 +130,7 @@ static int judge_other(const char *path, const char *text, struct error *err)
 }
 
 /* By the line that says what comes. RFC 7468; older ones are OpenSSL's. */
-static int judge(const char *path, struct ssh_key *key, struct error *err)
+static int check(const char *path, struct ssh_key *key, struct error *err)
 {
 	static const struct {
 		const char *label, *type;
@@ -145,11 +145,11 @@ static int judge(const char *path, struct ssh_key *key, struct error *err)
 	const char *end = body ? strstr(body, "-----END ") : NULL;
 
 	if (!label)
-		return judge_other(path, (const char *)key->text, err);
+		return check_other(path, (const char *)key->text, err);
 	if (!end)
 		return error_set(err, -EINVAL, "%s: a private key that is cut short", path);
 	if (strncmp(label, "OPENSSH PRIVATE KEY-", 20) == 0)
-		return judge_openssh(path, body, (size_t)(end - body), key, err);
+		return check_openssh(path, body, (size_t)(end - body), key, err);
 	if (strncmp(label, "ENCRYPTED ", 10) == 0 ||
 	    memmem(body, (size_t)(end - body), "ENCRYPTED", 9))
 		return is_encrypted(path, err);
@@ -168,7 +168,7 @@ int ssh_key_load(const char *path, struct ssh_key *key_ret, struct error *err)
 	int r = secret_read(path, KEY_BYTES_MAX, &key.text, &key.text_bytes, err);
 
 	if (r == 0)
-		r = judge(path, &key, err);
+		r = check(path, &key, err);
 	if (r < 0) {
 		ssh_key_deinit(&key);
 		return r;

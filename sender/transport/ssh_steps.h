@@ -44,7 +44,7 @@ bool ssh_key_types(const struct ssh_steps *s, const char *seen, char out[static 
  * Judge the key that the server has shown. Fails -EACCES; and -ESTALE if it is none of
  * setup->host_keys, but another one may be: type_ret has its type.
  */
-NODISCARD int ssh_judge_host_key(const struct ssh_steps *s, char type_ret[static 64],
+NODISCARD int ssh_check_host_key(const struct ssh_steps *s, char type_ret[static 64],
 				 struct error *err);
 
 /* --- ssh_auth.c ----------------------------------------------------------------------------- */

@@ -9,8 +9,8 @@
 
 #include "base/checked.h"
 #include "base/io.h"
-#include "base/looks.h"
 #include "base/reader.h"
+#include "base/sniff.h"
 
 /* Source: the System V ABI's ELF-64 object file format. */
 enum {
@@ -73,7 +73,7 @@ static int read_ehdr(int fd, struct ehdr *e, struct error *err)
 	e->phnum = rd_le16(&r);
 
 	if (memcmp(ident, "\177ELF", 4) != 0)
-		return error_set(err, -EBADMSG, "no ELF file%s", looks_like(raw, sizeof(raw)));
+		return error_set(err, -EBADMSG, "no ELF file%s", sniff(raw, sizeof(raw)));
 	if (ident[4] != CLASS_64 || ident[5] != DATA_LITTLE_ENDIAN)
 		return error_set(err, -EBADMSG, "ELF, but not 64-bit little-endian");
 	if (e->type != TYPE_CORE)

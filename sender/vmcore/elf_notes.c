@@ -49,7 +49,7 @@ static int read_file(int fd, uint64_t off, void *buf, size_t n, struct error *er
 }
 
 /* Whether the file has all of a segment: its last byte is looked at, and no other. */
-static int judge_segment(int fd, uint64_t off, uint64_t bytes, struct error *err)
+static int check_segment(int fd, uint64_t off, uint64_t bytes, struct error *err)
 {
 	struct stat st;
 	uint8_t last;
@@ -99,7 +99,7 @@ int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t bytes, struct 
 				 ELF_NOTES_MAX_BYTES);
 	if (bytes == 0)
 		return 0;
-	r = judge_segment(notes->fd, off, bytes, err);
+	r = check_segment(notes->fd, off, bytes, err);
 	if (r == 0)
 		r = make_room(notes, err);
 	if (r < 0)

@@ -17,7 +17,7 @@
 #include "base/zero.h"
 #include "format/codec.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
@@ -150,7 +150,7 @@ static int run(const struct vmcore *core, unsigned level, enum codec_id id, int 
 {
 	AUTO(compressor_free) struct compressor *c = NULL;
 	AUTO(pageset_free) struct pageset *pages = NULL;
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct filter_result result;
 	struct runs runs = {0};
 	struct totals totals = {0};
@@ -158,9 +158,9 @@ static int run(const struct vmcore *core, unsigned level, enum codec_id id, int 
 	struct kmodel km;
 	int min, max, codec_level, r;
 
-	kmodel_init(&km, core, page_classes_of_level(level), &remarks);
+	kmodel_init(&km, core, page_classes_of_level(level), &warnings);
 	r = filter_run(&(struct filter_setup){.km = &km, .exclude = page_classes_of_level(level)},
-		       &pages, &result, &remarks, err);
+		       &pages, &result, &warnings, err);
 	filter_took = times_since(start);
 	codec_levels(id, &min, &max, &codec_level);
 	if (r == 0)

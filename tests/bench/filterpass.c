@@ -18,7 +18,7 @@
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
@@ -179,18 +179,18 @@ static void round_of(const struct vmcore *core, unsigned level, unsigned threads
 	struct filter_setup setup = {.exclude = classes, .threads = threads};
 	struct times start = times_now(), model, filter, cold, hot;
 	struct pageset *pages;
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct filter_result result;
 	struct error err;
 	struct kmodel km;
 	uint64_t sum, kept;
 	void *file;
 
-	kmodel_init(&km, core, classes, &remarks);
+	kmodel_init(&km, core, classes, &warnings);
 	model = times_since(start);
 	setup.km = &km;
 	start = times_now();
-	if (filter_run(&setup, &pages, &result, &remarks, &err) < 0)
+	if (filter_run(&setup, &pages, &result, &warnings, &err) < 0)
 		abort();
 	filter = times_since(start);
 	kept = pageset_count(pages);

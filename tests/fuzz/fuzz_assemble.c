@@ -29,14 +29,14 @@ enum { MAX_BYTES = 4 << 20 };
 /* What is left has to be readable without harm, and to be marked if it is a .part. */
 static void read_back(const char *path, bool part)
 {
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct verify_result verified;
 	struct error err;
 	struct facts facts;
 
-	if (dump_open(path, &d, &err) < 0)
+	if (kdump_file_open(path, &d, &err) < 0)
 		return;
-	REQUIRE(!part || (dump_header(d)->status & KDUMP_INCOMPLETE));
+	REQUIRE(!part || (kdump_file_header(d)->status & KDUMP_INCOMPLETE));
 	if (verify_dump(d, 1, NULL, NULL, &verified, &err) == 0)
 		REQUIRE(verified.missing <= verified.pages);
 	if (facts_init(&facts, d, &err) == 0)

@@ -12,13 +12,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const char *path = scratch_path("dump");
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct verify_result verified;
 	struct error err;
 	struct facts facts;
 
 	file_write(path, data, size);
-	if (dump_open(path, &d, &err) < 0)
+	if (kdump_file_open(path, &d, &err) < 0)
 		return 0;
 	if (verify_dump(d, 1, NULL, NULL, &verified, &err) == 0 &&
 	    (verified.kept > verified.problem_count || verified.missing > verified.pages)) {

@@ -19,7 +19,7 @@
 #include "sender/kernel/dmesg.h"
 #include "sender/kernel/kernel.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
 #include "sender/pages/sending_order.h"
@@ -243,11 +243,11 @@ static struct pageset *filter(const struct kmodel *km, unsigned level, unsigned 
 					   .exclude = page_classes_of_level(level),
 					   .threads = threads,
 					   .chunk_bits = bits};
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct pageset *pages = NULL;
 	struct error err;
 
-	must(filter_run(&setup, &pages, result, &remarks, &err) == 0);
+	must(filter_run(&setup, &pages, result, &warnings, &err) == 0);
 	return pages;
 }
 
@@ -282,12 +282,12 @@ static void check_filter(const struct kmodel *km, unsigned level, unsigned how)
 
 static void check_order(const struct kmodel *km)
 {
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct sending_order order;
 	struct error err;
 	uint64_t pages = 0;
 
-	must(sending_order_init(&order, km, &remarks, &err) == 0);
+	must(sending_order_init(&order, km, &warnings, &err) == 0);
 	for (size_t i = 0; i < order.count; i++) {
 		must(order.extents[i].first < order.extents[i].end);
 		pages += order.extents[i].end - order.extents[i].first;
@@ -299,13 +299,13 @@ static void check_order(const struct kmodel *km)
 static void check(const struct vmcore *core, unsigned level, unsigned how)
 {
 	const unsigned wanted = page_classes_of_level(level);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct kdump_utsname uts;
 	struct kmodel km;
 	struct error err;
 	size_t sum = 0;
 
-	kmodel_init(&km, core, wanted, &remarks);
+	kmodel_init(&km, core, wanted, &warnings);
 	must((kmodel_served_level(&km, level) & ~level) == 0);
 	check_filter(&km, level, how);
 	check_order(&km);

@@ -34,7 +34,7 @@ enum {
 	} while (0)
 
 /* Pieces and ranges: in order, disjoint, within each other. */
-static void judge_map(const struct vmcore *core)
+static void check_map(const struct vmcore *core)
 {
 	const struct memmap *map = &core->map;
 	uint64_t lost = 0;
@@ -131,14 +131,14 @@ static void plan_dump(const struct vmcore *core)
 
 /* Whatever the notes say can be held against memory, and one of them, or one of ours, is the
  * dump's. */
-static void judge_info(struct vmcore *core)
+static void check_info(struct vmcore *core)
 {
 	static const char text[] = "OSRELEASE=1\n";
 	struct error err;
 
 	for (unsigned i = 0; i < core->info_note_count; i++) {
 		REQUIRE(vmcore_info_of_note(core, i, &err) == 0);
-		REQUIRE(info_judge(core) <= INFO_MAPPED);
+		REQUIRE(info_check(core) <= INFO_MAPPED);
 	}
 	if (core->info_note_count % 3 == 2)
 		REQUIRE(vmcore_info_of_memory(core, text, strlen(text), &err) == 0);
@@ -173,9 +173,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (vmcore_open(path, VMCORE_ACCESS_MMAP, &by_map, &err) < 0)
 		abort();
-	judge_info(by_read);
-	judge_info(by_map);
-	judge_map(by_read);
+	check_info(by_read);
+	check_info(by_map);
+	check_map(by_read);
 	read_pages(by_read, by_map);
 	plan_dump(by_read);
 	return 0;

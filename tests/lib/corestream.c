@@ -69,7 +69,7 @@ static void read_prologue(struct core_stream *s, const struct sent *sent)
 	}
 }
 
-static void judge_descs(const struct core_stream *s, const struct sent *sent, uint64_t off,
+static void check_descs(const struct core_stream *s, const struct sent *sent, uint64_t off,
 			uint64_t size)
 {
 	assert_int_equal((off - s->layout.desc_off) % KDUMP_DESC_BYTES, 0);
@@ -88,7 +88,7 @@ static void judge_descs(const struct core_stream *s, const struct sent *sent, ui
 }
 
 /* The second main header: the first one, but for the incomplete bit. */
-static void judge_header_again(struct core_stream *s, const uint8_t *bytes, uint64_t size)
+static void check_header_again(struct core_stream *s, const uint8_t *bytes, uint64_t size)
 {
 	uint8_t was[KDUMP_HEADER_BYTES];
 
@@ -102,13 +102,13 @@ static void judge_header_again(struct core_stream *s, const uint8_t *bytes, uint
 	s->header_again = true;
 }
 
-static void judge_record(struct core_stream *s, struct sent *sent, const struct flat_record *rec,
+static void check_record(struct core_stream *s, struct sent *sent, const struct flat_record *rec,
 			 const uint8_t *bytes)
 {
 	const bool prologue_known = s->header.block_size != 0;
 
 	if (prologue_known && rec->off == 0) {
-		judge_header_again(s, bytes, rec->size_bytes);
+		check_header_again(s, bytes, rec->size_bytes);
 		memcpy(s->file, bytes, rec->size_bytes);
 		return;
 	}
@@ -121,7 +121,7 @@ static void judge_record(struct core_stream *s, struct sent *sent, const struct 
 	if (!prologue_known)
 		return;
 	if (rec->off < table_end(s))
-		judge_descs(s, sent, rec->off, rec->size_bytes);
+		check_descs(s, sent, rec->off, rec->size_bytes);
 }
 
 /* Whether the last byte of bitmap 2 was just sent. */
@@ -135,7 +135,7 @@ static bool ends_bitmaps(const struct core_stream *s, const struct flat_record *
 	       rec->off + rec->size_bytes == kdump_layout(&h).desc_off;
 }
 
-struct core_stream core_stream_judge(const uint8_t *bytes, size_t size_bytes)
+struct core_stream core_stream_check(const uint8_t *bytes, size_t size_bytes)
 {
 	struct core_stream s = {0};
 	struct sent sent = {0};
@@ -155,7 +155,7 @@ struct core_stream core_stream_judge(const uint8_t *bytes, size_t size_bytes)
 		}
 		content = rd_bytes(&r, (size_t)rec.size_bytes);
 		assert_non_null(content);
-		judge_record(&s, &sent, &rec, content);
+		check_record(&s, &sent, &rec, content);
 		s.records++;
 		if (!s.header.block_size && ends_bitmaps(&s, &rec))
 			read_prologue(&s, &sent);

@@ -31,7 +31,7 @@ struct core_stream {
  *   - no descriptor comes before the payload that it points at
  *   - descriptors of a whole stream are all there
  */
-struct core_stream core_stream_judge(const uint8_t *bytes, size_t size_bytes);
+struct core_stream core_stream_check(const uint8_t *bytes, size_t size_bytes);
 void core_stream_free(struct core_stream *s);
 
 /* The descriptor of rank n; all zero if it wasn't sent. */

@@ -62,7 +62,7 @@ void assert_published(const struct outcome *out, const struct tinydump *t)
 void assert_mended(const struct outcome *out, const struct tinydump *t)
 {
 	const char *part = scratch_path("dump.part");
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct verify_result verified;
 	struct error err;
 
@@ -75,9 +75,9 @@ void assert_mended(const struct outcome *out, const struct tinydump *t)
 	}
 	if (out->res.arrived.table_end == 0)
 		return;
-	assert_int_equal(dump_open(part, &d, &err), 0);
-	assert_true(dump_header(d)->status & KDUMP_INCOMPLETE);
-	assert_true(dump_size(d) >= t->at.desc_off + t->pages * KDUMP_DESC_BYTES);
+	assert_int_equal(kdump_file_open(part, &d, &err), 0);
+	assert_true(kdump_file_header(d)->status & KDUMP_INCOMPLETE);
+	assert_true(kdump_file_size(d) >= t->at.desc_off + t->pages * KDUMP_DESC_BYTES);
 	assert_int_equal(verify_dump(d, 1, NULL, NULL, &verified, &err), 0);
 	if (verified.problem_count > 0)
 		fail_msg("%s", verified.problems[0].text);

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
@@ -49,7 +49,7 @@ static bool is_image_in_use(const struct kmodel *km, uint64_t pfn, const uint8_t
 	       (!page || !km->reserved || (le64_get(page + km->rules.flags_off) & km->reserved));
 }
 
-static void judge(struct plain *p, uint64_t pfn, const uint8_t *page)
+static void check(struct plain *p, uint64_t pfn, const uint8_t *page)
 {
 	const struct kmodel *km = p->km;
 	struct page_verdict v = {.class = CLASS_KERNEL, .pages = 1};
@@ -74,7 +74,7 @@ static void plain_page(struct plain *p, uint64_t pfn)
 	enum page_class class;
 
 	if (pfn >= p->block_end) {
-		judge(p, pfn, page);
+		check(p, pfn, page);
 		page = struct_page(p, pfn);
 	}
 	class = p->block_class;
@@ -141,7 +141,7 @@ static int try_all(const struct kmodel *km, unsigned level)
 	const unsigned exclude = page_classes_of_level(level);
 	struct pageset *plain = plain_filter(km, exclude);
 	struct filter_result first = {0};
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	unsigned ways = 0;
 	int r = 0;
 
@@ -156,7 +156,7 @@ static int try_all(const struct kmodel *km, unsigned level)
 		struct error err;
 		char what[40];
 
-		if (filter_run(&setup, &pages, &result, &remarks, &err) < 0) {
+		if (filter_run(&setup, &pages, &result, &warnings, &err) < 0) {
 			fprintf(stderr, "filterways: %s\n", err.msg);
 			r = -1;
 			break;
@@ -180,7 +180,7 @@ static int try_all(const struct kmodel *km, unsigned level)
 int main(int argc, char **argv)
 {
 	const unsigned level = argc == 3 ? (unsigned)atoi(argv[2]) : 0;
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct vmcore *core = NULL;
 	struct error err = {0};
 	struct kmodel km;
@@ -194,7 +194,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "filterways: %s\n", err.msg);
 		return 1;
 	}
-	kmodel_init(&km, core, page_classes_of_level(level), &remarks);
+	kmodel_init(&km, core, page_classes_of_level(level), &warnings);
 	r = try_all(&km, level);
 	kmodel_deinit(&km);
 	vmcore_free(core);

@@ -14,7 +14,7 @@
 #include "base/progress.h"
 #include "sender/dump.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/output/sink.h"
 #include "sender/pages/budget.h"
 #include "sender/vmcore/vmcore.h"
@@ -28,7 +28,7 @@ struct fixture {
 	int fd;
 	struct vmcore *core;
 	struct kmodel km;
-	struct remarks remarks;
+	struct warnings warnings;
 	struct progress *progress;
 };
 
@@ -45,7 +45,7 @@ static void init(struct fixture *f, size_t bytes)
 	f->fd = core_file(file.bytes, file.size_bytes, path);
 	core_free(&file);
 	assert_int_equal(vmcore_open(path, VMCORE_ACCESS_READ, &f->core, &err), 0);
-	kmodel_init(&f->km, f->core, 0, &f->remarks);
+	kmodel_init(&f->km, f->core, 0, &f->warnings);
 	assert_int_equal(progress_new(PROGRESS_NONE, &f->progress, &err), 0);
 }
 
@@ -67,10 +67,10 @@ static int run(struct fixture *f, int fd, unsigned threads, bool (*cancelled)(vo
 		.core = f->core,
 		.km = &f->km,
 		.level = 1,
-		.ladder = ladder_fixed(CODEC_SNAPPY, 1),
+		.ladder = codec_ladder_fixed(CODEC_SNAPPY, 1),
 		.budget = &budget,
 		.progress = f->progress,
-		.remarks = &f->remarks,
+		.warnings = &f->warnings,
 		.cancelled = cancelled,
 	};
 
@@ -102,7 +102,7 @@ static void test_whole(void **state UNUSED)
 		stream = malloc((size_t)st.st_size);
 		assert_non_null(stream);
 		assert_int_equal(pread(fd, stream, (size_t)st.st_size, 0), st.st_size);
-		s = core_stream_judge(stream, (size_t)st.st_size);
+		s = core_stream_check(stream, (size_t)st.st_size);
 		assert_true(s.whole);
 		assert_int_equal(res.crew.workers, thread_counts[i]);
 		assert_int_equal(res.pages, s.pages);

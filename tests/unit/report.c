@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "sender/kernel/pageclass.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/report.h"
 #include "sender/vmcore/vmcore.h"
@@ -35,7 +35,7 @@ static struct kernel *make_kernel(const struct kernel_setup *setup)
 }
 
 /* What is printed of it; the caller frees it. */
-static char *print(const struct kernel *k, bool json, struct remarks *remarks, int *r)
+static char *print(const struct kernel *k, bool json, struct warnings *warnings, int *r)
 {
 	struct vmcore *core = kernel_open(k);
 	struct error err = {0};
@@ -44,7 +44,7 @@ static char *print(const struct kernel *k, bool json, struct remarks *remarks, i
 	FILE *out = open_memstream(&text, &bytes);
 
 	assert_non_null(out);
-	*r = report_mem_usage(core, 2, json, out, remarks, &err);
+	*r = report_mem_usage(core, 2, json, out, warnings, &err);
 	fclose(out);
 	vmcore_free(core);
 	return text;
@@ -66,13 +66,13 @@ static unsigned long number(const char *text, const char *name)
 static void test_text(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(&(struct kernel_setup){.pages = PAGES});
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	unsigned long kernel;
 	int r;
-	char *text = print(k, false, &remarks, &r);
+	char *text = print(k, false, &warnings, &r);
 
 	assert_int_equal(r, 0);
-	assert_int_equal(remarks.count, 0);
+	assert_int_equal(warnings.count, 0);
 	assert_int_equal(number(text, "cache"), 2);
 	assert_int_equal(number(text, "cache, private"), 1);
 	assert_int_equal(number(text, "user"), 5);
@@ -97,12 +97,12 @@ static void test_unknown(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(
 		&(struct kernel_setup){.pages = PAGES, .without = "OFFSET(page.private)"});
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	int r;
-	char *text = print(k, false, &remarks, &r);
+	char *text = print(k, false, &warnings, &r);
 
 	assert_int_equal(r, 0);
-	assert_int_equal(remarks.count, 1);
+	assert_int_equal(warnings.count, 1);
 	assert_int_equal(number(text, "free"), 0);
 	assert_int_equal(number(text, "user"), 5);
 	assert_non_null(strstr(text, "not known"));
@@ -113,12 +113,12 @@ static void test_unknown(void **state UNUSED)
 static void test_no_info(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(&(struct kernel_setup){.pages = PAGES, .no_info = true});
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	int r;
-	char *text = print(k, false, &remarks, &r);
+	char *text = print(k, false, &warnings, &r);
 
 	assert_int_equal(r, 0);
-	assert_int_equal(remarks.count, 1);
+	assert_int_equal(warnings.count, 1);
 	assert_int_equal(number(text, "kernel") + number(text, "kernel, zero"), PAGES);
 	free(text);
 	kernel_free(k);
@@ -134,9 +134,9 @@ static json_int_t get(const json_t *all, const char *class, const char *key)
 static void test_json(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(&(struct kernel_setup){.pages = PAGES});
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	int r;
-	char *text = print(k, true, &remarks, &r), *plain = print(k, false, &remarks, &r);
+	char *text = print(k, true, &warnings, &r), *plain = print(k, false, &warnings, &r);
 	json_t *all = json_loads(text, 0, NULL);
 	const json_t *levels = json_object_get(all, "pages_at_level");
 
@@ -169,10 +169,10 @@ static void test_json(void **state UNUSED)
 static void test_json(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(&(struct kernel_setup){.pages = PAGES});
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	int r;
 
-	free(print(k, true, &remarks, &r));
+	free(print(k, true, &warnings, &r));
 	assert_int_equal(r, -ENOTSUP);
 	kernel_free(k);
 }
@@ -184,12 +184,12 @@ static void test_full(void **state UNUSED)
 {
 	struct kernel *k = make_kernel(&(struct kernel_setup){.pages = PAGES});
 	struct vmcore *core = kernel_open(k);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 	FILE *out = fopen("/dev/full", "w");
 
 	assert_non_null(out);
-	assert_int_equal(report_mem_usage(core, 0, false, out, &remarks, &err), -ENOSPC);
+	assert_int_equal(report_mem_usage(core, 0, false, out, &warnings, &err), -ENOSPC);
 	fclose(out);
 	vmcore_free(core);
 	kernel_free(k);

@@ -136,7 +136,7 @@ static void test_max_size(void **state UNUSED)
 static void test_plausible(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
-	const uint64_t plausible = arrived_plausible_bytes(&t.header);
+	const uint64_t plausible = completeness_plausible_bytes(&t.header);
 	const struct {
 		uint64_t off;
 		bool before;
@@ -286,11 +286,11 @@ static void test_write_error(void **state UNUSED)
 		assert_false(file_exists(scratch_path("dump")));
 		assert_true(file_exists(scratch_path("dump.part")));
 		if (limit > t.data_off) {
-			AUTO(dump_free) struct dump *d = NULL;
+			AUTO(kdump_file_free) struct kdump_file *d = NULL;
 			struct verify_result verified;
 			struct error err;
 
-			assert_int_equal(dump_open(scratch_path("dump.part"), &d, &err), 0);
+			assert_int_equal(kdump_file_open(scratch_path("dump.part"), &d, &err), 0);
 			assert_int_equal(verify_dump(d, 1, NULL, NULL, &verified, &err), 0);
 			assert_int_equal(verified.problem_count, 0);
 			assert_true(verified.missing > 0);

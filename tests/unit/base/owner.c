@@ -46,7 +46,7 @@ struct row {
 	int want, want_top;
 };
 
-static void judge_rows(const struct row *rows, size_t count)
+static void check_rows(const struct row *rows, size_t count)
 {
 	const char *file = scratch_path("file");
 	const int dir = open("/tmp", O_RDONLY | O_DIRECTORY);
@@ -57,8 +57,8 @@ static void judge_rows(const struct row *rows, size_t count)
 			.st_uid = rows[i].uid, .st_gid = GROUP, .st_mode = rows[i].mode};
 		struct error err;
 
-		if (owner_judge(&st, dir, "place", &err) != rows[i].want ||
-		    owner_judge_top(&st, dir, "place", &err) != rows[i].want_top)
+		if (owner_check(&st, dir, "place", &err) != rows[i].want ||
+		    owner_check_top(&st, dir, "place", &err) != rows[i].want_top)
 			fail_msg("row %zu: %s", i, err.msg);
 		if (rows[i].want_top)
 			assert_non_null(strstr(err.msg, "place"));
@@ -85,7 +85,7 @@ static void test_rows(void **state UNUSED)
 
 	sample_uid = US;
 	sample_mode = S_IFDIR | 0700;
-	judge_rows(rows, ARRAY_LEN(rows));
+	check_rows(rows, ARRAY_LEN(rows));
 }
 
 /* All that we make there belongs to nobody, or may be written by all. */
@@ -99,7 +99,7 @@ static void test_own_owners(void **state UNUSED)
 
 	sample_uid = 65534;
 	sample_mode = S_IFDIR | 0777;
-	judge_rows(rows, ARRAY_LEN(rows));
+	check_rows(rows, ARRAY_LEN(rows));
 	assert_true(samples > 0);
 }
 
@@ -109,7 +109,7 @@ static void test_no_sample(void **state UNUSED)
 	struct error err;
 
 	sample_uid = 65534;
-	assert_int_equal(owner_judge(&st, -1, "DIR/HOST", &err), -EACCES);
+	assert_int_equal(owner_check(&st, -1, "DIR/HOST", &err), -EACCES);
 	assert_string_equal(err.msg, "DIR/HOST belongs to uid 65534 (mode 0700), and only uid 1000 "
 				     "and root are trusted here: remove it, or chown it");
 }

@@ -51,11 +51,11 @@ static void test_limits(void **state UNUSED)
 	queueing_begin(&q, 5000, 20000, 1000);
 	for (uint64_t ms = 1000; ms < 21000; ms += 4000) {
 		(void)queueing_tells(&q, (uint32_t)(100000 - ms), ms);
-		assert_int_equal(queueing_judge(&q, ms, &over, &err), 0);
+		assert_int_equal(queueing_check(&q, ms, &over, &err), 0);
 	}
 	/* It falls, for ever. */
 	(void)queueing_tells(&q, 1, 21000);
-	assert_int_equal(queueing_judge(&q, 21000, &over, &err), -ETIMEDOUT);
+	assert_int_equal(queueing_check(&q, 21000, &over, &err), -ETIMEDOUT);
 	assert_true(over);
 	assert_non_null(strstr(err.msg, "--queue-time"));
 
@@ -64,12 +64,12 @@ static void test_limits(void **state UNUSED)
 	(void)queueing_tells(&q, 7, 1000);
 	(void)queueing_tells(&q, 9, 3000);
 	(void)queueing_tells(&q, 7, 5000);
-	assert_int_equal(queueing_judge(&q, 5999, &over, &err), 0);
-	assert_int_equal(queueing_judge(&q, 6000, &over, &err), -ETIMEDOUT);
+	assert_int_equal(queueing_check(&q, 5999, &over, &err), 0);
+	assert_int_equal(queueing_check(&q, 6000, &over, &err), -ETIMEDOUT);
 	assert_false(over);
 	assert_non_null(strstr(err.msg, "didn't get shorter for 5 s"));
 	(void)queueing_tells(&q, 6, 6000);
-	assert_int_equal(queueing_judge(&q, 6000, &over, &err), 0);
+	assert_int_equal(queueing_check(&q, 6000, &over, &err), 0);
 }
 
 int main(int argc, char **argv)

@@ -14,12 +14,12 @@
 static struct facts facts_of(const struct tinydump *t, size_t size_bytes)
 {
 	const char *path = scratch_path("dump");
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct facts f = {0};
 	struct error err;
 
 	file_write(path, t->bytes, size_bytes);
-	if (dump_open(path, &d, &err) < 0 || facts_init(&f, d, &err) < 0)
+	if (kdump_file_open(path, &d, &err) < 0 || facts_init(&f, d, &err) < 0)
 		fail_msg("%s", err.msg);
 	return f;
 }
@@ -205,9 +205,9 @@ static void test_agree(void **state)
 
 	strcpy(h.uts.release, row->release);
 	strcpy(h.uts.machine, row->machine);
-	assert_int_equal(agree_judge(&h, NULL, &err), 0);
+	assert_int_equal(agree_check(&h, NULL, &err), 0);
 	assert_int_equal(vmcoreinfo_new(row->vmcoreinfo, strlen(row->vmcoreinfo), &vi, &err), 0);
-	r = agree_judge(&h, vi, &err);
+	r = agree_check(&h, vi, &err);
 	assert_int_equal(r < 0, row->says != NULL);
 	if (row->says && !strstr(err.msg, row->says))
 		fail_msg("says \"%s\", not \"%s\"", err.msg, row->says);

@@ -112,12 +112,12 @@ static void count_piece(void *context UNUSED, uint64_t done UNUSED, uint64_t pag
 
 static struct found look(int threads)
 {
-	AUTO(dump_free) struct dump *d = NULL;
+	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct found f = {0};
 	struct error err;
 	uint64_t calls, bytes;
 
-	if (dump_open(scratch_path("dump"), &d, &err) < 0)
+	if (kdump_file_open(scratch_path("dump"), &d, &err) < 0)
 		fail_msg("%s", err.msg);
 	work.calls = work.bytes = 0;
 	if (verify_dump(d, threads, count_piece, NULL, &f.verified, &err) < 0)

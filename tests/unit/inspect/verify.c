@@ -14,14 +14,14 @@
 #include "tests/lib/scratch.h"
 #include "tests/lib/tinydump.h"
 
-static struct dump *open_dump(const struct tinydump *t)
+static struct kdump_file *open_dump(const struct tinydump *t)
 {
 	const char *path = scratch_path("dump");
-	struct dump *d = NULL;
+	struct kdump_file *d = NULL;
 	struct error err;
 
 	file_write(path, t->bytes, t->size_bytes);
-	if (dump_open(path, &d, &err) < 0)
+	if (kdump_file_open(path, &d, &err) < 0)
 		fail_msg("%s", err.msg);
 	return d;
 }
@@ -29,7 +29,7 @@ static struct dump *open_dump(const struct tinydump *t)
 /* With one thread and with three: the same comes out. */
 static struct verify_result verify(const struct tinydump *t)
 {
-	AUTO(dump_free) struct dump *d = open_dump(t);
+	AUTO(kdump_file_free) struct kdump_file *d = open_dump(t);
 	struct verify_result one, three;
 	struct error err;
 
@@ -173,13 +173,13 @@ static void test_any_byte(void **state UNUSED)
 	for (int i = 0; i < 400; i++) {
 		const size_t at = unit_random(&random) % t.size_bytes;
 		const uint8_t old = t.bytes[at];
-		AUTO(dump_free) struct dump *d = NULL;
+		AUTO(kdump_file_free) struct kdump_file *d = NULL;
 		struct verify_result res;
 		struct error err;
 
 		t.bytes[at] = (uint8_t)unit_random(&random);
 		file_write(scratch_path("dump"), t.bytes, t.size_bytes);
-		if (dump_open(scratch_path("dump"), &d, &err) == 0)
+		if (kdump_file_open(scratch_path("dump"), &d, &err) == 0)
 			assert_int_equal(verify_dump(d, 1, NULL, NULL, &res, &err), 0);
 		t.bytes[at] = old;
 	}
@@ -265,13 +265,13 @@ static void test_short_file(void **state UNUSED)
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		AUTO(dump_free) struct dump *d = NULL;
+		AUTO(kdump_file_free) struct kdump_file *d = NULL;
 		struct verify_result res;
 		struct error err;
 		const char *said = err.msg;
 
 		file_write(scratch_path("dump"), t.bytes, rows[i].size);
-		assert_int_equal(dump_open(scratch_path("dump"), &d, &err), rows[i].opens);
+		assert_int_equal(kdump_file_open(scratch_path("dump"), &d, &err), rows[i].opens);
 		if (rows[i].opens == 0) {
 			assert_int_equal(verify_dump(d, 1, NULL, NULL, &res, &err), 0);
 			assert_true(res.problem_count > 0);
@@ -317,34 +317,34 @@ static void test_eraseinfo(void **state UNUSED)
 static void test_cursor(void **state UNUSED)
 {
 	struct tinydump t = tinydump_make();
-	AUTO(dump_free) struct dump *d = open_dump(&t);
-	struct dump_cursor c;
-	struct dump_page page;
+	AUTO(kdump_file_free) struct kdump_file *d = open_dump(&t);
+	struct kdump_file_cursor c;
+	struct kdump_file_page page;
 	struct error err;
 
-	assert_int_equal(dump_cursor_init(&c, d, &err), 0);
+	assert_int_equal(kdump_file_cursor_init(&c, d, &err), 0);
 	for (uint64_t begin = 0; begin <= TINY_PFNS; begin++) {
 		for (uint64_t end = begin; end <= TINY_PFNS; end++) {
 			size_t index = index_of(begin);
 			uint64_t count;
 
-			dump_cursor_seek(&c, begin, end, index);
-			assert_int_equal(dump_cursor_count(&c, &count, &err), 0);
+			kdump_file_cursor_seek(&c, begin, end, index);
+			assert_int_equal(kdump_file_cursor_count(&c, &count, &err), 0);
 			assert_int_equal(count, index_of(end) - index);
 			for (uint64_t pfn = begin; pfn < end; pfn++) {
 				if (!tinydump_has(pfn))
 					continue;
-				assert_int_equal(dump_cursor_next(&c, &page, &err), 1);
+				assert_int_equal(kdump_file_cursor_next(&c, &page, &err), 1);
 				assert_int_equal(page.pfn, pfn);
 				assert_int_equal(page.index, index);
 				assert_int_equal(page.desc.off,
 						 kdump_get_desc(tinydump_desc(&t, index)).off);
 				index++;
 			}
-			assert_int_equal(dump_cursor_next(&c, &page, &err), 0);
+			assert_int_equal(kdump_file_cursor_next(&c, &page, &err), 0);
 		}
 	}
-	dump_cursor_deinit(&c);
+	kdump_file_cursor_deinit(&c);
 	tinydump_free(&t);
 }
 
@@ -373,7 +373,7 @@ static void test_facts(void **state UNUSED)
 	uint64_t zeros = 0, pages = 0, ram = 0;
 	struct error err;
 	struct facts f;
-	struct dump *d;
+	struct kdump_file *d;
 
 	for (uint64_t pfn = 0; pfn < TINY_PFNS; pfn++) {
 		zeros += tinydump_has(pfn) && pfn % 9 == 5;
@@ -400,7 +400,7 @@ static void test_facts(void **state UNUSED)
 	assert_string_equal(vmcoreinfo_text(f.vmcoreinfo, "OSRELEASE"), "6.1.0-tiny");
 	assert_int_equal(f.crash_time_s, 1795383197);
 	facts_deinit(&f);
-	dump_free(d);
+	kdump_file_free(d);
 	tinydump_free(&t);
 }
 

@@ -9,7 +9,7 @@
 
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/find_info.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/corefile.h"
 #include "tests/lib/kernel.h"
@@ -46,15 +46,15 @@ struct fit {
 
 /* clang-format off */
 static const struct fit fits[] = {
-	{"info_judge: believes page tables that map the kernel", NAME, NULL, INFO_MAPPED},
-	{"info_judge: believes the kernel's name", NAME "SYMBOL(init_top_pgt)=ffffffff81005000", NULL, INFO_NAMED},
-	{"info_judge: can't tell without the name's place", NULL, NULL, INFO_UNPROVED},
-	{"info_judge: sees another kernel's release", NAME "OSRELEASE=5.10.0-old", NULL, INFO_CONTRADICTED},
-	{"info_judge: sees that no name is there", "SYMBOL(init_uts_ns)=" OTHER_VADDR "\nOFFSET(uts_namespace.name)=0", NULL, INFO_CONTRADICTED},
-	{"info_judge: sees another boot's base", NAME "NUMBER(phys_base)=-15724544", NULL, INFO_CONTRADICTED},
-	{"info_judge: sees a base outside of memory", NAME "NUMBER(phys_base)=1099511627776", NULL, INFO_CONTRADICTED},
-	{"info_judge: takes a text without release for empty", NAME, "OSRELEASE", INFO_EMPTY},
-	{"info_judge: takes an empty release for empty", NAME "OSRELEASE=", NULL, INFO_EMPTY},
+	{"info_check: believes page tables that map the kernel", NAME, NULL, INFO_MAPPED},
+	{"info_check: believes the kernel's name", NAME "SYMBOL(init_top_pgt)=ffffffff81005000", NULL, INFO_NAMED},
+	{"info_check: can't tell without the name's place", NULL, NULL, INFO_UNPROVED},
+	{"info_check: sees another kernel's release", NAME "OSRELEASE=5.10.0-old", NULL, INFO_CONTRADICTED},
+	{"info_check: sees that no name is there", "SYMBOL(init_uts_ns)=" OTHER_VADDR "\nOFFSET(uts_namespace.name)=0", NULL, INFO_CONTRADICTED},
+	{"info_check: sees another boot's base", NAME "NUMBER(phys_base)=-15724544", NULL, INFO_CONTRADICTED},
+	{"info_check: sees a base outside of memory", NAME "NUMBER(phys_base)=1099511627776", NULL, INFO_CONTRADICTED},
+	{"info_check: takes a text without release for empty", NAME, "OSRELEASE", INFO_EMPTY},
+	{"info_check: takes an empty release for empty", NAME "OSRELEASE=", NULL, INFO_EMPTY},
 };
 /* clang-format on */
 
@@ -67,7 +67,7 @@ static void test_fit(void **state)
 
 	put_name((char *)kernel_at(k, KERNEL_IMAGE + NAME_AT));
 	core = kernel_open(k);
-	assert_int_equal(info_judge(core), row->want);
+	assert_int_equal(info_check(core), row->want);
 	vmcore_free(core);
 	kernel_free(k);
 }
@@ -87,7 +87,7 @@ static void test_not_there(void **state UNUSED)
 	file = core_make(&plan);
 	fd = core_file(file.bytes, file.size_bytes, path);
 	assert_int_equal(vmcore_open(path, VMCORE_ACCESS_READ, &core, &err), 0);
-	assert_int_equal(info_judge(core), INFO_UNPROVED);
+	assert_int_equal(info_check(core), INFO_UNPROVED);
 	vmcore_free(core);
 	close(fd);
 	core_free(&file);
@@ -165,10 +165,10 @@ static void test_choice(void **state)
 {
 	const struct choice *row = *state;
 	struct vmcore *core = make_core(row);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 
-	assert_int_equal(find_info(core, &remarks, &err), 0);
+	assert_int_equal(find_info(core, &warnings, &err), 0);
 	if (row->want_release) {
 		const char *release = vmcoreinfo_text(core->info, "OSRELEASE");
 
@@ -176,9 +176,9 @@ static void test_choice(void **state)
 	} else {
 		assert_null(core->info);
 	}
-	assert_int_equal(remarks.count, row->want_remark != NULL);
-	if (row->want_remark && !strstr(remarks.line[0], row->want_remark))
-		fail_msg("\"%s\" without \"%s\"", remarks.line[0], row->want_remark);
+	assert_int_equal(warnings.count, row->want_remark != NULL);
+	if (row->want_remark && !strstr(warnings.line[0], row->want_remark))
+		fail_msg("\"%s\" without \"%s\"", warnings.line[0], row->want_remark);
 	vmcore_free(core);
 }
 
@@ -186,11 +186,11 @@ static void test_page_size(void **state UNUSED)
 {
 	const struct choice as = {.notes = {"", RIGHT "PAGESIZE=16384\n"}};
 	struct vmcore *core = make_core(&as);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 
 	assert_int_equal(core->page_bytes, 4096);
-	assert_int_equal(find_info(core, &remarks, &err), 0);
+	assert_int_equal(find_info(core, &warnings, &err), 0);
 	assert_int_equal(core->page_bytes, 16384);
 	assert_int_equal(core->map.max_mapnr, 0x804000 / 16384);
 	vmcore_free(core);
@@ -205,11 +205,11 @@ static void test_cancelled(void **state UNUSED)
 {
 	const struct choice as = {.in_memory = RIGHT};
 	struct vmcore *core = make_core(&as);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 
 	core->cancelled = stopped;
-	assert_int_equal(find_info(core, &remarks, &err), -ECANCELED);
+	assert_int_equal(find_info(core, &warnings, &err), -ECANCELED);
 	vmcore_free(core);
 }
 
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
 	static struct unit u;
 
 	UNIT_ADD_ROWS(&u, fits, test_fit);
-	unit_add(&u, "info_judge: isn't contradicted by memory that was left out", test_not_there,
+	unit_add(&u, "info_check: isn't contradicted by memory that was left out", test_not_there,
 		 NULL);
 	UNIT_ADD_ROWS(&u, choices, test_choice);
 	unit_add(&u, "find_info: takes the page size of what it has found", test_page_size, NULL);

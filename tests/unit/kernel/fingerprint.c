@@ -10,7 +10,7 @@
 #include "base/digest.h"
 #include "sender/kernel/fingerprint.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/corefile.h"
 #include "tests/lib/kernel.h"
@@ -26,12 +26,12 @@ struct print {
 static struct print take(const struct vmcore *core)
 {
 	AUTO(digester_free) struct digester *d = NULL;
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct kmodel km;
 	struct print p;
 	struct error err;
 
-	kmodel_init(&km, core, 0, &remarks);
+	kmodel_init(&km, core, 0, &warnings);
 	assert_int_equal(digester_new(&d, &err), 0);
 	digester_begin(d);
 	assert_int_equal(fingerprint_memory(&km, d, &err), 0);
@@ -240,11 +240,11 @@ static void test_cancelled(void **state UNUSED)
 	const struct kernel_setup setup = {0};
 	struct kernel *k = kernel_new(&setup);
 	struct vmcore *core = kernel_open(k);
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct kmodel km;
 	struct error err;
 
-	kmodel_init(&km, core, 0, &remarks);
+	kmodel_init(&km, core, 0, &warnings);
 	core->cancelled = stopped;
 	assert_int_equal(digester_new(&d, &err), 0);
 	digester_begin(d);

@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/kernel.h"
@@ -20,13 +20,13 @@ struct fixture {
 	struct kernel *k;
 	struct vmcore *core;
 	struct kmodel km;
-	struct remarks remarks;
+	struct warnings warnings;
 };
 
 static void open_fixture(struct fixture *f, unsigned wanted)
 {
 	f->core = kernel_open(f->k);
-	kmodel_init(&f->km, f->core, wanted, &f->remarks);
+	kmodel_init(&f->km, f->core, wanted, &f->warnings);
 }
 
 static void close_fixture(struct fixture *f)
@@ -95,9 +95,9 @@ static void test_rung(void **state)
 
 	open_fixture(&f, ALL);
 	assert_int_equal(kmodel_served_level(&f.km, LEVEL_MAX), row->served);
-	assert_int_equal(f.remarks.count, row->said ? 1 : 0);
+	assert_int_equal(f.warnings.count, row->said ? 1 : 0);
 	if (row->said)
-		assert_non_null(strstr(f.remarks.line[0], row->said));
+		assert_non_null(strstr(f.warnings.line[0], row->said));
 	/* Where level 1 or 0 was asked for, nothing is missing. */
 	for (unsigned level = 0; level <= 1; level++) {
 		struct fixture g = {.k = kernel_new(&(struct kernel_setup){
@@ -106,7 +106,7 @@ static void test_rung(void **state)
 
 		open_fixture(&g, page_classes_of_level(level));
 		assert_int_equal(kmodel_served_level(&g.km, level), level);
-		assert_int_equal(g.remarks.count, 0);
+		assert_int_equal(g.warnings.count, 0);
 		close_fixture(&g);
 	}
 	close_fixture(&f);
@@ -123,7 +123,7 @@ static void test_huge_image(void **state UNUSED)
 		if (f.core->elf.loads[i].vaddr >= KERNEL_IMAGE_VADDR)
 			f.core->elf.loads[i].mem_bytes = UINT64_C(1) << 50;
 	alarm(30); /* rather than for hours */
-	kmodel_init(&f.km, f.core, ALL, &f.remarks);
+	kmodel_init(&f.km, f.core, ALL, &f.warnings);
 	alarm(0);
 	assert_int_equal(f.km.image.first, KERNEL_IMAGE / KERNEL_PAGE);
 	assert_true(f.km.image.end - f.km.image.first <= (1 << 30) / KERNEL_PAGE);
@@ -137,8 +137,8 @@ static void test_no_info(void **state UNUSED)
 	open_fixture(&f, ALL);
 	assert_int_equal(kmodel_served_level(&f.km, 31), 1);
 	assert_int_equal(kmodel_served_level(&f.km, 30), 0);
-	assert_int_equal(f.remarks.count, 1);
-	assert_non_null(strstr(f.remarks.line[0], "no usable VMCOREINFO"));
+	assert_int_equal(f.warnings.count, 1);
+	assert_non_null(strstr(f.warnings.line[0], "no usable VMCOREINFO"));
 	close_fixture(&f);
 }
 
@@ -153,23 +153,23 @@ static void test_levels(void **state UNUSED)
 	close_fixture(&f);
 }
 
-/* --- remarks --- */
+/* --- warnings --- */
 
 static void test_remarks(void **state UNUSED)
 {
-	struct remarks r = {0};
+	struct warnings r = {0};
 	char longest[REMARK_BYTES];
 
-	remark_also(&r, "alone");
+	warn_also(&r, "alone");
 	assert_string_equal(r.line[0], "alone");
 	remark(&r, "a %d", 1);
-	remark_also(&r, "b");
+	warn_also(&r, "b");
 	assert_int_equal(r.count, 2);
 	assert_string_equal(r.line[1], "a 1; b");
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
 	remark(&r, "%s", longest);
-	remark_also(&r, "c");
+	warn_also(&r, "c");
 	assert_int_equal(r.count, 4);
 	assert_string_equal(r.line[3], "c");
 	while (r.count < REMARKS_MAX)

@@ -7,19 +7,19 @@
 #include "base/bytes.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/pageclass.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "tests/lib/kernel.h"
 
 enum { ALL = (1 << CLASS_COUNT) - 1 - (1 << CLASS_KERNEL) };
 
-static struct page_rules make_rules(const char *text, struct remarks *remarks)
+static struct page_rules make_rules(const char *text, struct warnings *warnings)
 {
 	AUTO(vmcoreinfo_free) struct vmcoreinfo *info = NULL;
 	struct page_rules rules;
 	struct error err;
 
 	assert_int_equal(vmcoreinfo_new(text, strlen(text), &info, &err), 0);
-	page_rules_init(&rules, info, KERNEL_PAGE_STRUCT, ALL, remarks);
+	page_rules_init(&rules, info, KERNEL_PAGE_STRUCT, ALL, warnings);
 	return rules;
 }
 
@@ -376,14 +376,14 @@ static const struct kind {
 	{"a struct page of all ones stays", make_uninitialised, CLASS_KERNEL, 1, false},
 };
 
-static struct page_verdict judge(const struct kernel_series *s, void (*make)(struct pair *p),
+static struct page_verdict check(const struct kernel_series *s, void (*make)(struct pair *p),
 				 bool has_next)
 {
-	struct remarks remarks = {0};
-	const struct page_rules rules = make_rules(s->info, &remarks);
+	struct warnings warnings = {0};
+	const struct page_rules rules = make_rules(s->info, &warnings);
 	struct pair p = {.s = s, .pfn = UINT64_C(5) << 18};
 
-	assert_int_equal(remarks.count, 0);
+	assert_int_equal(warnings.count, 0);
 	assert_int_equal(rules.known, ALL);
 	le32_put(p.page + PAGE_MAPCOUNT, UINT32_MAX);
 	make(&p);
@@ -396,7 +396,7 @@ static void test_kind(void **state)
 
 	for (size_t i = 0; i < kernel_series_count; i++) {
 		const struct kernel_series *s = &kernel_series[i];
-		const struct page_verdict v = judge(s, row->make, true);
+		const struct page_verdict v = check(s, row->make, true);
 
 		if (v.class != row->class || v.pages != row->pages || v.odd != row->odd)
 			fail_msg("%s: %lu pages of class %s%s, not %lu of %s", s->name,
@@ -410,7 +410,7 @@ static void test_kind(void **state)
 static void test_no_next(void **state UNUSED)
 {
 	for (size_t i = 0; i < kernel_series_count; i++) {
-		const struct page_verdict v = judge(&kernel_series[i], make_thp, false);
+		const struct page_verdict v = check(&kernel_series[i], make_thp, false);
 
 		assert_int_equal(v.class, CLASS_USER);
 		assert_int_equal(v.pages, 1);
@@ -421,7 +421,7 @@ static void test_unaccepted(void **state UNUSED)
 {
 	for (size_t i = 0; i < kernel_series_count; i++) {
 		const struct kernel_series *s = &kernel_series[i];
-		const struct page_verdict v = judge(s, make_unaccepted, true);
+		const struct page_verdict v = check(s, make_unaccepted, true);
 
 		assert_int_equal(v.class, s->unaccepted ? CLASS_FREE : CLASS_KERNEL);
 		assert_int_equal(v.pages, s->unaccepted ? 1024 : 1);
@@ -433,8 +433,8 @@ static void test_low_bits(void **state UNUSED)
 {
 	for (size_t i = 0; i < kernel_series_count; i++) {
 		const struct kernel_series *s = &kernel_series[i];
-		struct remarks remarks = {0};
-		const struct page_rules rules = make_rules(s->info, &remarks);
+		struct warnings warnings = {0};
+		const struct page_rules rules = make_rules(s->info, &warnings);
 		const bool by_byte = s->buddy == 0xf0000000;
 		struct pair p = {.s = s};
 
@@ -452,12 +452,12 @@ static void test_waiters(void **state UNUSED)
 {
 	const struct kernel_series *s = kernel_series_find("6.12");
 	char text[2000];
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct page_rules rules;
 	struct pair p = {.s = s};
 
 	snprintf(text, sizeof(text), "%sNUMBER(PG_slab)=7\n", s->info);
-	rules = make_rules(text, &remarks);
+	rules = make_rules(text, &warnings);
 	make_anon(&p);
 	add_flag(p.page, 7);
 	assert_int_equal(page_classify(&rules, 0, p.page, NULL).class, CLASS_USER);
@@ -469,8 +469,8 @@ static void test_noise(void **state UNUSED)
 	uint32_t seed = unit_seed();
 
 	for (size_t i = 0; i < kernel_series_count; i++) {
-		struct remarks remarks = {0};
-		const struct page_rules rules = make_rules(kernel_series[i].info, &remarks);
+		struct warnings warnings = {0};
+		const struct page_rules rules = make_rules(kernel_series[i].info, &warnings);
 
 		for (unsigned n = 0; n < 20000; n++) {
 			const uint64_t pfn = unit_random(&seed) >> unit_random(&seed) % 32;
@@ -560,8 +560,8 @@ static void test_runs(void **state UNUSED)
 
 	for (size_t round = 0; round < 2000; round++) {
 		const struct kernel_series *s = &kernel_series[round % kernel_series_count];
-		struct remarks remarks = {0};
-		const struct page_rules rules = make_rules(s->info, &remarks);
+		struct warnings warnings = {0};
+		const struct page_rules rules = make_rules(s->info, &warnings);
 
 		make_pages(s, pages, &seed);
 		longest = MAX(longest, check_run(&rules, pages, 0));

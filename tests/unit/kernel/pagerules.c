@@ -6,7 +6,7 @@
 
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/pageclass.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "tests/lib/kernel.h"
 
 enum {
@@ -60,14 +60,14 @@ static const struct missing missing[] = {
 /* clang-format on */
 
 /* The rules for the classes `wanted`. */
-static struct page_rules make_rules(const char *text, unsigned wanted, struct remarks *remarks)
+static struct page_rules make_rules(const char *text, unsigned wanted, struct warnings *warnings)
 {
 	AUTO(vmcoreinfo_free) struct vmcoreinfo *info = NULL;
 	struct page_rules rules;
 	struct error err;
 
 	assert_int_equal(vmcoreinfo_new(text, strlen(text), &info, &err), 0);
-	page_rules_init(&rules, info, KERNEL_PAGE_STRUCT, wanted, remarks);
+	page_rules_init(&rules, info, KERNEL_PAGE_STRUCT, wanted, warnings);
 	return rules;
 }
 
@@ -87,31 +87,31 @@ static void edit(char *out, size_t room, const char *text, const char *key, cons
 static void test_missing(void **state)
 {
 	const struct missing *row = *state;
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct page_rules rules;
 	char text[2000];
 
 	edit(text, sizeof(text), kernel_series_find(row->series)->info, row->key, row->instead);
-	rules = make_rules(text, ALL, &remarks);
+	rules = make_rules(text, ALL, &warnings);
 	assert_int_equal(rules.known, ALL & ~row->lost);
 	if (!row->said) {
-		assert_int_equal(remarks.count, 0);
+		assert_int_equal(warnings.count, 0);
 		return;
 	}
-	assert_int_equal(remarks.count, 1);
-	assert_non_null(strstr(remarks.line[0], row->said));
+	assert_int_equal(warnings.count, 1);
+	assert_non_null(strstr(warnings.line[0], row->said));
 }
 
 /* What isn't wanted needs no keys. */
 static void test_unwanted(void **state UNUSED)
 {
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct page_rules rules;
 	char text[2000];
 
 	edit(text, sizeof(text), kernel_series_find("6.1")->info, "NUMBER(PG_lru)", "");
-	rules = make_rules(text, FREE, &remarks);
-	assert_int_equal(remarks.count, 0);
+	rules = make_rules(text, FREE, &warnings);
+	assert_int_equal(warnings.count, 0);
 	assert_true(rules.known & FREE);
 }
 

@@ -7,7 +7,7 @@
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/kernel.h"
 
@@ -27,12 +27,12 @@ struct fixture {
 
 static void fixture_open(struct fixture *f, enum vmcore_access access)
 {
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 
 	f->core = kernel_open(f->k);
 	f->core->access = access;
-	kmodel_init(&f->km, f->core, ALL, &remarks);
+	kmodel_init(&f->km, f->core, ALL, &warnings);
 	assert_int_equal(pagewalk_new(&f->km, &f->walk, &err), 0);
 }
 

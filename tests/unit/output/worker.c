@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 #include "sender/output/worker.h"
 #include "sender/pages/pageset.h"
 #include "sender/pages/plan.h"
@@ -94,13 +94,13 @@ static void check_page(const struct page_flag *flag, const uint8_t *payload, boo
 struct way {
 	const char *name;
 	enum vmcore_access access;
-	const struct ladder *ladder; /* its first rung is taken */
+	const struct codec_ladder *ladder; /* its first rung is taken */
 	bool exclude_zero;
 };
 
-static const struct ladder raw = {.rung = {{CODEC_NONE, 0}}, .count = 1};
-static const struct ladder mixed = {.rung = {{CODEC_NONE, 0}, {CODEC_ZLIB, 1}}, .count = 2};
-static const struct ladder snappy = {.rung = {{CODEC_SNAPPY, 1}}, .count = 1};
+static const struct codec_ladder raw = {.rung = {{CODEC_NONE, 0}}, .count = 1};
+static const struct codec_ladder mixed = {.rung = {{CODEC_NONE, 0}, {CODEC_ZLIB, 1}}, .count = 2};
+static const struct codec_ladder snappy = {.rung = {{CODEC_SNAPPY, 1}}, .count = 1};
 
 static const struct way ways[] = {
 	{"raw, read", VMCORE_ACCESS_READ, &raw, false},

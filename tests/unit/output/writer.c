@@ -12,7 +12,7 @@
 #include "base/io.h"
 #include "format/flat.h"
 #include "sender/output/chunk.h"
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 #include "sender/output/prologue.h"
 #include "sender/output/sink.h"
 #include "sender/output/worker.h"
@@ -97,7 +97,7 @@ static int segment_end(void *ctx, const struct cursor *cursor, struct error *err
 /* A pass over the chunks, with as many workers and items as a dump has. */
 static int run_chunks(struct job *job, const struct plan *plan, struct writer *writer)
 {
-	const struct ladder ladder = ladder_fixed(job->codec, job->codec != CODEC_NONE);
+	const struct codec_ladder ladder = codec_ladder_fixed(job->codec, job->codec != CODEC_NONE);
 	const struct worker_setup setup = {
 		.core = job->src->core,
 		.pages = job->src->pages,
@@ -280,7 +280,7 @@ static void check_extents(const struct job *job, const struct core_stream *s)
 
 static void check_pages(const struct job *job, const struct source *src, uint64_t lost)
 {
-	struct core_stream s = core_stream_judge(job->stream, job->stream_bytes);
+	struct core_stream s = core_stream_check(job->stream, job->stream_bytes);
 	uint64_t rank = 0, missing = 0;
 
 	assert_true(s.whole);
@@ -516,7 +516,7 @@ static void test_many_zero_pages(void **state UNUSED)
 	if (!codec_is_built(job.codec))
 		job.codec = CODEC_ZLIB;
 	job_run(&job);
-	s = core_stream_judge(job.stream, job.stream_bytes);
+	s = core_stream_check(job.stream, job.stream_bytes);
 	assert_true(s.whole);
 	assert_int_equal(job.counts.zero, PAGES);
 	for (uint64_t n = 1; n < PAGES; n++) {
@@ -566,7 +566,7 @@ static void test_cut(void **state UNUSED)
 		rd_bytes(&r, (size_t)rec.size_bytes);
 		if (++cuts < 7) /* within the prologue */
 			continue;
-		s = core_stream_judge(job.stream, (size_t)(r.pos - r.begin));
+		s = core_stream_check(job.stream, (size_t)(r.pos - r.begin));
 		assert_false(s.whole);
 		core_stream_free(&s);
 	}

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/essential.h"
 #include "sender/pages/pageset.h"
 #include "sender/pages/sending_order.h"
@@ -41,7 +41,7 @@ struct fixture {
 	struct kernel *k;
 	struct vmcore *core;
 	struct kmodel km;
-	struct remarks remarks;
+	struct warnings warnings;
 	struct pageset *parts[ESSENTIAL_PARTS];
 	uint64_t area[CPUS], task[CPUS], stack[CPUS], table, log_text, boot_page, other;
 };
@@ -129,10 +129,10 @@ static void find(struct fixture *f)
 	struct error err = {0};
 
 	f->core = kernel_open(f->k);
-	kmodel_init(&f->km, f->core, ALL, &f->remarks);
+	kmodel_init(&f->km, f->core, ALL, &f->warnings);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_new(f->core->map.max_mapnr, &f->parts[i], &err), 0);
-	if (essential_find(&f->km, f->parts, &f->remarks, &err) < 0)
+	if (essential_find(&f->km, f->parts, &f->warnings, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -324,7 +324,7 @@ static void test_nothing_known(void **state UNUSED)
 	find(f);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_next(f->parts[i], 0), f->core->map.max_mapnr);
-	assert_int_equal(sending_order_init(&order, &f->km, &f->remarks, &err), 0);
+	assert_int_equal(sending_order_init(&order, &f->km, &f->warnings, &err), 0);
 	assert_int_equal(order.essential_count, 0);
 	assert_int_equal(order.count, 1);
 	assert_int_equal(order.extents[0].first, 0);
@@ -396,8 +396,8 @@ static void test_cancelled(void **state UNUSED)
 		f->core = kernel_open(f->k);
 		f->core->cancelled = cancelled;
 		asked = 0;
-		kmodel_init(&f->km, f->core, ALL, &f->remarks);
-		r = sending_order_init(&order, &f->km, &f->remarks, &err);
+		kmodel_init(&f->km, f->core, ALL, &f->warnings);
+		r = sending_order_init(&order, &f->km, &f->warnings, &err);
 		ended = asked > end_after;
 		if (f->km.has_paging && ended)
 			assert_int_equal(r, -ECANCELED);
@@ -432,7 +432,7 @@ static void test_order(void **state UNUSED)
 		if (named)
 			add_symbols(f, false);
 		find(f);
-		assert_int_equal(sending_order_init(&order, &f->km, &f->remarks, &err), 0);
+		assert_int_equal(sending_order_init(&order, &f->km, &f->warnings, &err), 0);
 		for (size_t i = 0; i < order.essential_count; i++) {
 			bool any = false;
 
@@ -478,7 +478,7 @@ static void test_many_stacks(void **state UNUSED)
 	struct vmcore core = {.page_bytes = KERNEL_PAGE, .map.max_mapnr = 4096};
 	struct kmodel km = {.core = &core, .has_paging = true};
 	struct pageset *parts[ESSENTIAL_PARTS];
-	struct remarks remarks = {0};
+	struct warnings warnings = {0};
 	struct error err;
 
 	km.paging =
@@ -502,7 +502,7 @@ static void test_many_stacks(void **state UNUSED)
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		assert_int_equal(pageset_new(core.map.max_mapnr, &parts[i], &err), 0);
 	alarm(300); /* rather than for hours, on a machine that is busy */
-	assert_int_equal(essential_find(&km, parts, &remarks, &err), 0);
+	assert_int_equal(essential_find(&km, parts, &warnings, &err), 0);
 	alarm(0);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)
 		pageset_free(parts[i]);
@@ -539,7 +539,7 @@ static void test_no_struct_pages(void **state UNUSED)
 		struct error err = {0};
 
 		find(f);
-		assert_int_equal(f->remarks.count, 0);
+		assert_int_equal(f->warnings.count, 0);
 		memory = &f->core->map;
 		map->mapnr = sections * KERNEL_SECTION_PAGES;
 		memory->data[memory->data_count - 1].end = map->mapnr;
@@ -554,12 +554,12 @@ static void test_no_struct_pages(void **state UNUSED)
 		walk = f->km.paging.translate;
 		f->km.paging.translate = count_walk;
 		f->km.paging.cancelled = walked_enough;
-		assert_int_equal(essential_find(&f->km, f->parts, &f->remarks, &err), 0);
+		assert_int_equal(essential_find(&f->km, f->parts, &f->warnings, &err), 0);
 		/* Where there is no address there is nothing to look at, and so no end to be told.
 		 */
-		assert_int_equal(f->remarks.count, nowhere[n] ? 1 : 0);
+		assert_int_equal(f->warnings.count, nowhere[n] ? 1 : 0);
 		if (nowhere[n])
-			assert_non_null(strstr(f->remarks.line[0], "131072 GiB of memory"));
+			assert_non_null(strstr(f->warnings.line[0], "131072 GiB of memory"));
 		free_fixture(f);
 	}
 }

@@ -7,7 +7,7 @@
 
 #include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/filter.h"
 #include "sender/pages/pageset.h"
 #include "sender/vmcore/vmcore.h"
@@ -32,14 +32,14 @@ struct run {
 	struct kmodel km;
 	struct pageset *pages;
 	struct filter_result result;
-	struct remarks remarks;
+	struct warnings warnings;
 	bool count_broken;
 };
 
 static void run_init(struct run *r, const struct kernel *k)
 {
 	*r = (struct run){.core = kernel_open(k)};
-	kmodel_init(&r->km, r->core, ALL, &r->remarks);
+	kmodel_init(&r->km, r->core, ALL, &r->warnings);
 }
 
 static void run_filter(struct run *r, unsigned exclude, unsigned threads, unsigned chunk_bits)
@@ -55,7 +55,7 @@ static void run_filter(struct run *r, unsigned exclude, unsigned threads, unsign
 
 	pageset_free(r->pages);
 	r->pages = NULL;
-	if (filter_run(&setup, &r->pages, &r->result, &r->remarks, &err) < 0)
+	if (filter_run(&setup, &r->pages, &r->result, &r->warnings, &err) < 0)
 		fail_msg("%s", err.msg);
 }
 
@@ -102,7 +102,7 @@ static void check_all(struct kernel *k, const uint8_t *want, unsigned exclude)
 	struct run r;
 
 	run_init(&r, k);
-	assert_int_equal(r.remarks.count, 0);
+	assert_int_equal(r.warnings.count, 0);
 	for (size_t i = 0; i < 2 * ARRAY_LEN(ways); i++) {
 		r.count_broken = i % 2;
 		run_filter(&r, exclude, ways[i / 2].threads, ways[i / 2].chunk_bits);
@@ -419,8 +419,8 @@ static void test_odd_orders(void **state UNUSED)
 	run_filter(&r, ALL, 0, FILTER_CHUNK_BITS);
 	assert_int_equal(r.result.odd, 3);
 	assert_int_equal(r.result.classes[CLASS_FREE], 8);
-	assert_int_equal(r.remarks.count, 1);
-	assert_non_null(strstr(r.remarks.line[0], "3 free blocks have an impossible order"));
+	assert_int_equal(r.warnings.count, 1);
+	assert_non_null(strstr(r.warnings.line[0], "3 free blocks have an impossible order"));
 	run_deinit(&r);
 	kernel_free(k);
 }
@@ -465,9 +465,9 @@ static void test_counter(void **state)
 		kernel_set_free(k, 4096 + i * 1024, 10);
 	run_init(&r, k);
 	run_filter(&r, row->exclude, 0, FILTER_CHUNK_BITS);
-	assert_int_equal(r.remarks.count, row->warns);
+	assert_int_equal(r.warnings.count, row->warns);
 	if (row->warns)
-		assert_non_null(strstr(r.remarks.line[0], "the filter may be wrong"));
+		assert_non_null(strstr(r.warnings.line[0], "the filter may be wrong"));
 	run_deinit(&r);
 	kernel_free(k);
 }
@@ -508,7 +508,7 @@ static void test_hidden(void **state)
 	assert_int_equal(r.core->map.max_mapnr, row->end == 163840 ? row->first : 163840);
 	run_filter(&r, ALL, 0, FILTER_CHUNK_BITS);
 	assert_int_equal(r.result.classes[CLASS_FREE], 4096);
-	assert_int_equal(r.remarks.count, row->warns);
+	assert_int_equal(r.warnings.count, row->warns);
 	run_deinit(&r);
 	kernel_free(k);
 }
@@ -536,7 +536,7 @@ static void test_cancelled(void **state UNUSED)
 						   .cancelled = cancelled_later};
 
 		asked = 0;
-		assert_int_equal(filter_run(&setup, &r.pages, &r.result, &r.remarks, &err),
+		assert_int_equal(filter_run(&setup, &r.pages, &r.result, &r.warnings, &err),
 				 -ECANCELED);
 		assert_null(r.pages);
 		assert_int_equal(asked, 6);

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "sender/kernel/kmodel.h"
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 #include "sender/pages/sending_order.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -13,7 +13,7 @@ enum { PAGE = 4096, TABLES_MAX = 16384 };
 
 /* A kernel of which no more is known than where its page tables are: one each `step` pages. */
 struct made_up {
-	struct remarks remarks;
+	struct warnings warnings;
 	struct vmcore core;
 	struct kmodel km;
 	size_t tables, step;
@@ -50,7 +50,7 @@ static void make(size_t tables, size_t step)
 	made.km.has_paging = true;
 	made.km.paging = (struct paging){
 		.core = &made.core, .translate = maps_nothing, .tables = scattered_tables};
-	assert_int_equal(sending_order_init(&made.order, &made.km, &made.remarks, &err), 0);
+	assert_int_equal(sending_order_init(&made.order, &made.km, &made.warnings, &err), 0);
 }
 
 static int compare_extents(const void *a, const void *b)

@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "receiver/store/census.h"
+#include "receiver/store/dumpdir.h"
 #include "receiver/store/journal.h"
-#include "receiver/store/place.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tinysession.h"
 
@@ -26,7 +26,7 @@ static void go_home(void)
 }
 
 /* The process is in a new place, with a journal of so many checkpoints. */
-static int begin_dump(struct place *p, int number, size_t checkpoints, struct error *err)
+static int begin_dump(struct dumpdir *p, int number, size_t checkpoints, struct error *err)
 {
 	static uint8_t payload[TINY_FRAME_MAX];
 	uint8_t dump_id[DIGEST_BYTES] = {0xff};
@@ -35,7 +35,7 @@ static int begin_dump(struct place *p, int number, size_t checkpoints, struct er
 	int r;
 
 	memcpy(dump_id + 1, &number, sizeof(number));
-	r = place_find(p, root, "host", dump_id, NULL, err);
+	r = dumpdir_find(p, root, "host", dump_id, NULL, err);
 	if (r < 0)
 		return r;
 	f = tinysession_kept(&tiny, 0, payload);
@@ -46,14 +46,14 @@ static int begin_dump(struct place *p, int number, size_t checkpoints, struct er
 	}
 	assert_int_equal(journal_sync(j, err), 0);
 	journal_free(j);
-	return place_settle(p, err);
+	return dumpdir_settle(p, err);
 }
 
 /* So that nobody takes it for empty. */
-static void leave_dump(struct place *p)
+static void leave_dump(struct dumpdir *p)
 {
 	file_write("vmcore-dmesg.txt", "log", 3);
-	place_deinit(p);
+	dumpdir_deinit(p);
 	go_home();
 }
 
@@ -70,7 +70,7 @@ static struct census take(void)
 
 static void test_beginnings(void **state UNUSED)
 {
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 
 	root = scratch_path("begun");
@@ -82,14 +82,14 @@ static void test_beginnings(void **state UNUSED)
 	assert_int_equal(take().attached_bytes, 3 * BEGINNINGS_MAX);
 	assert_int_equal(begin_dump(&p, 1000, 0, &err), -EDQUOT);
 	assert_non_null(strstr(err.msg, "64 dumps without a page"));
-	place_deinit(&p);
+	dumpdir_deinit(&p);
 	go_home();
 }
 
 /* What has pages, or is complete, or is being received, doesn't count. */
 static void test_others(void **state UNUSED)
 {
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 	struct journal *j;
 	int to_us[2], status;
@@ -154,7 +154,7 @@ static void test_sweep(void **state UNUSED)
 	static const char *const stays[] = {"left/2026-01-01T00-00-02Z", "left/mine", "operators",
 					    "left/2026-01-01T00-00-03Z",
 					    "left/2026-01-01T00-00-04Z"};
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 
 	root = scratch_path("swept");

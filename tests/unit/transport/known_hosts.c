@@ -105,7 +105,7 @@ static void test_verdict(void **state)
 
 	if (row->line)
 		snprintf(want, sizeof(want), "%s:%u", path, row->line);
-	assert_int_equal(known_hosts_judge(k, key, bytes, &where), row->want);
+	assert_int_equal(known_hosts_check(k, key, bytes, &where), row->want);
 	assert_string_equal(where, want);
 	known_hosts_free(k);
 	scratch_clear();
@@ -140,9 +140,9 @@ static void test_files(void **state UNUSED)
 	const size_t bytes = blob_of(ED, key, sizeof(key));
 
 	file_write(other, "hub " ED "\n", strlen("hub " ED "\n"));
-	assert_int_equal(known_hosts_judge(k, key, bytes, &where), KNOWN_CHANGED);
+	assert_int_equal(known_hosts_check(k, key, bytes, &where), KNOWN_CHANGED);
 	assert_int_equal(known_hosts_read(k, other, &err), 0);
-	assert_int_equal(known_hosts_judge(k, key, bytes, &where), KNOWN_GOOD);
+	assert_int_equal(known_hosts_check(k, key, bytes, &where), KNOWN_GOOD);
 	assert_int_equal(known_hosts_read(k, scratch_path("none"), &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "none: No such file"));
 	assert_int_equal(known_hosts_read(k, "/", &err), -EISDIR);
@@ -184,12 +184,12 @@ static void test_blobs(void **state UNUSED)
 
 	for (size_t i = 0; i < bytes; i++) {
 		key[i] ^= 1;
-		assert_int_not_equal(known_hosts_judge(k, key, bytes, &where), KNOWN_GOOD);
+		assert_int_not_equal(known_hosts_check(k, key, bytes, &where), KNOWN_GOOD);
 		key[i] ^= 1;
 	}
 	for (size_t n = 0; n < bytes; n++)
-		assert_int_not_equal(known_hosts_judge(k, key, n, &where), KNOWN_GOOD);
-	assert_int_equal(known_hosts_judge(k, key, bytes, &where), KNOWN_GOOD);
+		assert_int_not_equal(known_hosts_check(k, key, n, &where), KNOWN_GOOD);
+	assert_int_equal(known_hosts_check(k, key, bytes, &where), KNOWN_GOOD);
 	known_hosts_free(k);
 	scratch_clear();
 }

@@ -86,7 +86,7 @@ static int get(const struct frame *f, struct error *err)
  * Cut short, and with a byte behind. What ends with text or with bytes may end anywhere from
  * `least` on.
  */
-static void judge_length(const struct payload *p, size_t least)
+static void check_length(const struct payload *p, size_t least)
 {
 	struct error err = {0};
 	struct frame f;
@@ -236,7 +236,7 @@ static void test_farewell(void **state UNUSED)
 	assert_int_equal(got.reason, REASON_NO_SPACE);
 	assert_int_equal(got.retry_after_s, 30);
 	assert_string_equal(got.text, bye.text);
-	judge_length(&p, 8);
+	check_length(&p, 8);
 	payload_free(&p);
 }
 
@@ -259,7 +259,7 @@ static void test_numbers(void **state UNUSED)
 	f = frame_of(&p, p.size_bytes);
 	assert_int_equal(totals_get(&f, &got_totals, &err), 0);
 	assert_memory_equal(&got_totals, &totals, sizeof(totals));
-	judge_length(&p, 24);
+	check_length(&p, 24);
 	payload_free(&p);
 
 	o = outbuf_init(bytes, sizeof(bytes));
@@ -268,7 +268,7 @@ static void test_numbers(void **state UNUSED)
 	f = frame_of(&p, p.size_bytes);
 	assert_int_equal(end_get(&f, &got_end, &err), 0);
 	assert_memory_equal(&got_end, &end, sizeof(end));
-	judge_length(&p, 64);
+	check_length(&p, 64);
 	payload_free(&p);
 
 	o = outbuf_init(bytes, sizeof(bytes));
@@ -277,7 +277,7 @@ static void test_numbers(void **state UNUSED)
 	f = frame_of(&p, p.size_bytes);
 	assert_int_equal(wait_get(&f, &wait, &err), 0);
 	assert_int_equal(wait.place, 7);
-	judge_length(&p, 4);
+	check_length(&p, 4);
 	payload_free(&p);
 
 	o = outbuf_init(bytes, sizeof(bytes));
@@ -286,7 +286,7 @@ static void test_numbers(void **state UNUSED)
 	f = frame_of(&p, p.size_bytes);
 	assert_int_equal(number_get(&f, &number, &err), 0);
 	assert_true(number == UINT64_MAX - 1);
-	judge_length(&p, 8);
+	check_length(&p, 8);
 	payload_free(&p);
 }
 
@@ -306,7 +306,7 @@ static void test_done(void **state UNUSED)
 	assert_int_equal(done_get(&f, &got, &err), 0);
 	assert_memory_equal(got.chain, done.chain, DIGEST_BYTES);
 	assert_string_equal(got.name, done.name);
-	judge_length(&p, DIGEST_BYTES);
+	check_length(&p, DIGEST_BYTES);
 	payload_free(&p);
 }
 
@@ -337,7 +337,7 @@ static void test_go(void **state UNUSED)
 		assert_memory_equal(&got.cursor, &rows[i].cursor, sizeof(got.cursor));
 		assert_memory_equal(got.chain, rows[i].chain, DIGEST_BYTES);
 		assert_memory_equal(got.first, rows[i].first, DIGEST_BYTES);
-		judge_length(&p, p.size_bytes);
+		check_length(&p, p.size_bytes);
 		payload_free(&p);
 	}
 }
@@ -578,7 +578,7 @@ static void test_checkpoint(void **state UNUSED)
 		assert_memory_equal(got.segment.extents[i].sha256, c.segment.extents[i].sha256,
 				    DIGEST_BYTES);
 	}
-	judge_length(&p, p.size_bytes);
+	check_length(&p, p.size_bytes);
 	/* Checkpoint 0 is none. */
 	p.bytes[0] = 0;
 	assert_int_equal(checkpoint_get(&f, &got, &err), -EBADMSG);

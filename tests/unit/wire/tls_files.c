@@ -140,7 +140,7 @@ static void test_loading(void **state)
 	}
 	if (r < 0)
 		fail_msg("%s", err.msg);
-	assert_int_equal(tls_server_judge(server, &err), row->remark ? -EINVAL : 0);
+	assert_int_equal(tls_server_check(server, &err), row->remark ? -EINVAL : 0);
 	if (row->remark && !strstr(err.msg, row->remark))
 		assert_string_equal(err.msg, row->remark);
 	tls_server_free(server);

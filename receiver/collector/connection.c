@@ -1,6 +1,6 @@
 /* One peer of the collector: who it is, whether it may send, and what.
  * Doesn't know the other peers. */
-#include "receiver/collector/attend.h"
+#include "receiver/collector/connection.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -39,7 +39,7 @@ enum {
 
 /* --- the collector -------------------------------------------------------------------------- */
 
-struct place {
+struct turn {
 	int fd;
 	const char *host; /* who it is, once that is known; or where from */
 	bool asked;
@@ -50,26 +50,26 @@ struct place {
 
 /* What the collector says next, within so long: false if it says nothing. Without a collector
  * nobody counts places any more. */
-static bool hear_place(struct place *p, int timeout_ms)
+static bool hear_place(struct turn *p, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
 	int r;
 
 	if (poll(&pfd, 1, timeout_ms) <= 0)
 		return false;
-	r = place_hear(p->fd, &p->place);
+	r = dumpdir_hear(p->fd, &p->place);
 	if (r < 0)
 		p->place = PLACE_IN;
 	return r > 0;
 }
 
-static void say(const struct place *p, struct word *w)
+static void say(const struct turn *p, struct word *w)
 {
 	snprintf(w->host, sizeof(w->host), "%s", p->host);
 	(void)word_say(p->fd, w);
 }
 
-static void say_proved(const struct place *p)
+static void say_proved(const struct turn *p)
 {
 	struct word w = {.kind = WORD_PROVED};
 
@@ -77,7 +77,7 @@ static void say_proved(const struct place *p)
 }
 
 /* `hello` is NULL of a stream, which nothing identifies. */
-static void ask(struct place *p, const struct hello *hello)
+static void ask(struct turn *p, const struct hello *hello)
 {
 	struct word w = {.kind = WORD_ASK, .has_dump = hello};
 
@@ -88,7 +88,7 @@ static void ask(struct place *p, const struct hello *hello)
 }
 
 /* What a place says that is none. */
-static int judge_place(const struct place *p, struct error *err)
+static int check_place(const struct turn *p, struct error *err)
 {
 	switch (p->place) {
 	case PLACE_FULL:
@@ -112,7 +112,7 @@ static int judge_place(const struct place *p, struct error *err)
 /* A session's admit(). A probe takes no place. */
 static int ask_place(void *ctx, const struct hello *hello, struct error *err)
 {
-	struct place *p = ctx;
+	struct turn *p = ctx;
 
 	if (hello && hello->probe) {
 		say_proved(p);
@@ -125,11 +125,11 @@ static int ask_place(void *ctx, const struct hello *hello, struct error *err)
 	}
 	while (p->place > 0 && hear_place(p, 0))
 		;
-	return judge_place(p, err);
+	return check_place(p, err);
 }
 
 /* For what can't be told to wait: not read, it waits all the same. */
-static int await_place(struct place *p, struct error *err)
+static int await_place(struct turn *p, struct error *err)
 {
 	int r;
 
@@ -144,13 +144,13 @@ static int await_place(struct place *p, struct error *err)
 /* A session's look(). */
 static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
 {
-	struct place *p = ctx;
+	struct turn *p = ctx;
 	const uint64_t now_ms = clock_ms();
 	int r;
 
 	while (hear_place(p, 0))
 		;
-	r = judge_place(p, err);
+	r = check_place(p, err);
 	if (r < 0 || !p->asked)
 		return MIN(r, 0);
 	if (going != p->going || (bytes != p->bytes && now_ms - p->told_ms >= PROGRESS_MS)) {
@@ -168,7 +168,7 @@ static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
  * Without one it goes out here. */
 static bool pass_line(void *ctx, enum log_level level, const char *text)
 {
-	const struct place *p = ctx;
+	const struct turn *p = ctx;
 	struct word w = {.kind = WORD_LINE, .level = (int)level};
 
 	snprintf(w.text, sizeof(w.text), "%s", text);
@@ -212,7 +212,8 @@ static int accept_tls(struct launch *l, struct transport **transport_ret, struct
 	return r;
 }
 
-static enum exit_status attend_tls(struct launch *l, struct place *place, struct serve_setup *setup)
+static enum exit_status connection_tls(struct launch *l, struct turn *place,
+				       struct serve_setup *setup)
 {
 	struct transport *transport;
 	struct error err;
@@ -259,7 +260,7 @@ static bool peek(int fd, char *first_ret)
 	return false;
 }
 
-static enum exit_status attend_stream(const struct launch *l, struct place *place)
+static enum exit_status connection_stream(const struct launch *l, struct turn *place)
 {
 	const struct options o = {
 		.dir = l->dir,
@@ -274,8 +275,8 @@ static enum exit_status attend_stream(const struct launch *l, struct place *plac
 }
 
 /* Over plain TCP a host is its address. */
-static enum exit_status attend_plain(const struct launch *l, struct place *place,
-				     const struct serve_setup *usual)
+static enum exit_status connection_plain(const struct launch *l, struct turn *place,
+					 const struct serve_setup *usual)
 {
 	struct serve_setup setup = *usual;
 	struct transport *transport;
@@ -287,7 +288,7 @@ static enum exit_status attend_plain(const struct launch *l, struct place *place
 	if (first == TLS_FIRST_BYTE)
 		return turn_away(l, "speaks TLS, and this listens without (--tls-cert, --tls-psk)");
 	if (first == FLAT_SIGNATURE[0])
-		return attend_stream(l, place);
+		return connection_stream(l, place);
 	if (transport_new_fds(l->connection_fd, l->connection_fd, l->name, &transport, &err) < 0) {
 		log_error("%s: %s", l->name, err.msg);
 		return EXIT_FAILED;
@@ -297,9 +298,9 @@ static enum exit_status attend_plain(const struct launch *l, struct place *place
 	return serve(transport, &setup);
 }
 
-static enum exit_status attend_as(struct launch *l, int queue_fd)
+static enum exit_status connection_as(struct launch *l, int queue_fd)
 {
-	struct place place = {.fd = queue_fd, .host = l->name, .place = 1};
+	struct turn place = {.fd = queue_fd, .host = l->name, .place = 1};
 	struct serve_setup setup = {
 		.store = {.dir = l->dir, .peer = l->name, .max_size_bytes = l->max_size_bytes},
 		.admit = ask_place,
@@ -311,13 +312,13 @@ static enum exit_status attend_as(struct launch *l, int queue_fd)
 	enum exit_status status;
 
 	log_divert(pass_line, &place);
-	status = keys_given(&l->keys) ? attend_tls(l, &place, &setup)
-				      : attend_plain(l, &place, &setup);
+	status = keys_given(&l->keys) ? connection_tls(l, &place, &setup)
+				      : connection_plain(l, &place, &setup);
 	log_divert(NULL, NULL);
 	return status;
 }
 
-enum exit_status attend(const char *fd_text)
+enum exit_status connection_serve(const char *fd_text)
 {
 	struct launch l;
 	sigset_t while_waiting;
@@ -332,5 +333,5 @@ enum exit_status attend(const char *fd_text)
 	}
 	log_init("vmrecv", (enum log_level)l.shown);
 	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
-	return attend_as(&l, queue_fd);
+	return connection_as(&l, queue_fd);
 }

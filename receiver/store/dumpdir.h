@@ -8,8 +8,8 @@
  * Nothing is taken for ours that somebody else may have put there (base/owner.h): neither DIR, nor
  * what lies below it on the way to the dump, nor what lies beside the dump.
  */
-#ifndef PLACE_H
-#define PLACE_H
+#ifndef DUMPDIR_H
+#define DUMPDIR_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,7 +18,7 @@
 #include "base/keepalive.h"
 #include "format/segment.h"
 
-struct place {
+struct dumpdir {
 	int host_fd;	 /* of a new one, and locked; else -1 */
 	char path[3900]; /* "DIR/HOST/TIME/" */
 	char name[256];	 /* TIME; "": not known so far */
@@ -27,27 +27,27 @@ struct place {
 
 /*
  * Go to the directory below DIR/HOST that has the dump: 1; or, if there is none, to a new one that
- * place_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
+ * dumpdir_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
  * (another session has been making a directory for too long), -EACCES (what is there isn't ours),
  * or with what `alive` or the system says.
  */
-NODISCARD int place_find(struct place *p, const char *dir, const char *host,
-			 const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
-			 struct error *err);
+NODISCARD int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
+			   const uint8_t dump_id[static DIGEST_BYTES],
+			   const struct keepalive *alive, struct error *err);
 
 /* The same, of a dump that is nowhere known by its identity: always a new one. */
-NODISCARD int place_make(struct place *p, const char *dir, const char *host, struct error *err);
+NODISCARD int dumpdir_make(struct dumpdir *p, const char *dir, const char *host, struct error *err);
 
 /* A new one gets its name: the time, with a number where two collide. Its files are synced by now,
  * and it is when this returns. Does nothing to one that was found. */
-NODISCARD int place_settle(struct place *p, struct error *err);
+NODISCARD int dumpdir_settle(struct dumpdir *p, struct error *err);
 
 /* Whether places can be made below `dir`, which is made if need be, and by `host` (NULL: any): 0,
  * or why not. Makes nothing for the host. */
-NODISCARD int place_judge(const char *dir, const char *host, struct error *err);
+NODISCARD int dumpdir_check(const char *dir, const char *host, struct error *err);
 
 /* One that was not settled is removed, and so is one in which nothing is: its files are closed by
  * now. With it goes the host's directory, if it was the last. */
-void place_deinit(struct place *p);
+void dumpdir_deinit(struct dumpdir *p);
 
 #endif

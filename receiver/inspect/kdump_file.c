@@ -1,6 +1,6 @@
 /* Headers, bitmaps and descriptors of a kdump-compressed file, through windows.
  * Doesn't judge descriptors and doesn't decompress. */
-#include "receiver/inspect/dump.h"
+#include "receiver/inspect/kdump_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +10,7 @@
 
 #include "base/checked.h"
 #include "base/io.h"
-#include "base/looks.h"
+#include "base/sniff.h"
 #include "receiver/assemble/bits.h"
 
 enum {
@@ -21,7 +21,7 @@ enum {
 	JUMP_BYTES = 64 << 10,
 };
 
-struct dump {
+struct kdump_file {
 	int fd;
 	uint64_t size_bytes;
 	struct kdump_header header;
@@ -29,7 +29,7 @@ struct dump {
 };
 
 /* Read up to size_bytes at `off`; -ENODATA unless all of it is there. */
-static int read_at(const struct dump *d, uint64_t off, void *buf, size_t size_bytes,
+static int read_at(const struct kdump_file *d, uint64_t off, void *buf, size_t size_bytes,
 		   const char *what, struct error *err)
 {
 	const ssize_t n = io_pread_full(d->fd, buf, size_bytes, off);
@@ -43,7 +43,7 @@ static int read_at(const struct dump *d, uint64_t off, void *buf, size_t size_by
 	return 0;
 }
 
-static int read_headers(struct dump *d, struct error *err)
+static int read_headers(struct kdump_file *d, struct error *err)
 {
 	uint8_t main_header[KDUMP_HEADER_BYTES], sub_header[KDUMP_SUB_HEADER_BYTES];
 	const size_t head_bytes = (size_t)MIN(d->size_bytes, sizeof(main_header));
@@ -53,7 +53,7 @@ static int read_headers(struct dump *d, struct error *err)
 		return r;
 	if (head_bytes < 8 || memcmp(main_header, KDUMP_SIGNATURE, 8) != 0)
 		return error_set(err, -ENOTSUP, "no kdump-compressed file%s",
-				 looks_like(main_header, head_bytes));
+				 sniff(main_header, head_bytes));
 	if (head_bytes < sizeof(main_header))
 		return error_set(err, -ENODATA, "the file ends inside of the main header");
 	r = kdump_get_block_size(main_header, err);
@@ -69,9 +69,9 @@ static int read_headers(struct dump *d, struct error *err)
 	return 0;
 }
 
-int dump_open(const char *path, struct dump **d_ret, struct error *err)
+int kdump_file_open(const char *path, struct kdump_file **d_ret, struct error *err)
 {
-	AUTO(dump_free) struct dump *d = calloc(1, sizeof(*d));
+	AUTO(kdump_file_free) struct kdump_file *d = calloc(1, sizeof(*d));
 	struct stat st;
 	int r;
 
@@ -91,7 +91,7 @@ int dump_open(const char *path, struct dump **d_ret, struct error *err)
 	return 0;
 }
 
-void dump_free(struct dump *d)
+void kdump_file_free(struct kdump_file *d)
 {
 	if (!d)
 		return;
@@ -100,17 +100,17 @@ void dump_free(struct dump *d)
 	free(d);
 }
 
-const struct kdump_header *dump_header(const struct dump *d)
+const struct kdump_header *kdump_file_header(const struct kdump_file *d)
 {
 	return &d->header;
 }
 
-uint64_t dump_size(const struct dump *d)
+uint64_t kdump_file_size(const struct kdump_file *d)
 {
 	return d->size_bytes;
 }
 
-int dump_judge_eraseinfo(const struct dump *d, struct error *err)
+int kdump_file_check_eraseinfo(const struct kdump_file *d, struct error *err)
 {
 	const struct kdump_header *h = &d->header;
 
@@ -120,7 +120,7 @@ int dump_judge_eraseinfo(const struct dump *d, struct error *err)
 	return error_set(err, -ENODATA, "the file ends inside of the erase info");
 }
 
-void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret)
+void kdump_file_pfns(const struct kdump_file *d, uint64_t *begin_ret, uint64_t *end_ret)
 {
 	const struct kdump_header *h = &d->header;
 
@@ -140,8 +140,8 @@ void window_deinit(struct window *w)
 	*w = (struct window){0};
 }
 
-int dump_skip_hole(const struct dump *d, struct stretch *known, uint64_t off, uint64_t end,
-		   uint64_t *data_ret, struct error *err)
+int kdump_file_skip_hole(const struct kdump_file *d, struct stretch *known, uint64_t off,
+			 uint64_t end, uint64_t *data_ret, struct error *err)
 {
 	if (off < known->begin || off >= known->end) {
 		struct stretch s = {.begin = off, .data = d->size_bytes, .end = d->size_bytes};
@@ -158,15 +158,15 @@ int dump_skip_hole(const struct dump *d, struct stretch *known, uint64_t off, ui
 }
 
 /* How much to read at `off`, of which `size_bytes` are wanted. */
-static int judge_window(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
-			size_t *want_ret, struct error *err)
+static int check_window(struct window *w, const struct kdump_file *d, uint64_t off,
+			size_t size_bytes, size_t *want_ret, struct error *err)
 {
 	/* Read on: the next piece begins inside of the last one, at its end, or not far behind it.
 	 */
 	const bool onward = off >= w->off && off - w->off <= 2 * w->room;
 	const size_t room = onward ? w->room : MIN(w->room, MAX(size_bytes, (size_t)JUMP_BYTES));
 	uint64_t data = 0;
-	const int r = dump_skip_hole(d, &w->known, off, off + room, &data, err);
+	const int r = kdump_file_skip_hole(d, &w->known, off, off + room, &data, err);
 
 	if (r < 0)
 		return r;
@@ -178,7 +178,7 @@ static int judge_window(struct window *w, const struct dump *d, uint64_t off, si
 	return 0;
 }
 
-int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
+int window_get(struct window *w, const struct kdump_file *d, uint64_t off, size_t size_bytes,
 	       const uint8_t **bytes_ret, struct error *err)
 {
 	size_t want = size_bytes;
@@ -191,7 +191,7 @@ int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size
 				 "%zu bytes at %" PRIu64 " lie beyond the end of the file",
 				 size_bytes, off);
 	if (off < w->off || end > w->off + w->have) {
-		r = judge_window(w, d, off, size_bytes, &want, err);
+		r = check_window(w, d, off, size_bytes, &want, err);
 		if (r < 0)
 			return r;
 		n = io_pread_full(d->fd, w->bytes, want, off);
@@ -209,14 +209,14 @@ int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size
 }
 
 /* Count in one window of both bitmaps, which begins at `pfn` and has `count` bits. */
-static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8_t *map2,
-			  uint64_t pfn, uint64_t count, struct dump_bitmaps *b)
+static void count_bitmaps(const struct kdump_file *d, const uint8_t *map1, const uint8_t *map2,
+			  uint64_t pfn, uint64_t count, struct kdump_file_bitmaps *b)
 {
 	const uint64_t max_mapnr = d->header.max_mapnr;
 	const uint64_t valid = pfn >= max_mapnr ? 0 : MIN(count, max_mapnr - pfn);
 	uint64_t begin, end;
 
-	dump_pfns(d, &begin, &end);
+	kdump_file_pfns(d, &begin, &end);
 	b->ram += bits_count(map1, 0, valid);
 	b->present += bits_count(map2, 0, valid);
 	if (begin < pfn + valid && end > pfn)
@@ -237,27 +237,30 @@ static void count_bitmaps(const struct dump *d, const uint8_t *map1, const uint8
 
 /* The first byte of the bitmaps at or after `off` of which one of them isn't a hole, or their end.
  */
-static int skip_hole_of_both(const struct dump *d, struct stretch known[static 2], uint64_t off,
-			     uint64_t *off_ret, struct error *err)
+static int skip_hole_of_both(const struct kdump_file *d, struct stretch known[static 2],
+			     uint64_t off, uint64_t *off_ret, struct error *err)
 {
 	const struct kdump_layout *at = &d->layout;
 	uint64_t data1, data2 = 0;
-	int r = dump_skip_hole(d, &known[0], at->bitmap1_off + off, at->bitmap2_off, &data1, err);
+	int r = kdump_file_skip_hole(d, &known[0], at->bitmap1_off + off, at->bitmap2_off, &data1,
+				     err);
 
 	if (r == 0)
-		r = dump_skip_hole(d, &known[1], at->bitmap2_off + off, at->desc_off, &data2, err);
+		r = kdump_file_skip_hole(d, &known[1], at->bitmap2_off + off, at->desc_off, &data2,
+					 err);
 	if (r == 0)
 		*off_ret = MIN(data1 - at->bitmap1_off, data2 - at->bitmap2_off);
 	return r;
 }
 
-int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, struct error *err)
+int kdump_file_read_bitmaps(const struct kdump_file *d, struct kdump_file_bitmaps *bitmaps_ret,
+			    struct error *err)
 {
 	const struct kdump_layout *at = &d->layout;
 	AUTO_FREE uint8_t *map1 = io_buffer(BITMAP_WINDOW_BYTES),
 			  *map2 = io_buffer(BITMAP_WINDOW_BYTES);
 	struct stretch known[2] = {0};
-	struct dump_bitmaps b = {0};
+	struct kdump_file_bitmaps b = {0};
 	uint64_t off = 0;
 	size_t n = 0;
 	int r;
@@ -284,8 +287,8 @@ int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret, st
 	return 0;
 }
 
-bool dump_bitmaps_fault(const struct dump *d, const struct dump_bitmaps *b, unsigned i,
-			struct error *fault)
+bool kdump_file_bitmaps_fault(const struct kdump_file *d, const struct kdump_file_bitmaps *b,
+			      unsigned i, struct error *fault)
 {
 	const uint64_t max_mapnr = d->header.max_mapnr;
 
@@ -308,28 +311,30 @@ bool dump_bitmaps_fault(const struct dump *d, const struct dump_bitmaps *b, unsi
 	return true;
 }
 
-int dump_cursor_init(struct dump_cursor *c, const struct dump *d, struct error *err)
+int kdump_file_cursor_init(struct kdump_file_cursor *c, const struct kdump_file *d,
+			   struct error *err)
 {
 	int r;
 
-	*c = (struct dump_cursor){.dump = d};
+	*c = (struct kdump_file_cursor){.dump = d};
 	r = window_init(&c->bitmap, BITMAP_WINDOW_BYTES, err);
 	if (r == 0)
 		r = window_init(&c->table, TABLE_WINDOW_BYTES, err);
 	if (r < 0)
-		dump_cursor_deinit(c);
+		kdump_file_cursor_deinit(c);
 	else
-		dump_cursor_seek(c, 0, 0, 0);
+		kdump_file_cursor_seek(c, 0, 0, 0);
 	return r;
 }
 
-void dump_cursor_deinit(struct dump_cursor *c)
+void kdump_file_cursor_deinit(struct kdump_file_cursor *c)
 {
 	window_deinit(&c->bitmap);
 	window_deinit(&c->table);
 }
 
-void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pfn, uint64_t index)
+void kdump_file_cursor_seek(struct kdump_file_cursor *c, uint64_t begin_pfn, uint64_t end_pfn,
+			    uint64_t index)
 {
 	c->pfn = begin_pfn;
 	c->end_pfn = end_pfn;
@@ -337,7 +342,7 @@ void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pf
 }
 
 /* Bitmap 2 from byte `at` on: at most a window of it, and no more than up to the cursor's end. */
-static int get_bitmap(struct dump_cursor *c, uint64_t at, const uint8_t **map_ret,
+static int get_bitmap(struct kdump_file_cursor *c, uint64_t at, const uint8_t **map_ret,
 		      size_t *bytes_ret, struct error *err)
 {
 	const uint64_t left = div_round_up(c->end_pfn, 8) - at;
@@ -347,7 +352,7 @@ static int get_bitmap(struct dump_cursor *c, uint64_t at, const uint8_t **map_re
 			  map_ret, err);
 }
 
-int dump_cursor_skip_hole(struct dump_cursor *c, struct error *err)
+int kdump_file_cursor_skip_hole(struct kdump_file_cursor *c, struct error *err)
 {
 	const uint64_t bitmap2_off = c->dump->layout.bitmap2_off;
 	const uint64_t at = bitmap2_off + c->pfn / 8,
@@ -357,7 +362,7 @@ int dump_cursor_skip_hole(struct dump_cursor *c, struct error *err)
 
 	if (c->pfn >= c->end_pfn)
 		return 0;
-	r = dump_skip_hole(c->dump, &c->bitmap_known, at, end, &data, err);
+	r = kdump_file_skip_hole(c->dump, &c->bitmap_known, at, end, &data, err);
 	if (r == 0 && data > at)
 		c->pfn = MIN((data - bitmap2_off) * 8, c->end_pfn);
 	return r;
@@ -381,7 +386,8 @@ static uint64_t end_of_bits(const uint8_t *map, uint64_t begin, uint64_t end, ui
 }
 
 /* Pass over up to `max` pages, descriptors and all: how many there were. */
-static int pass_pages(struct dump_cursor *c, uint64_t max, uint64_t *passed_ret, struct error *err)
+static int pass_pages(struct kdump_file_cursor *c, uint64_t max, uint64_t *passed_ret,
+		      struct error *err)
 {
 	uint64_t passed = 0;
 
@@ -389,7 +395,7 @@ static int pass_pages(struct dump_cursor *c, uint64_t max, uint64_t *passed_ret,
 		const uint8_t *map;
 		uint64_t first, end, count;
 		size_t bytes;
-		int r = dump_cursor_skip_hole(c, err);
+		int r = kdump_file_cursor_skip_hole(c, err);
 
 		if (r < 0)
 			return r;
@@ -413,7 +419,7 @@ static int pass_pages(struct dump_cursor *c, uint64_t max, uint64_t *passed_ret,
 	return 0;
 }
 
-int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+int kdump_file_cursor_count(struct kdump_file_cursor *c, uint64_t *count_ret, struct error *err)
 {
 	const uint64_t pfn = c->pfn, index = c->index;
 	const int r = pass_pages(c, UINT64_MAX, count_ret, err);
@@ -424,7 +430,7 @@ int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *
 }
 
 /* The next set bit of bitmap 2: 1 and c->pfn on it, or 0 at the end. */
-static int find_page(struct dump_cursor *c, struct error *err)
+static int find_page(struct kdump_file_cursor *c, struct error *err)
 {
 	while (c->pfn < c->end_pfn) {
 		const uint64_t byte = c->pfn / 8;
@@ -436,7 +442,7 @@ static int find_page(struct dump_cursor *c, struct error *err)
 
 		if (w->have == 0 || c->dump->layout.bitmap2_off + byte < w->off ||
 		    in_window >= w->have) {
-			int r = dump_cursor_skip_hole(c, err);
+			int r = kdump_file_cursor_skip_hole(c, err);
 
 			if (r < 0)
 				return r;
@@ -459,28 +465,29 @@ static int find_page(struct dump_cursor *c, struct error *err)
 }
 
 /* How many of the next descriptors lie in a hole of the file. */
-static int descs_in_hole(struct dump_cursor *c, uint64_t *count_ret, struct error *err)
+static int descs_in_hole(struct kdump_file_cursor *c, uint64_t *count_ret, struct error *err)
 {
 	const uint64_t off = c->dump->layout.desc_off + c->index * KDUMP_DESC_BYTES;
 	uint64_t data;
-	const int r = dump_skip_hole(c->dump, &c->table_known, off, MAX(off, c->dump->size_bytes),
-				     &data, err);
+	const int r = kdump_file_skip_hole(c->dump, &c->table_known, off,
+					   MAX(off, c->dump->size_bytes), &data, err);
 
 	if (r == 0)
 		*count_ret = (data - off) / KDUMP_DESC_BYTES;
 	return r;
 }
 
-int dump_cursor_next(struct dump_cursor *c, struct dump_page *page_ret, struct error *err)
+int kdump_file_cursor_next(struct kdump_file_cursor *c, struct kdump_file_page *page_ret,
+			   struct error *err)
 {
-	struct dump_page page;
+	struct kdump_file_page page;
 	const uint8_t *bytes;
 	uint64_t holes = 0;
 	int r = find_page(c, err);
 
 	if (r <= 0)
 		return r;
-	page = (struct dump_page){.pfn = c->pfn, .index = c->index, .count = 1};
+	page = (struct kdump_file_page){.pfn = c->pfn, .index = c->index, .count = 1};
 	r = descs_in_hole(c, &holes, err);
 	if (r < 0)
 		return r;

@@ -1,6 +1,6 @@
 /* Which codecs are mixed, and in which order.
  * Doesn't know when which of them is chosen. */
-#include "sender/output/ladder.h"
+#include "sender/output/codec_ladder.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -15,9 +15,9 @@ enum {
 	SMALL_PAGE_BYTES = 4096,
 };
 
-struct ladder ladder_fixed(enum codec_id codec, int level)
+struct codec_ladder codec_ladder_fixed(enum codec_id codec, int level)
 {
-	return (struct ladder){.rung = {{codec, level}}, .count = 1};
+	return (struct codec_ladder){.rung = {{codec, level}}, .count = 1};
 }
 
 static bool has(unsigned codecs, enum codec_id codec)
@@ -25,7 +25,7 @@ static bool has(unsigned codecs, enum codec_id codec)
 	return codecs >> codec & 1 && codec_is_built(codec);
 }
 
-static void add(struct ladder *ladder, enum codec_id codec, int level)
+static void add(struct codec_ladder *ladder, enum codec_id codec, int level)
 {
 	ladder->rung[ladder->count++] = (struct rung){codec, level};
 }
@@ -37,9 +37,9 @@ static void add(struct ladder *ladder, enum codec_id codec, int level)
  * better than a mix of its neighbours. zstd:12 (6 s, 16.4 MB) would hold up the chunks behind it
  * for as long as fifty of them take with lzo.
  */
-struct ladder ladder_auto(unsigned codecs)
+struct codec_ladder codec_ladder_auto(unsigned codecs)
 {
-	struct ladder ladder = {.codecs = codecs};
+	struct codec_ladder ladder = {.codecs = codecs};
 
 	if (has(codecs, CODEC_NONE))
 		add(&ladder, CODEC_NONE, 0);
@@ -59,7 +59,7 @@ struct ladder ladder_auto(unsigned codecs)
 	return ladder;
 }
 
-int ladder_parse_codecs(const char *list, unsigned *codecs_ret, struct error *err)
+int codec_ladder_parse_codecs(const char *list, unsigned *codecs_ret, struct error *err)
 {
 	unsigned codecs = 0;
 
@@ -80,17 +80,17 @@ int ladder_parse_codecs(const char *list, unsigned *codecs_ret, struct error *er
 	return 0;
 }
 
-const char *ladder_name(const struct ladder *ladder)
+const char *codec_ladder_name(const struct codec_ladder *ladder)
 {
 	return ladder->codecs ? "auto" : codec_name(ladder->rung[0].codec);
 }
 
-int ladder_level(const struct ladder *ladder)
+int codec_ladder_level(const struct codec_ladder *ladder)
 {
 	return ladder->codecs ? 0 : ladder->rung[0].level;
 }
 
-uint32_t ladder_kdump_flags(const struct ladder *ladder)
+uint32_t codec_ladder_kdump_flags(const struct codec_ladder *ladder)
 {
 	uint32_t flags = 0;
 
@@ -99,7 +99,7 @@ uint32_t ladder_kdump_flags(const struct ladder *ladder)
 	return flags;
 }
 
-uint64_t ladder_memory_bytes(const struct ladder *ladder, uint64_t page_bytes)
+uint64_t codec_ladder_memory_bytes(const struct codec_ladder *ladder, uint64_t page_bytes)
 {
 	const uint64_t each = page_bytes > SMALL_PAGE_BYTES ? LARGE_CODEC_BYTES : SMALL_CODEC_BYTES;
 

@@ -3,8 +3,8 @@
  * bytes. All is read through windows of a fixed size, whatever the headers say. A dump may be read
  * by several threads, each with its own windows and cursors.
  */
-#ifndef DUMP_H
-#define DUMP_H
+#ifndef KDUMP_FILE_H
+#define KDUMP_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,28 +13,28 @@
 #include "base/error.h"
 #include "format/kdump.h"
 
-struct dump; /* opaque */
+struct kdump_file; /* opaque */
 
 /*
  * Open it and judge its headers. Fails -EBADMSG or -ENODATA (headers), -ENOTSUP (something else
  * than a kdump-compressed file; the text says what), or with what the file system says. The caller
  * frees it.
  */
-NODISCARD int dump_open(const char *path, struct dump **d_ret, struct error *err);
-void dump_free(struct dump *d);
-DEFINE_AUTO(struct dump, dump_free)
+NODISCARD int kdump_file_open(const char *path, struct kdump_file **d_ret, struct error *err);
+void kdump_file_free(struct kdump_file *d);
+DEFINE_AUTO(struct kdump_file, kdump_file_free)
 
 /* Borrowed, and as trustworthy as kdump_get_header() makes it. */
-const struct kdump_header *dump_header(const struct dump *d);
-uint64_t dump_size(const struct dump *d);
+const struct kdump_header *kdump_file_header(const struct kdump_file *d);
+uint64_t kdump_file_size(const struct kdump_file *d);
 
 /* Nothing here reads the erase info (text, of what makedumpfile was told to erase), but it has to
  * be there. Fails -ENODATA. */
-NODISCARD int dump_judge_eraseinfo(const struct dump *d, struct error *err);
+NODISCARD int kdump_file_check_eraseinfo(const struct kdump_file *d, struct error *err);
 
 /* The pfns that have their descriptors in this file, where bitmap 2 says so: [*begin_ret,
  * *end_ret). */
-void dump_pfns(const struct dump *d, uint64_t *begin_ret, uint64_t *end_ret);
+void kdump_file_pfns(const struct kdump_file *d, uint64_t *begin_ret, uint64_t *end_ret);
 
 /* What is known of the file's holes around one place: [begin, data) is one, [data, end) has data.
  * Zeros: nothing is. */
@@ -47,8 +47,8 @@ struct stretch {
  * lies beyond the end of the file isn't a hole. `known` is the caller's, for one walk that goes
  * forward: the file system is asked once for each stretch. Fails with what it says.
  */
-NODISCARD int dump_skip_hole(const struct dump *d, struct stretch *known, uint64_t off,
-			     uint64_t end, uint64_t *data_ret, struct error *err);
+NODISCARD int kdump_file_skip_hole(const struct kdump_file *d, struct stretch *known, uint64_t off,
+				   uint64_t end, uint64_t *data_ret, struct error *err);
 
 /* A piece of the file that is held in memory. */
 struct window {
@@ -68,11 +68,11 @@ void window_deinit(struct window *w);
  * begins. Fails
  * -ENODATA beyond the end of the file.
  */
-NODISCARD int window_get(struct window *w, const struct dump *d, uint64_t off, size_t size_bytes,
-			 const uint8_t **bytes_ret, struct error *err);
+NODISCARD int window_get(struct window *w, const struct kdump_file *d, uint64_t off,
+			 size_t size_bytes, const uint8_t **bytes_ret, struct error *err);
 
 /* What the bitmaps say. */
-struct dump_bitmaps {
+struct kdump_file_bitmaps {
 	uint64_t ram;	  /* pfns in bitmap 1 */
 	uint64_t present; /* pfns in bitmap 2 */
 	uint64_t in_file; /* of these, with a descriptor in this file: all, unless it is a part */
@@ -83,18 +83,18 @@ struct dump_bitmaps {
 };
 
 /* Read both to the end, but for holes. Fails -ENODATA if the file ends before them, -ENOMEM. */
-NODISCARD int dump_read_bitmaps(const struct dump *d, struct dump_bitmaps *bitmaps_ret,
-				struct error *err);
+NODISCARD int kdump_file_read_bitmaps(const struct kdump_file *d,
+				      struct kdump_file_bitmaps *bitmaps_ret, struct error *err);
 
 /* How many faults bitmaps can have; and fault `i` of these, if they have it: true, and what it is.
  */
 enum { DUMP_BITMAPS_FAULTS = 3 };
-bool dump_bitmaps_fault(const struct dump *d, const struct dump_bitmaps *b, unsigned i,
-			struct error *fault_ret);
+bool kdump_file_bitmaps_fault(const struct kdump_file *d, const struct kdump_file_bitmaps *b,
+			      unsigned i, struct error *fault_ret);
 
 /* One page that the dump has; or several, in the order of the bitmap, whose descriptors lie in a
  * hole of the file. */
-struct dump_page {
+struct kdump_file_page {
 	uint64_t pfn, index; /* of the (first) descriptor */
 	uint64_t count;	     /* pages; `desc` is zero for more than one */
 	struct kdump_desc desc;
@@ -104,35 +104,38 @@ struct dump_page {
  * A walk over the pages of [pfn, end_pfn), in order. Its work is bounded by what of bitmap and
  * table isn't a hole, whatever the headers say.
  */
-struct dump_cursor {
-	const struct dump *dump; /* borrowed */
-	uint64_t pfn, end_pfn;	 /* the next one to look at */
-	uint64_t index;		 /* of the next descriptor */
+struct kdump_file_cursor {
+	const struct kdump_file *dump; /* borrowed */
+	uint64_t pfn, end_pfn;	       /* the next one to look at */
+	uint64_t index;		       /* of the next descriptor */
 	struct window bitmap, table;
 	struct stretch bitmap_known, table_known;
 };
 
 /* Fails -ENOMEM. deinit is fine with a cursor of zeros. */
-NODISCARD int dump_cursor_init(struct dump_cursor *c, const struct dump *d, struct error *err);
-void dump_cursor_deinit(struct dump_cursor *c);
+NODISCARD int kdump_file_cursor_init(struct kdump_file_cursor *c, const struct kdump_file *d,
+				     struct error *err);
+void kdump_file_cursor_deinit(struct kdump_file_cursor *c);
 
 /*
- * Go to [begin_pfn, end_pfn), within what dump_pfns() says; `index` is that of the first page at or
- * after begin_pfn.
+ * Go to [begin_pfn, end_pfn), within what kdump_file_pfns() says; `index` is that of the first page
+ * at or after begin_pfn.
  */
-void dump_cursor_seek(struct dump_cursor *c, uint64_t begin_pfn, uint64_t end_pfn, uint64_t index);
+void kdump_file_cursor_seek(struct kdump_file_cursor *c, uint64_t begin_pfn, uint64_t end_pfn,
+			    uint64_t index);
 
 /* Move on to the first pfn whose bit isn't in a hole of the file, or to the end. Fails as next
  * does.
  */
-NODISCARD int dump_cursor_skip_hole(struct dump_cursor *c, struct error *err);
+NODISCARD int kdump_file_cursor_skip_hole(struct kdump_file_cursor *c, struct error *err);
 
 /* How many pages are left in the cursor's range. Doesn't move it. Fails as next does. */
-NODISCARD int dump_cursor_count(struct dump_cursor *c, uint64_t *count_ret, struct error *err);
+NODISCARD int kdump_file_cursor_count(struct kdump_file_cursor *c, uint64_t *count_ret,
+				      struct error *err);
 
 /* 1 and *page_ret set, or 0 at the end. Fails -ENODATA where the file ends before bitmap or
  * descriptor. */
-NODISCARD int dump_cursor_next(struct dump_cursor *c, struct dump_page *page_ret,
-			       struct error *err);
+NODISCARD int kdump_file_cursor_next(struct kdump_file_cursor *c, struct kdump_file_page *page_ret,
+				     struct error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* receiver/store/place.h: directories that can't be read, and that nothing came to. */
+/* receiver/store/dumpdir.h: directories that can't be read, and that nothing came to. */
 #include "tests/lib/unit.h"
 
 #include <dirent.h>
@@ -8,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "receiver/store/dumpdir.h"
 #include "receiver/store/journal.h"
-#include "receiver/store/place.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tinysession.h"
 
@@ -34,50 +34,50 @@ static void begin(const char *dir)
 	static uint8_t payload[TINY_FRAME_MAX];
 	const struct frame hello = tinysession_kept(&tiny, 0, payload);
 	struct journal *j;
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 
-	assert_int_equal(place_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), 0);
+	assert_int_equal(dumpdir_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), 0);
 	assert_int_equal(journal_create("vmcore.segments", &hello, &j, &err), 0);
 	assert_int_equal(journal_sync(j, &err), 0);
 	journal_free(j);
-	assert_int_equal(place_settle(&p, &err), 0);
-	place_deinit(&p);
+	assert_int_equal(dumpdir_settle(&p, &err), 0);
+	dumpdir_deinit(&p);
 }
 
 static void test_unreadable(void **state UNUSED)
 {
 	const char *dir = scratch_path("dir");
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 
 	scratch_clear();
 	begin(dir);
 	disk_fails = true;
-	assert_int_equal(place_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), -EIO);
-	place_deinit(&p);
+	assert_int_equal(dumpdir_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), -EIO);
+	dumpdir_deinit(&p);
 	disk_fails = false;
-	assert_int_equal(place_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), 1);
-	place_deinit(&p);
+	assert_int_equal(dumpdir_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), 1);
+	dumpdir_deinit(&p);
 }
 
 static void test_empty(void **state UNUSED)
 {
 	const char *dir = scratch_path("dir");
-	struct place p;
+	struct dumpdir p;
 	struct error err;
 
 	scratch_clear();
 	for (int kept = 0; kept < 2; kept++) {
 		char path[sizeof(p.path)];
 
-		assert_int_equal(place_make(&p, dir, "host", &err), 0);
-		assert_int_equal(place_settle(&p, &err), 0);
+		assert_int_equal(dumpdir_make(&p, dir, "host", &err), 0);
+		assert_int_equal(dumpdir_settle(&p, &err), 0);
 		snprintf(path, sizeof(path), "%s", p.path);
 		assert_true(file_exists(path));
 		if (kept)
 			file_write("vmcore.part", "a part", 6);
-		place_deinit(&p);
+		dumpdir_deinit(&p);
 		assert_int_equal(file_exists(path), kept);
 	}
 }

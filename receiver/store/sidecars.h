@@ -3,8 +3,8 @@
  * FILE-dmesg.txt. While the dump is FILE.part, so is what they begin with; so whatever becomes of a
  * new dump, each of the two has what tells of it, and nothing else.
  */
-#ifndef BESIDE_H
-#define BESIDE_H
+#ifndef SIDECARS_H
+#define SIDECARS_H
 
 #include <stdbool.h>
 
@@ -15,24 +15,24 @@
  * tell of another dump beside it. A stream (no `session`) brings none of these: then what there is
  * counts only beside FILE.segments, which says that it is a session's.
  */
-NODISCARD int beside_judge(const char *file, bool session, struct error *err);
+NODISCARD int sidecars_check(const char *file, bool session, struct error *err);
 
 /* Remove what is of a FILE.part that isn't there any more. */
-NODISCARD int beside_drop_part(const char *file, struct error *err);
+NODISCARD int sidecars_drop_part(const char *file, struct error *err);
 
 /*
  * FILE.part has become FILE: so does what lies beside it, and what is of an earlier FILE goes. Each
  * is tried; the first error is told. Their names aren't synced.
  */
-NODISCARD int beside_settle(const char *file, struct error *err);
+NODISCARD int sidecars_settle(const char *file, struct error *err);
 
 /* The same for what has another name, FILE-NAME: -EEXIST if that or FILE.part-NAME is there; and
  * FILE.part-NAME, if there is one, becomes it, which may `replace` it or fails -EEXIST. */
-NODISCARD int beside_judge_other(const char *file, const char *name, struct error *err);
-NODISCARD int beside_settle_other(const char *file, const char *name, bool replace,
-				  struct error *err);
+NODISCARD int sidecars_check_other(const char *file, const char *name, struct error *err);
+NODISCARD int sidecars_settle_other(const char *file, const char *name, bool replace,
+				    struct error *err);
 
 /* Make the names durable of FILE and of what lies beside it. */
-NODISCARD int beside_sync(const char *file, struct error *err);
+NODISCARD int sidecars_sync(const char *file, struct error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* Directories of hosts and dumps.
  * Doesn't know what a dump is, but for the journal that says which one it is. */
-#include "receiver/store/place.h"
+#include "receiver/store/dumpdir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ enum {
 	REMOVED_MAX = 10,
 };
 
-enum { ROOM = sizeof(((struct place *)0)->path) };
+enum { ROOM = sizeof(((struct dumpdir *)0)->path) };
 
 static const char new_name[] = ".new";
 
@@ -63,7 +63,7 @@ static int open_dir(int at, const char *name, bool make, struct error *err)
 
 /* The operator's own directory may be a link, if nobody else has put it there; it may be in a
  * directory that all may write to. */
-static int judge_root(int fd, const char *dir, struct error *err)
+static int check_root(int fd, const char *dir, struct error *err)
 {
 	struct stat st;
 	int r;
@@ -71,13 +71,13 @@ static int judge_root(int fd, const char *dir, struct error *err)
 	if (lstat(dir, &st) < 0)
 		return error_sys(err, "%s", dir);
 	if (S_ISLNK(st.st_mode)) {
-		r = owner_judge_top(&st, fd, dir, err);
+		r = owner_check_top(&st, fd, dir, err);
 		if (r < 0)
 			return error_prefix(err, "a link");
 	}
 	if (fstat(fd, &st) < 0)
 		return error_sys(err, "%s", dir);
-	return owner_judge_top(&st, fd, dir, err);
+	return owner_check_top(&st, fd, dir, err);
 }
 
 /* It may be one that may be written and not read, as a drop directory is. */
@@ -98,7 +98,7 @@ static int open_root(const char *dir, struct error *err)
 	if (r < 0)
 		return error_set(err, r, "%s: the directory that has it can't be synced: %s", dir,
 				 strerror(-r));
-	r = judge_root(fd, dir, err);
+	r = check_root(fd, dir, err);
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
@@ -121,11 +121,11 @@ static int open_host_in(int root_fd, bool make, const char *dir, const char *hos
 				 path, (unsigned)st.st_uid, (unsigned)st.st_mode & 07777);
 	if (fd < 0)
 		return fd;
-	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", path) : owner_judge(&st, root_fd, path, err);
+	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", path) : owner_check(&st, root_fd, path, err);
 	return r < 0 ? r : TAKE_FD(fd);
 }
 
-int place_judge(const char *dir, const char *host, struct error *err)
+int dumpdir_check(const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int fd = open_root(dir, err), host_fd = -1;
 
@@ -181,7 +181,7 @@ static int open_locked(const char *dir, const char *host, const struct keepalive
 }
 
 /* Whether a host may begin one more dump. */
-static int judge_beginnings(int host_fd, const struct place *p, struct error *err)
+static int check_beginnings(int host_fd, const struct dumpdir *p, struct error *err)
 {
 	struct census census;
 	const int r = census_take(host_fd, ".", &census, err);
@@ -208,7 +208,7 @@ static const struct dirent *next_entry(DIR *dir)
 
 /* All that is in the dump's directory, where the process is: not what somebody else has put there.
  */
-static int judge_files(int fd, const char *path, struct error *err)
+static int check_files(int fd, const char *path, struct error *err)
 {
 	const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = own < 0 ? NULL : fdopendir(own);
@@ -227,7 +227,7 @@ static int judge_files(int fd, const char *path, struct error *err)
 		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue; /* gone since */
 		snprintf(name, sizeof(name), "%.3600s/%.255s", path, entry->d_name);
-		r = owner_judge(&st, fd, name, err);
+		r = owner_check(&st, fd, name, err);
 	}
 	closedir(dir);
 	return r;
@@ -256,14 +256,14 @@ static int has_dump(int host_fd, const char *path, const char *name,
 	}
 	snprintf(whole, sizeof(whole), "%.3600s%.255s", path, name);
 	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", whole)
-			       : owner_judge(&st, host_fd, whole, err);
+			       : owner_check(&st, host_fd, whole, err);
 	if (r == 0)
-		r = judge_files(fd, whole, err);
+		r = check_files(fd, whole, err);
 	return r < 0 ? r : 1;
 }
 
 /* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
-static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struct place *p,
+static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struct dumpdir *p,
 		  struct error *err)
 {
 	const int fd = dup(host_fd);
@@ -330,27 +330,27 @@ static int make_new(int host_fd, struct error *err)
 }
 
 /* Where it will be, as far as that is known. */
-static void set_path(struct place *p, const char *dir, const char *host)
+static void set_path(struct dumpdir *p, const char *dir, const char *host)
 {
 	snprintf(p->path, sizeof(p->path), "%.3300s/%.255s/", dir, host);
 	snprintf(p->host, sizeof(p->host), "%.255s", host);
 }
 
-static void add_name(struct place *p)
+static void add_name(struct dumpdir *p)
 {
 	const size_t n = strlen(p->path);
 
 	snprintf(p->path + n, sizeof(p->path) - n, "%s/", p->name);
 }
 
-int place_find(struct place *p, const char *dir, const char *host,
-	       const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
-	       struct error *err)
+int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
+		 const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
+		 struct error *err)
 {
 	AUTO_CLOSE int host_fd = open_locked(dir, host, alive, err);
 	int r;
 
-	*p = (struct place){.host_fd = -1};
+	*p = (struct dumpdir){.host_fd = -1};
 	if (host_fd < 0)
 		return host_fd;
 	set_path(p, dir, host);
@@ -361,7 +361,7 @@ int place_find(struct place *p, const char *dir, const char *host,
 		add_name(p);
 		return 1;
 	}
-	r = judge_beginnings(host_fd, p, err);
+	r = check_beginnings(host_fd, p, err);
 	if (r == 0)
 		r = make_new(host_fd, err);
 	if (r == 0)
@@ -369,12 +369,12 @@ int place_find(struct place *p, const char *dir, const char *host,
 	return r;
 }
 
-int place_make(struct place *p, const char *dir, const char *host, struct error *err)
+int dumpdir_make(struct dumpdir *p, const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int host_fd = open_locked(dir, host, NULL, err);
 	int r;
 
-	*p = (struct place){.host_fd = -1};
+	*p = (struct dumpdir){.host_fd = -1};
 	if (host_fd < 0)
 		return host_fd;
 	r = make_new(host_fd, err);
@@ -400,7 +400,7 @@ static int rename_new(int host_fd, const char *name)
 	return renameat(host_fd, new_name, host_fd, name) == 0 ? 0 : -errno;
 }
 
-int place_settle(struct place *p, struct error *err)
+int dumpdir_settle(struct dumpdir *p, struct error *err)
 {
 	const time_t now = time(NULL);
 	struct tm tm;
@@ -431,7 +431,7 @@ int place_settle(struct place *p, struct error *err)
 }
 
 /* The place where the process is, and then the host's, if nothing is in them. */
-static void drop_empty(const struct place *p)
+static void drop_empty(const struct dumpdir *p)
 {
 	AUTO_CLOSE int host_fd = open("..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int root_fd =
@@ -443,7 +443,7 @@ static void drop_empty(const struct place *p)
 	census_drop_host(root_fd, p->host);
 }
 
-void place_deinit(struct place *p)
+void dumpdir_deinit(struct dumpdir *p)
 {
 	struct error unused;
 
@@ -458,5 +458,5 @@ void place_deinit(struct place *p)
 	} else if (*p->name) {
 		drop_empty(p);
 	}
-	*p = (struct place){.host_fd = -1};
+	*p = (struct dumpdir){.host_fd = -1};
 }

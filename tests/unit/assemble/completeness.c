@@ -1,7 +1,7 @@
 /*
- * receiver/assemble/arrived.h: streams whose headers claim more than came. What the judgement takes
- * is bounded by what was received and isn't a hole: the calls and bytes of reading are counted
- * here, in the place of the C library's.
+ * receiver/assemble/completeness.h: streams whose headers claim more than came. What the judgement
+ * takes is bounded by what was received and isn't a hole: the calls and bytes of reading are
+ * counted here, in the place of the C library's.
  */
 #include "tests/lib/unit.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "format/dumpfile.h"
-#include "receiver/assemble/arrived.h"
+#include "receiver/assemble/completeness.h"
 #include "receiver/assemble/ranges.h"
 #include "tests/lib/outcome.h"
 #include "tests/lib/scratch.h"
@@ -98,7 +98,7 @@ static void test_bitmaps(void **state)
 	const struct claim_row *row = *state;
 	uint8_t head[2 * BLOCK], ones[BLOCK];
 	const struct kdump_layout at = put_claim(head, row->pfns);
-	struct arrived arrived;
+	struct completeness arrived;
 	struct ranges came;
 	struct dumpfile *df;
 	struct error err;
@@ -111,7 +111,7 @@ static void test_bitmaps(void **state)
 		dumpfile_write(df, at.bitmap2_off + row->pfns / 16, ones, sizeof(ones), &err), 0);
 	assert_int_equal(ranges_add(&came, 0, at.desc_off, &err), 0);
 	work.calls = work.bytes = 0;
-	assert_int_equal(arrived_judge(df, &came, NULL, &arrived, &err), -ENODATA);
+	assert_int_equal(completeness_check(df, &came, NULL, &arrived, &err), -ENODATA);
 	assert_int_equal(arrived.pages, 8 * sizeof(ones));
 	assert_int_equal(arrived.pages_missing, arrived.pages);
 	assert_in_range(work.calls, 1, 64);

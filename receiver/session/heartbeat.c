@@ -1,6 +1,6 @@
 /* Calls somebody while operations take long.
  * Doesn't know what they do. */
-#include "receiver/session/patience.h"
+#include "receiver/session/heartbeat.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -17,7 +17,7 @@ enum {
 	STACK_BYTES = 256 << 10,
 };
 
-struct patience {
+struct heartbeat {
 	const struct session_ops *ops;
 	void *ctx;
 	struct keepalive alive;
@@ -35,7 +35,7 @@ struct patience {
 /* --- the thread ----------------------------------------------------------------------------- */
 
 /* With the mutex: for LOOK_MS, or until it is to end. */
-static void rest(struct patience *p)
+static void rest(struct heartbeat *p)
 {
 	const uint64_t until_ms = clock_ms() + LOOK_MS;
 	const struct timespec until = {.tv_sec = (time_t)(until_ms / 1000),
@@ -47,7 +47,7 @@ static void rest(struct patience *p)
 
 static void *thread_main(void *ctx)
 {
-	struct patience *p = ctx;
+	struct heartbeat *p = ctx;
 
 	pthread_mutex_lock(&p->mutex);
 	while (!p->ending) {
@@ -66,7 +66,7 @@ static void *thread_main(void *ctx)
 }
 
 /* No signal is its business. */
-static void start_thread(struct patience *p)
+static void start_thread(struct heartbeat *p)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -81,10 +81,10 @@ static void start_thread(struct patience *p)
 	pthread_attr_destroy(&attr);
 }
 
-int patience_new(const struct session_ops *ops, void *ctx, const struct keepalive *alive,
-		 struct patience **p_ret, struct error *err)
+int heartbeat_new(const struct session_ops *ops, void *ctx, const struct keepalive *alive,
+		  struct heartbeat **p_ret, struct error *err)
 {
-	struct patience *p = calloc(1, sizeof(*p));
+	struct heartbeat *p = calloc(1, sizeof(*p));
 	pthread_condattr_t attr;
 
 	if (!p)
@@ -103,7 +103,7 @@ int patience_new(const struct session_ops *ops, void *ctx, const struct keepaliv
 	return 0;
 }
 
-void patience_free(struct patience *p)
+void heartbeat_free(struct heartbeat *p)
 {
 	if (!p)
 		return;
@@ -122,7 +122,7 @@ void patience_free(struct patience *p)
 
 /* --- the operations ------------------------------------------------------------------------- */
 
-int patience_wanted(struct patience *p, struct error *err)
+int heartbeat_wanted(struct heartbeat *p, struct error *err)
 {
 	int r;
 
@@ -138,15 +138,15 @@ int patience_wanted(struct patience *p, struct error *err)
 }
 
 /* Without a thread it is called by the operation itself, which so stirs. */
-uint64_t patience_still_ms(const struct patience *p)
+uint64_t heartbeat_still_ms(const struct heartbeat *p)
 {
 	return p->in_operation && p->has_thread ? clock_ms() - p->stirred_ms : 0;
 }
 
 /* What is the session's is the thread's from here on. */
-static struct patience *begin(void *ctx)
+static struct heartbeat *begin(void *ctx)
 {
-	struct patience *p = ctx;
+	struct heartbeat *p = ctx;
 
 	pthread_mutex_lock(&p->mutex);
 	p->in_operation = true;
@@ -158,7 +158,7 @@ static struct patience *begin(void *ctx)
 }
 
 /* And the caller's again. `r` is what the operation says. */
-static int finish(struct patience *p, int r, struct error *err)
+static int finish(struct heartbeat *p, int r, struct error *err)
 {
 	pthread_mutex_lock(&p->mutex);
 	p->in_operation = false;
@@ -172,28 +172,28 @@ static int finish(struct patience *p, int r, struct error *err)
 static int op_hello(void *ctx, const struct hello *hello, const struct frame *payload,
 		    struct welcome *welcome_ret, struct done *done_ret, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->hello(p->ctx, hello, payload, welcome_ret, done_ret, err), err);
 }
 
 static int op_attach(void *ctx, const struct attach *attach, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->attach(p->ctx, attach, err), err);
 }
 
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->totals(p->ctx, totals, go_ret, err), err);
 }
 
 static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->data(p->ctx, bytes, size_bytes, err), err);
 }
@@ -201,14 +201,14 @@ static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct er
 static int op_checkpoint(void *ctx, const struct checkpoint *checkpoint, const struct frame *frame,
 			 struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->checkpoint(p->ctx, checkpoint, frame, err), err);
 }
 
 static int op_sync(void *ctx, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 
 	return finish(p, p->ops->sync(p->ctx, err), err);
 }
@@ -217,7 +217,7 @@ static int op_sync(void *ctx, struct error *err)
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
-	struct patience *p = begin(ctx);
+	struct heartbeat *p = begin(ctx);
 	const int r = p->ops->end(p->ctx, end, frame, done_ret, err);
 	struct error unused;
 
@@ -225,7 +225,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	return r;
 }
 
-const struct session_ops patience_ops = {
+const struct session_ops heartbeat_ops = {
 	.hello = op_hello,
 	.attach = op_attach,
 	.totals = op_totals,

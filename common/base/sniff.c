@@ -1,6 +1,6 @@
 /* Names for what begins with known bytes.
  * Doesn't look further than that. */
-#include "base/looks.h"
+#include "base/sniff.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,7 +23,7 @@ static bool is_text(const uint8_t *p, size_t size_bytes)
 	return true;
 }
 
-const char *looks_like(const void *bytes, size_t size_bytes)
+const char *sniff(const void *bytes, size_t size_bytes)
 {
 	static const struct {
 		const char *magic;

@@ -1,6 +1,6 @@
 /* Whether a kdump file has arrived whole, judged by the map of what was received.
  * Doesn't know of streams; doesn't decompress (that is --check). */
-#include "receiver/assemble/arrived.h"
+#include "receiver/assemble/completeness.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -20,11 +20,11 @@ enum {
 	SLACK_BYTES = 64 << 20,
 };
 
-int arrived_look(struct dumpfile *df, struct ranges *received, struct arrived *arrived_ret,
-		 struct error *err)
+int completeness_look(struct dumpfile *df, struct ranges *received,
+		      struct completeness *arrived_ret, struct error *err)
 {
 	uint8_t main_header[KDUMP_HEADER_BYTES], sub_header[KDUMP_SUB_HEADER_BYTES];
-	struct arrived a = {.kind = ARRIVED_UNKNOWN};
+	struct completeness a = {.kind = ARRIVED_UNKNOWN};
 	uint64_t sub_off;
 	int r;
 
@@ -57,7 +57,7 @@ int arrived_look(struct dumpfile *df, struct ranges *received, struct arrived *a
 	return r;
 }
 
-uint64_t arrived_plausible_bytes(const struct kdump_header *h)
+uint64_t completeness_plausible_bytes(const struct kdump_header *h)
 {
 	/* Each page uncompressed. At most 2^40 × (2^18 + 24): see kdump_get_header(). */
 	return kdump_layout(h).desc_off + h->max_mapnr * (h->block_size + KDUMP_DESC_BYTES) +
@@ -65,7 +65,7 @@ uint64_t arrived_plausible_bytes(const struct kdump_header *h)
 }
 
 /* All but descriptors and payloads. */
-static int judge_head(const struct arrived *a, struct ranges *received, struct error *err)
+static int check_head(const struct completeness *a, struct ranges *received, struct error *err)
 {
 	const struct kdump_header *h = &a->header;
 	const struct kdump_layout at = kdump_layout(h);
@@ -161,7 +161,7 @@ static bool is_possible(const struct table_walk *w, const struct kdump_desc *des
 }
 
 /* Judge one descriptor, of which all bytes came if `whole`: whether it has to be zeroed. */
-static bool judge_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
+static bool check_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
 {
 	const struct kdump_desc desc = kdump_get_desc(bytes);
 	uint64_t end;
@@ -194,7 +194,7 @@ static int walk_window(struct table_walk *w, uint64_t off, size_t count, const s
 		uint8_t *bytes = w->window + i * KDUMP_DESC_BYTES;
 		const uint64_t at = off + i * KDUMP_DESC_BYTES;
 
-		if (!judge_desc(w, bytes, at >= part->begin && at + KDUMP_DESC_BYTES <= part->end))
+		if (!check_desc(w, bytes, at >= part->begin && at + KDUMP_DESC_BYTES <= part->end))
 			continue;
 		memset(bytes, 0, KDUMP_DESC_BYTES);
 		first_bad = MIN(first_bad, i);
@@ -233,8 +233,8 @@ static int walk_table(struct table_walk *w, uint64_t begin, uint64_t end, struct
 	return 0;
 }
 
-static int judge_pages(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
-		       struct arrived *a, struct error *err)
+static int check_pages(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
+		       struct completeness *a, struct error *err)
 {
 	const uint64_t desc_off = kdump_layout(&a->header).desc_off;
 	AUTO_FREE uint8_t *window = malloc(TABLE_WINDOW_DESCS * KDUMP_DESC_BYTES);
@@ -257,12 +257,12 @@ static int judge_pages(struct dumpfile *df, struct ranges *received, const struc
 	return 0;
 }
 
-int arrived_judge(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
-		  struct arrived *arrived_ret, struct error *err)
+int completeness_check(struct dumpfile *df, struct ranges *received, const struct keepalive *alive,
+		       struct completeness *arrived_ret, struct error *err)
 {
-	struct arrived *a = arrived_ret;
+	struct completeness *a = arrived_ret;
 	uint64_t allowed;
-	int r = arrived_look(df, received, a, err);
+	int r = completeness_look(df, received, a, err);
 
 	if (r < 0)
 		return r;
@@ -270,9 +270,9 @@ int arrived_judge(struct dumpfile *df, struct ranges *received, const struct kee
 		return error_set(err, -ENODATA, "the headers did not arrive whole");
 	if (a->kind != ARRIVED_KDUMP)
 		return 0;
-	r = judge_head(a, received, err);
+	r = check_head(a, received, err);
 	if (r == 0)
-		r = judge_pages(df, received, alive, a, err);
+		r = check_pages(df, received, alive, a, err);
 	if (r < 0)
 		return r;
 	allowed = a->header.status & KDUMP_INCOMPLETE ? a->pages_lost : 0;

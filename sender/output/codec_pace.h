@@ -8,8 +8,8 @@
  * that was begun and isn't sent, so that a decision shows in it at once: nothing swings. A queue in
  * front of a link that was fast a moment ago doesn't count until it has lasted: it may be a stall.
  */
-#ifndef PACE_H
-#define PACE_H
+#ifndef CODEC_PACE_H
+#define CODEC_PACE_H
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -19,14 +19,14 @@ enum {
 };
 
 /* What waits for the link, as the writer sees it when it has taken a chunk. */
-struct pace_sample {
+struct codec_pace_sample {
 	uint64_t waiting_bytes; /* in the session's output and the socket */
 	uint64_t chunk_bytes;	/* what the chunk has become; > 0, with its descriptors */
 	uint64_t now_ms;	/* of a clock that doesn't go back */
 };
 
 /* What is known of the queue: from samples, and only from them. */
-struct pace_queue {
+struct codec_pace_queue {
 	uint64_t bytes;	       /* that keep the link busy */
 	uint64_t freely_bytes; /* that went out of late, and none of them had to wait */
 	uint64_t freely_ms;    /* when they were enough to call the link fast; 0: never yet */
@@ -34,37 +34,37 @@ struct pace_queue {
 };
 
 /* The next sample. */
-void pace_step(struct pace_queue *queue, const struct pace_sample *sample);
+void codec_pace_step(struct codec_pace_queue *queue, const struct codec_pace_sample *sample);
 
 /*
  * From the fastest (0) to the strongest: (rungs - 1) * PACE_STEP. Of the chunks that were begun and
  * not written so far, those count that are more than `workers` have in work; what was handed over
  * counts in any case.
  */
-uint32_t pace_strength(const struct pace_queue *queue, uint64_t chunks, unsigned rungs,
-		       unsigned workers);
+uint32_t codec_pace_strength(const struct codec_pace_queue *queue, uint64_t chunks, unsigned rungs,
+			     unsigned workers);
 
 /* The rung for chunk k: of chunks at 1.25 steps every fourth is on rung 2, the others on rung 1. */
-unsigned pace_rung(uint32_t strength, uint64_t k);
+unsigned codec_pace_rung(uint32_t strength, uint64_t k);
 
 /*
  * What all workers share. `queue` is the writer's alone; the figures that it makes of it are read
  * by workers at any time, one by one: those of a moment ago are as good.
  */
-struct pace {
+struct codec_pace {
 	unsigned rungs, workers;
-	struct pace_queue queue;
+	struct codec_pace_queue queue;
 	atomic_uint_fast64_t written; /* chunks */
 	atomic_uint_fast64_t bytes, chunk_bytes;
 };
 
 /* Where the writer's first chunk is `first_chunk`. No other thread is at it meanwhile. */
-void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk);
+void codec_pace_begin(struct codec_pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk);
 
 /* A chunk was written. The holder of the pipeline's role only. */
-void pace_written(struct pace *p, const struct pace_sample *sample);
+void codec_pace_written(struct codec_pace *p, const struct codec_pace_sample *sample);
 
 /* The rung for chunk k. Any worker. */
-unsigned pace_choose(struct pace *p, uint64_t k);
+unsigned codec_pace_choose(struct codec_pace *p, uint64_t k);
 
 #endif

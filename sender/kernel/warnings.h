@@ -1,7 +1,7 @@
 /* Lines for the operator that code below main.c has to say: what was found odd, and what was done
  * instead. */
-#ifndef REMARKS_H
-#define REMARKS_H
+#ifndef WARNINGS_H
+#define WARNINGS_H
 
 #include <stddef.h>
 
@@ -13,15 +13,15 @@ enum {
 	REMARK_BYTES = 240,
 };
 
-struct remarks {
+struct warnings {
 	char line[REMARKS_MAX][REMARK_BYTES];
 	size_t count;
 };
 
 /* Add a line, without the final newline. */
-void remark(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
+void remark(struct warnings *warnings, const char *fmt, ...) PRINTF(2, 3);
 
 /* Add to the last line what follows from it; a line of its own where there is none, or no room. */
-void remark_also(struct remarks *remarks, const char *fmt, ...) PRINTF(2, 3);
+void warn_also(struct warnings *warnings, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

@@ -1,6 +1,6 @@
 /* Chooses how strongly chunks are compressed.
  * Doesn't know codecs, nor how the queue is measured. */
-#include "sender/output/pace.h"
+#include "sender/output/codec_pace.h"
 
 #include <stdbool.h>
 
@@ -37,7 +37,7 @@ enum {
 
 /* Take down whether bytes had to wait, and say whether a link that was no limit a moment ago may be
  * one now. */
-static bool note_and_believe(struct pace_queue *q, const struct pace_sample *s)
+static bool note_and_believe(struct codec_pace_queue *q, const struct codec_pace_sample *s)
 {
 	const bool waits = s->waiting_bytes > MAX((uint64_t)SLACK_BYTES, s->chunk_bytes);
 
@@ -47,7 +47,7 @@ static bool note_and_believe(struct pace_queue *q, const struct pace_sample *s)
 	return s->now_ms - q->freely_ms >= HOLD_MS;
 }
 
-void pace_step(struct pace_queue *q, const struct pace_sample *s)
+void codec_pace_step(struct codec_pace_queue *q, const struct codec_pace_sample *s)
 {
 	q->bytes = note_and_believe(q, s) ? s->waiting_bytes : 0;
 	q->chunk_bytes = q->chunk_bytes
@@ -60,8 +60,8 @@ static uint64_t beyond(uint64_t bytes, uint64_t limit)
 	return bytes > limit ? bytes - limit : 0;
 }
 
-uint32_t pace_strength(const struct pace_queue *q, uint64_t chunks, unsigned rungs,
-		       unsigned workers)
+uint32_t codec_pace_strength(const struct codec_pace_queue *q, uint64_t chunks, unsigned rungs,
+			     unsigned workers)
 {
 	const uint64_t most = (rungs - 1) * (uint64_t)PACE_STEP;
 	const uint64_t begun = q->bytes + chunks * q->chunk_bytes;
@@ -73,7 +73,7 @@ uint32_t pace_strength(const struct pace_queue *q, uint64_t chunks, unsigned run
 	return (uint32_t)MIN(most, bytes * most / RANGE_BYTES);
 }
 
-unsigned pace_rung(uint32_t strength, uint64_t k)
+unsigned codec_pace_rung(uint32_t strength, uint64_t k)
 {
 	/* The bits of k mirrored: any run of chunks has its thresholds spread evenly. */
 	uint32_t threshold = 0;
@@ -83,32 +83,33 @@ unsigned pace_rung(uint32_t strength, uint64_t k)
 	return strength / PACE_STEP + (strength % PACE_STEP > threshold);
 }
 
-void pace_begin(struct pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk)
+void codec_pace_begin(struct codec_pace *p, unsigned rungs, unsigned workers, uint64_t first_chunk)
 {
 	p->rungs = rungs;
 	p->workers = workers;
-	p->queue = (struct pace_queue){0};
+	p->queue = (struct codec_pace_queue){0};
 	atomic_init(&p->written, first_chunk);
 	atomic_init(&p->bytes, 0);
 	atomic_init(&p->chunk_bytes, 0);
 }
 
 /* Relaxed, here and below: nothing is read on the strength of these figures. */
-void pace_written(struct pace *p, const struct pace_sample *sample)
+void codec_pace_written(struct codec_pace *p, const struct codec_pace_sample *sample)
 {
-	pace_step(&p->queue, sample);
+	codec_pace_step(&p->queue, sample);
 	atomic_fetch_add_explicit(&p->written, 1, memory_order_relaxed);
 	atomic_store_explicit(&p->bytes, p->queue.bytes, memory_order_relaxed);
 	atomic_store_explicit(&p->chunk_bytes, p->queue.chunk_bytes, memory_order_relaxed);
 }
 
-unsigned pace_choose(struct pace *p, uint64_t k)
+unsigned codec_pace_choose(struct codec_pace *p, uint64_t k)
 {
 	const uint64_t written = atomic_load_explicit(&p->written, memory_order_relaxed);
-	const struct pace_queue queue = {
+	const struct codec_pace_queue queue = {
 		.bytes = atomic_load_explicit(&p->bytes, memory_order_relaxed),
 		.chunk_bytes = atomic_load_explicit(&p->chunk_bytes, memory_order_relaxed),
 	};
 
-	return pace_rung(pace_strength(&queue, k - MIN(k, written), p->rungs, p->workers), k);
+	return codec_pace_rung(
+		codec_pace_strength(&queue, k - MIN(k, written), p->rungs, p->workers), k);
 }

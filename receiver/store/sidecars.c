@@ -1,6 +1,6 @@
 /* Names beside the FILE of a pipe.
  * Doesn't know what is in the files. */
-#include "receiver/store/beside.h"
+#include "receiver/store/sidecars.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static int refuse_if_there(const char *name, struct error *err)
 	return error_set(err, -EEXIST, "%s exists; --force replaces it", name);
 }
 
-int beside_judge(const char *file, bool session, struct error *err)
+int sidecars_check(const char *file, bool session, struct error *err)
 {
 	const size_t count = session ? ARRAY_LEN(suffixes) : 1;
 	int r = 0;
@@ -59,7 +59,7 @@ static int drop(const char *file, const char *part, const char *suffix, struct e
 	return error_sys(err, "%s, which is of another dump: can't remove it", name);
 }
 
-int beside_drop_part(const char *file, struct error *err)
+int sidecars_drop_part(const char *file, struct error *err)
 {
 	int r = 0;
 
@@ -78,7 +78,7 @@ static int become(const char *from, const char *to, struct error *err)
 	return errno == ENOENT ? 0 : error_sys(err, "%s: can't become %s", from, to);
 }
 
-int beside_settle(const char *file, struct error *err)
+int sidecars_settle(const char *file, struct error *err)
 {
 	AUTO_FREE char *old = name_of(file, "", suffixes[0]);
 	const bool had = old && io_exists(old);
@@ -98,7 +98,7 @@ int beside_settle(const char *file, struct error *err)
 	return first.code;
 }
 
-int beside_sync(const char *file, struct error *err)
+int sidecars_sync(const char *file, struct error *err)
 {
 	const int r = dirsync_parent(file, -1);
 
@@ -107,7 +107,7 @@ int beside_sync(const char *file, struct error *err)
 		     : 0;
 }
 
-int beside_judge_other(const char *file, const char *name, struct error *err)
+int sidecars_check_other(const char *file, const char *name, struct error *err)
 {
 	AUTO_FREE char *whole = name_of(file, "-", name), *part = name_of(file, ".part-", name);
 	const int r = refuse_if_there(whole, err);
@@ -115,7 +115,7 @@ int beside_judge_other(const char *file, const char *name, struct error *err)
 	return r < 0 ? r : refuse_if_there(part, err);
 }
 
-int beside_settle_other(const char *file, const char *name, bool replace, struct error *err)
+int sidecars_settle_other(const char *file, const char *name, bool replace, struct error *err)
 {
 	AUTO_FREE char *from = name_of(file, ".part-", name), *to = name_of(file, "-", name);
 	int r = 0;

@@ -1,25 +1,25 @@
 /* Lines for the operator.
  * Doesn't print them. */
-#include "sender/kernel/remarks.h"
+#include "sender/kernel/warnings.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-void remark(struct remarks *remarks, const char *fmt, ...)
+void remark(struct warnings *warnings, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (remarks->count == REMARKS_MAX)
+	if (warnings->count == REMARKS_MAX)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(remarks->line[remarks->count++], REMARK_BYTES, fmt, ap);
+	vsnprintf(warnings->line[warnings->count++], REMARK_BYTES, fmt, ap);
 	va_end(ap);
 }
 
-void remark_also(struct remarks *remarks, const char *fmt, ...)
+void warn_also(struct warnings *warnings, const char *fmt, ...)
 {
-	char *line = remarks->count ? remarks->line[remarks->count - 1] : NULL;
+	char *line = warnings->count ? warnings->line[warnings->count - 1] : NULL;
 	const size_t used = line ? strlen(line) : 0;
 	char also[REMARK_BYTES];
 	va_list ap;
@@ -31,6 +31,6 @@ void remark_also(struct remarks *remarks, const char *fmt, ...)
 		strcpy(line + used, "; ");
 		strcpy(line + used + 2, also);
 	} else {
-		remark(remarks, "%s", also);
+		remark(warnings, "%s", also);
 	}
 }

@@ -1,4 +1,4 @@
-/* receiver/session/patience.h: whoever waits is heard of, however long a disk takes. */
+/* receiver/session/heartbeat.h: whoever waits is heard of, however long a disk takes. */
 #include "tests/lib/unit.h"
 
 #include <errno.h>
@@ -6,13 +6,13 @@
 #include <string.h>
 #include <time.h>
 
-#include "receiver/session/patience.h"
+#include "receiver/session/heartbeat.h"
 
 /* An operation that takes as long as alive() wasn't called so often; and what alive() says. */
 static int calls, wanted_calls;
 static int alive_says, op_says;
 static bool asks; /* the operation, whether it is still wanted */
-static struct patience *patience;
+static struct heartbeat *patience;
 
 static int alive(void *ctx, struct error *err)
 {
@@ -27,7 +27,7 @@ static int slow(struct error *err)
 	const struct timespec step = {.tv_nsec = 1000000};
 
 	for (int i = 0; i < 10000; i++) {
-		if (asks && patience_wanted(patience, err) < 0)
+		if (asks && heartbeat_wanted(patience, err) < 0)
 			return err->code;
 		if (!asks && __atomic_load_n(&calls, __ATOMIC_SEQ_CST) >= wanted_calls)
 			return op_says ? error_set(err, op_says, "the disk fails") : 0;
@@ -107,7 +107,7 @@ static void begin(int calls_wanted)
 	asks = false;
 	wanted_calls = calls_wanted;
 	assert_int_equal(
-		patience_new(&ops, &patience, &(struct keepalive){alive, &calls}, &patience, &err),
+		heartbeat_new(&ops, &patience, &(struct keepalive){alive, &calls}, &patience, &err),
 		0);
 }
 
@@ -125,24 +125,24 @@ static void test_heard(void **state UNUSED)
 	struct error err;
 
 	begin(2);
-	assert_int_equal(patience_ops.hello(patience, &hello, &frame, &welcome, &done, &err), 0);
+	assert_int_equal(heartbeat_ops.hello(patience, &hello, &frame, &welcome, &done, &err), 0);
 	assert_int_equal(welcome.free_bytes, 31);
 	assert_string_equal(done.name, "name");
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.attach(patience, &attach, &err), 0);
+	assert_int_equal(heartbeat_ops.attach(patience, &attach, &err), 0);
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.totals(patience, &totals, &go, &err), 0);
+	assert_int_equal(heartbeat_ops.totals(patience, &totals, &go, &err), 0);
 	assert_int_equal(go.kind, GO_RESUME);
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.data(patience, (const uint8_t *)"8 bytes ", 8, &err), 0);
+	assert_int_equal(heartbeat_ops.data(patience, (const uint8_t *)"8 bytes ", 8, &err), 0);
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.checkpoint(patience, &checkpoint, &frame, &err), 0);
+	assert_int_equal(heartbeat_ops.checkpoint(patience, &checkpoint, &frame, &err), 0);
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.sync(patience, &err), 0);
+	assert_int_equal(heartbeat_ops.sync(patience, &err), 0);
 	wanted_calls += 2;
-	assert_int_equal(patience_ops.end(patience, &end, &frame, &done, &err), 0);
+	assert_int_equal(heartbeat_ops.end(patience, &end, &frame, &done, &err), 0);
 	assert_string_equal(done.name, "done");
-	patience_free(patience);
+	heartbeat_free(patience);
 }
 
 /* What is short is as it would be without. */
@@ -151,11 +151,11 @@ static void test_short(void **state UNUSED)
 	struct error err;
 
 	begin(0);
-	assert_int_equal(patience_ops.sync(patience, &err), 0);
+	assert_int_equal(heartbeat_ops.sync(patience, &err), 0);
 	op_says = -EIO;
-	assert_int_equal(patience_ops.sync(patience, &err), -EIO);
+	assert_int_equal(heartbeat_ops.sync(patience, &err), -EIO);
 	assert_string_equal(err.msg, "the disk fails");
-	patience_free(patience);
+	heartbeat_free(patience);
 }
 
 /* It ends where it can; an fsync can't, which changes nothing unless it was the last. */
@@ -169,20 +169,20 @@ static void test_gone(void **state UNUSED)
 	begin(1);
 	alive_says = -ECONNRESET;
 	asks = true;
-	assert_int_equal(patience_ops.sync(patience, &err), -ECONNRESET);
+	assert_int_equal(heartbeat_ops.sync(patience, &err), -ECONNRESET);
 	assert_string_equal(err.msg, "the peer has gone");
 	assert_int_equal(calls, 1);
 	asks = false;
 	wanted_calls = 2;
-	assert_int_equal(patience_ops.sync(patience, &err), -ECONNRESET);
+	assert_int_equal(heartbeat_ops.sync(patience, &err), -ECONNRESET);
 	wanted_calls = 3;
-	assert_int_equal(patience_ops.end(patience, &end, &frame, &done, &err), 0);
+	assert_int_equal(heartbeat_ops.end(patience, &end, &frame, &done, &err), 0);
 
 	/* Between operations whoever asks is told at once. */
-	assert_int_equal(patience_wanted(patience, &err), -ECONNRESET);
+	assert_int_equal(heartbeat_wanted(patience, &err), -ECONNRESET);
 	alive_says = 0;
-	assert_int_equal(patience_wanted(patience, &err), 0);
-	patience_free(patience);
+	assert_int_equal(heartbeat_wanted(patience, &err), 0);
+	heartbeat_free(patience);
 }
 
 int main(int argc, char **argv)

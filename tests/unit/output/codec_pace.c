@@ -1,6 +1,6 @@
-/* sender/output/pace.h: how strongly chunks are compressed, on links of all speeds, in a model of
- * the page pass: workers, the role, the session's output, a socket, a link. Times are those of the
- * model, so the results are the same on any machine. */
+/* sender/output/codec_pace.h: how strongly chunks are compressed, on links of all speeds, in a
+ * model of the page pass: workers, the role, the session's output, a socket, a link. Times are
+ * those of the model, so the results are the same on any machine. */
 #include "tests/lib/unit.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "sender/delivery/upload.h"
-#include "sender/output/pace.h"
+#include "sender/output/codec_pace.h"
 
 enum {
 	RUNGS = 3,
@@ -20,7 +20,7 @@ enum {
 
 /* --- the model --- */
 
-/* What a chunk of 256 KiB takes and becomes: sender/output/ladder.c. */
+/* What a chunk of 256 KiB takes and becomes: sender/output/codec_ladder.c. */
 static const struct cost {
 	double compress_us;
 	uint32_t bytes;
@@ -46,7 +46,7 @@ struct run {
 	bool limited; /* by --bwlimit, in place of a socket that is full */
 	double allowance;
 
-	struct pace pace;
+	struct codec_pace pace;
 	double now_us; /* of the link: it has moved all until then */
 	double output_bytes, socket_used;
 	double total_us;
@@ -119,12 +119,12 @@ static double write_chunk(struct run *r, uint64_t k, double at_us)
 	}
 	r->output_bytes += bytes;
 	pump(r);
-	pace_written(&r->pace,
-		     &(struct pace_sample){
-			     .waiting_bytes = (uint64_t)(r->output_bytes + r->socket_used),
-			     .chunk_bytes = (uint64_t)bytes,
-			     .now_ms = START_MS + (uint64_t)(at_us / 1000),
-		     });
+	codec_pace_written(&r->pace,
+			   &(struct codec_pace_sample){
+				   .waiting_bytes = (uint64_t)(r->output_bytes + r->socket_used),
+				   .chunk_bytes = (uint64_t)bytes,
+				   .now_ms = START_MS + (uint64_t)(at_us / 1000),
+			   });
 	return at_us;
 }
 
@@ -138,7 +138,8 @@ struct worker {
 
 static void choose(struct run *r, struct worker *w)
 {
-	const unsigned rung = r->fixed >= 0 ? (unsigned)r->fixed : pace_choose(&r->pace, w->k);
+	const unsigned rung =
+		r->fixed >= 0 ? (unsigned)r->fixed : codec_pace_choose(&r->pace, w->k);
 
 	r->rung[w->k] = (uint8_t)rung;
 	w->at_us += vary(w->k, costs[rung].compress_us) +
@@ -158,7 +159,7 @@ static void run(struct run *r)
 
 	assert_true(workers <= WORKERS_MAX && r->chunks <= CHUNKS_MAX);
 	memset(ready_us, 0, sizeof(ready_us));
-	pace_begin(&r->pace, RUNGS, r->workers, 0);
+	codec_pace_begin(&r->pace, RUNGS, r->workers, 0);
 	for (;;) {
 		struct worker *w = NULL;
 
@@ -375,19 +376,19 @@ static void test_slow_writer(void **state UNUSED)
 
 static void test_bounds(void **state UNUSED)
 {
-	struct pace_queue q = {0};
-	const struct pace_sample full = {UINT32_MAX, 70000, 1000}, empty = {0, 70000, 1000};
+	struct codec_pace_queue q = {0};
+	const struct codec_pace_sample full = {UINT32_MAX, 70000, 1000}, empty = {0, 70000, 1000};
 
 	/* Nothing was sent: the second rung, where there is one. */
-	assert_int_equal(pace_strength(&q, 0, 3, 2), PACE_STEP);
-	assert_int_equal(pace_strength(&q, 0, 1, 2), 0);
-	pace_step(&q, &full);
-	assert_int_equal(pace_strength(&q, 0, 3, 2), 2 * PACE_STEP);
-	assert_int_equal(pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
-	assert_int_equal(pace_strength(&q, 0, 1, 2), 0);
-	pace_step(&q, &empty);
-	assert_int_equal(pace_strength(&q, 0, 3, 2), 0);
-	assert_int_equal(pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
+	assert_int_equal(codec_pace_strength(&q, 0, 3, 2), PACE_STEP);
+	assert_int_equal(codec_pace_strength(&q, 0, 1, 2), 0);
+	codec_pace_step(&q, &full);
+	assert_int_equal(codec_pace_strength(&q, 0, 3, 2), 2 * PACE_STEP);
+	assert_int_equal(codec_pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
+	assert_int_equal(codec_pace_strength(&q, 0, 1, 2), 0);
+	codec_pace_step(&q, &empty);
+	assert_int_equal(codec_pace_strength(&q, 0, 3, 2), 0);
+	assert_int_equal(codec_pace_strength(&q, UINT32_MAX, 3, 2), 2 * PACE_STEP);
 }
 
 static void test_mix(void **state UNUSED)
@@ -396,14 +397,15 @@ static void test_mix(void **state UNUSED)
 		uint64_t sum = 0;
 
 		for (uint64_t k = 0; k < PACE_STEP; k++)
-			sum += pace_rung(strength, k);
+			sum += codec_pace_rung(strength, k);
 		assert_int_equal(sum, strength);
 	}
 	/* Evenly: of four that follow each other one. */
 	for (uint64_t k = 0; k < 1000; k += 4)
-		assert_int_equal(pace_rung(PACE_STEP / 4, k) + pace_rung(PACE_STEP / 4, k + 1) +
-					 pace_rung(PACE_STEP / 4, k + 2) +
-					 pace_rung(PACE_STEP / 4, k + 3),
+		assert_int_equal(codec_pace_rung(PACE_STEP / 4, k) +
+					 codec_pace_rung(PACE_STEP / 4, k + 1) +
+					 codec_pace_rung(PACE_STEP / 4, k + 2) +
+					 codec_pace_rung(PACE_STEP / 4, k + 3),
 				 1);
 }
 
