@@ -17,7 +17,7 @@ told "vmsend: a bad line, by file and number" 2 "^vmsend: $conf:2: unknown optio
 run "$vmsend" --config "$T/missing" "$core" "$T/dump"
 told "vmsend: a file that isn't there" 2 "^vmsend: $T/missing: No such file or directory$"
 ok "vmsend: and there is no dump" test ! -e "$T/dump"
-write "quiet" "num-threads = 0" "compress = none" "to = file:$T/by-config"
+write "quiet" "num-threads = 0" "compress = none" "sums = none" "to = file:$T/by-config"
 run "$vmsend" --config "$conf" "$core"
 is "vmsend: does what the file says" "$rc $(cd "$T" && echo by-*)" "0 by-config"
 run "$vmsend" --config "$conf" "$core" "$T/by-line"
@@ -27,7 +27,7 @@ run "$vmsend" --config "$conf" "$core" --to "file:$T/by-to"
 is "vmsend: and so does --to" "$rc $(cd "$T" && echo by-*)" "0 by-config by-line by-to"
 
 for line in flattened "stream = session"; do
-    write quiet "$line"
+    write quiet "sums = none" "$line"
     rm -f "$T"/by-*
     run "$vmsend" --config "$conf" "$core" "$T/by-line"
     is "vmsend: a DUMPFILE takes the place of the file's $line" "$rc $(cd "$T" && echo by-*)" "0 by-line"
@@ -38,7 +38,7 @@ for line in flattened "stream = session"; do
 done
 run "$vmsend" --config "$conf" -F "$core"
 is "vmsend: --flattened takes the place of the file's stream" "$rc $(head -c 12 "$T/out")" "0 makedumpfile"
-write "to = file:$T/by-config" "stream = session"
+write "sums = none" "to = file:$T/by-config" "stream = session"
 run "$vmsend" --config "$conf" --stream=flattened "$core"
 is "vmsend: --stream takes the place of the file's stream alone" "$rc $(cd "$T" && echo by-c*)" "0 by-config"
 
