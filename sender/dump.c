@@ -208,9 +208,7 @@ static int chunk_end(void *ctx, struct error *err)
 		tell_pace(d, state.bytes_out);
 		return r;
 	}
-	if (d->setup->cancelled && d->setup->cancelled())
-		return error_set(err, -ECANCELED, "stopped by a signal");
-	return 0;
+	return stop_check(&d->setup->stop, err);
 }
 
 static int segment_end(void *ctx, const struct cursor *cursor, struct error *err)
@@ -266,7 +264,7 @@ static int prepare(struct dump *d, struct error *err)
 		.threads = s->budget->threads,
 		.pages_bytes = s->budget->pages_bytes,
 		.spare_bytes = filter_spare_bytes(d),
-		.cancelled = s->cancelled,
+		.stop = s->stop,
 		.chunk_end = s->delivery ? filter_chunk_end : NULL,
 		.ctx = s->delivery,
 	};

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "sender/output/codec_ladder.h"
 #include "sender/output/writer.h"
 #include "sender/pages/filter.h"
@@ -30,8 +31,7 @@ struct dump_setup {
 	struct progress *progress;
 	struct warnings *warnings;
 
-	/* Asked after each chunk: true ends the dump with -ECANCELED. May be NULL. */
-	bool (*cancelled)(void);
+	struct stop stop; /* asked after each chunk; of a delivery it is the delivery's, too */
 };
 
 struct dump_result {

@@ -12,13 +12,6 @@
 /* A machine with much memory has many struct pages, and somebody waits for the probe. */
 enum { LOOK_MS = 20000 };
 
-static uint64_t until_ms;
-
-static bool took_too_long(void)
-{
-	return clock_ms() >= until_ms;
-}
-
 /* Bytes of the pages that are left in; 0: that can't be told. */
 static uint64_t count_pages(const struct estimate_setup *setup)
 {
@@ -30,15 +23,12 @@ static uint64_t count_pages(const struct estimate_setup *setup)
 	struct kmodel km;
 	struct error err;
 	uint64_t bytes = 0;
-	struct filter_setup filter = {.km = &km,
-				      .exclude = exclude,
-				      .threads = setup->threads,
-				      .cancelled = took_too_long};
+	struct filter_setup filter = {.km = &km, .exclude = exclude, .threads = setup->threads};
 
 	if (vmcore_open(setup->core, setup->access, &core, &err) < 0)
 		return 0;
-	until_ms = clock_ms() + LOOK_MS;
-	core->cancelled = took_too_long;
+	filter.stop.deadline_ms = clock_ms() + LOOK_MS;
+	core->stop = filter.stop;
 	kmodel_init(&km, core, exclude, &warnings);
 	if (filter_run(&filter, &pages, &result, &warnings, &err) == 0)
 		bytes = pageset_count(pages) * core->page_bytes;

@@ -122,18 +122,13 @@ void lifetime_end(void)
 	watchdog = NULL;
 }
 
-bool lifetime_is_over(void)
+static bool is_signalled(void)
 {
 	watchdog_feed(watchdog);
-	return stop_signal != 0 || (deadline_ms && clock_ms() >= deadline_ms);
-}
-
-bool lifetime_was_stopped(void)
-{
 	return stop_signal != 0;
 }
 
-uint64_t lifetime_deadline_ms(void)
+struct stop lifetime_stop(void)
 {
-	return deadline_ms;
+	return (struct stop){is_signalled, deadline_ms};
 }

@@ -5,8 +5,7 @@
 #ifndef LIFETIME_H
 #define LIFETIME_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "base/stop.h"
 
 struct options;
 
@@ -18,17 +17,11 @@ void lifetime_begin(const struct options *o);
 void lifetime_end(void);
 
 /*
- * Whether it is time to stop, which a second signal does at once. Asked by all that goes on for
- * long, between one bounded step and the next, on any thread: the watchdog is fed by it, and so is
- * left alone where one of these never ends. What only waits (for a server, for a link) is bounded
- * by other options.
+ * What ends the run: a signal (a second one ends it at once), or the deadline. All that goes on for
+ * long asks it, between one bounded step and the next, on any thread: that feeds the watchdog, so a
+ * step that never ends leaves it hungry. Other options bound what only waits (for a server, for a
+ * link).
  */
-bool lifetime_is_over(void);
-
-/* Whether it was a signal. */
-bool lifetime_was_stopped(void);
-
-/* clock_ms() at the deadline; 0: there is none. */
-uint64_t lifetime_deadline_ms(void);
+struct stop lifetime_stop(void);
 
 #endif

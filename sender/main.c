@@ -301,7 +301,7 @@ static int dump_into(struct job *job, struct sink *sink, struct delivery *delive
 		.sink = sink,
 		.delivery = delivery,
 		.warnings = &job->warnings,
-		.cancelled = lifetime_is_over,
+		.stop = lifetime_stop(),
 	};
 	/* What a crash kernel has for a terminal is a console. */
 	const bool lines = o->progress == PROGRESS_AUTO && o->in_crash_kernel;
@@ -346,7 +346,9 @@ static int dump_to_stream(struct job *job, struct error *err)
 /* Called while a dump is read back for its sums. */
 static int stop_if_over(void *ctx UNUSED, struct error *err)
 {
-	return lifetime_is_over() ? error_set(err, -ECANCELED, "stopped") : 0;
+	const struct stop stop = lifetime_stop();
+
+	return stop_check(&stop, err);
 }
 
 static int dump_to_file(struct job *job, struct error *err)
@@ -408,13 +410,12 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 		.timeout_ms = o->timeout_ms,
 		.retry_ms = o->retry_ms,
 		.queue_ms = o->queue_ms,
-		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
 		.may_be_volatile = o->may_be_volatile,
 		.sums = o->sums,
 		.alive = {stop_if_over, NULL},
-		.cancelled = lifetime_is_over,
+		.stop = lifetime_stop(),
 	};
 	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.hello, err);
 
@@ -496,11 +497,10 @@ static enum exit_status probe(const struct options *o)
 		.connect = o->connect,
 		.hello = {.level = o->levels[0]},
 		.timeout_ms = o->timeout_ms,
-		.deadline_ms = lifetime_deadline_ms(),
 		.bytes_per_s = o->bytes_per_s,
 		.force = o->force,
 		.may_be_volatile = o->may_be_volatile,
-		.cancelled = lifetime_is_over,
+		.stop = lifetime_stop(),
 	};
 
 	const struct estimate_setup estimate = {
@@ -562,9 +562,12 @@ static int check_files(const struct job *job, struct error *err)
 
 static int dump(struct job *job, struct error *err)
 {
+	int r;
+
 	choose_level(job);
-	if (lifetime_is_over())
-		return error_set(err, -ECANCELED, "stopped by a signal");
+	r = stop_check(&job->core->stop, err);
+	if (r < 0)
+		return r;
 	say_warnings(job);
 	if (job->o->to_count || job->o->oneway)
 		return dump_by_delivery(job, err);
@@ -586,7 +589,7 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 	if (r < 0)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
-		job->core->cancelled = lifetime_is_over;
+		job->core->stop = lifetime_stop();
 	r = find_info(job->core, &job->warnings, err);
 	if (r < 0)
 		return r;
@@ -664,8 +667,6 @@ int main(int argc, char **argv)
 	lifetime_begin(&o);
 	save_address_space();
 	r = run(&job, &status, &err);
-	if (r == -ECANCELED && !lifetime_was_stopped())
-		error_set(&err, -ECANCELED, "the deadline is over");
 	if (r < 0) {
 		suggest_space(&job, &err);
 		log_error("%s", err.msg);

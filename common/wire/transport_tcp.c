@@ -32,11 +32,6 @@ enum {
 	PORT_ROOM = 8, /* "65535" and more */
 };
 
-static bool is_cancelled(const struct connect_setup *setup)
-{
-	return setup->cancelled && setup->cancelled();
-}
-
 /* --- names ---------------------------------------------------------------------------------- */
 
 /* A static program must not load the name services that nsswitch.conf may ask for: their libraries
@@ -101,11 +96,14 @@ static int look_up(const struct url *url, const struct connect_setup *setup, uin
 		const int ms = clock_left_ms(until_ms, STEP_MS);
 		const struct timespec step = {.tv_nsec = (long)ms * 1000000};
 
-		if (ms == 0 || is_cancelled(setup)) {
+		int why = stop_check(&setup->stop, err);
+
+		if (why == 0 && ms == 0)
+			why = error_set(err, -ETIMEDOUT, "resolve %s: no answer", url->host);
+		if (why < 0) {
 			if (gai_cancel(list[0]) == EAI_CANCELED)
 				free(job);
-			return ms ? error_set(err, -ECANCELED, "stopped by a signal")
-				  : error_set(err, -ETIMEDOUT, "resolve %s: no answer", url->host);
+			return why;
 		}
 		(void)!gai_suspend((const struct gaicb *const *)list, 1, &step);
 		r = 0;
@@ -158,7 +156,7 @@ static int await_connected(int fd, const struct connect_setup *setup, uint64_t u
 		int n, error = 0;
 		socklen_t len = sizeof(error);
 
-		if (is_cancelled(setup))
+		if (stop_is_due(&setup->stop))
 			return -ECANCELED;
 		if (ms == 0)
 			return -ETIMEDOUT;
@@ -220,8 +218,8 @@ static int try_addresses(const struct addrinfo *list, const struct url *url,
 			tell(setup, "connect", address);
 			return fd;
 		}
-		if (fd == -ECANCELED)
-			return error_set(err, fd, "stopped by a signal");
+		if (stop_check(&setup->stop, err) < 0)
+			return err->code;
 	}
 	return error_set(err, fd, "connect to %s port %s: %s", address, url->port, strerror(-fd));
 }

@@ -427,7 +427,7 @@ static int handshake_failed(struct tls *tls, int result, struct error *err)
 	return err->code;
 }
 
-static int handshake(struct tls *tls, uint64_t until_ms, bool (*cancelled)(void), struct error *err)
+static int handshake(struct tls *tls, uint64_t until_ms, const struct stop *stop, struct error *err)
 {
 	for (;;) {
 		struct error unused;
@@ -443,8 +443,9 @@ static int handshake(struct tls *tls, uint64_t until_ms, bool (*cancelled)(void)
 			(void)!flush(tls, &unused); /* the alert that tells the peer, too */
 			return r;
 		}
-		if (cancelled && cancelled())
-			return error_set(err, -ECANCELED, "stopped by a signal");
+		r = stop_check(stop, err);
+		if (r < 0)
+			return r;
 		ms = clock_left_ms(until_ms, STEP_MS);
 		if (ms == 0)
 			return error_set(err, -ETIMEDOUT, "handshake: no answer");
@@ -559,7 +560,7 @@ int transport_tls_connect(const struct url *url, const struct connect_setup *set
 	if (r == 0) {
 		r = use_socket(tls, fd, err);
 		if (r == 0)
-			r = handshake(tls, until_ms, setup->cancelled, err);
+			r = handshake(tls, until_ms, &setup->stop, err);
 		if (r < 0)
 			error_prefix(err, "TLS");
 	}
@@ -723,7 +724,7 @@ static void identify(struct tls *tls)
 	tls->t.proof = key ? "pre-shared key" : "certificate";
 }
 
-int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*cancelled)(void),
+int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, const struct stop *stop,
 			 struct transport **t_ret, struct error *err)
 {
 	struct tls *tls;
@@ -739,7 +740,7 @@ int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms, bool (*ca
 	if (r == 0)
 		r = lend_secrets(tls, s, err);
 	if (r == 0)
-		r = handshake(tls, clock_ms() + (uint64_t)timeout_ms, cancelled, err);
+		r = handshake(tls, clock_ms() + (uint64_t)timeout_ms, stop, err);
 	if (r < 0) {
 		error_prefix(err, "TLS");
 		if (r == -EACCES) /* the alert shall arrive */

@@ -7,7 +7,8 @@
  *
  *   -EBADMSG malformed bytes    -ENODATA cut short         -EFBIG over a limit of ours
  *   -ENOTSUP version, feature   -EPROTO peer out of turn   -ECANCELED stopped
- *   -EACCES authentication      -EINVAL usage              -ENOMEM, and the system's own
+ *   -EACCES authentication      -EINVAL usage              -ETIME the deadline is over
+ *   -ENOMEM, and the system's own
  */
 #ifndef ERROR_H
 #define ERROR_H

@@ -40,7 +40,7 @@ enum reason {
 };
 
 /* The error code that a reason makes at the other end: -EACCES (policy, identity), -ENOSPC, -EAGAIN
- * (busy), -ECANCELED (stopped, deadline), -EPROTO, -ESTALE (mismatch), -EIO. */
+ * (busy), -ECANCELED (stopped), -ETIME (deadline), -EPROTO, -ESTALE (mismatch), -EIO. */
 int reason_code(uint32_t reason);
 
 /* S -> R: lines of key=value. */

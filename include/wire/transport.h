@@ -15,6 +15,7 @@
 
 #include "base/error.h"
 #include "base/hostname.h"
+#include "base/stop.h"
 
 struct transport;
 struct url;
@@ -99,8 +100,8 @@ struct tls_files {
 
 /* How to connect, and what with. Strings are borrowed; NULL: not given. */
 struct connect_setup {
-	int timeout_ms; /* for all of the steps together */
-	bool (*cancelled)(void);
+	int timeout_ms;	  /* for all of the steps together */
+	struct stop stop; /* ends each of them at once */
 
 	/* Told of each step that was passed ("resolve", "connect", "host key", …). May be NULL. */
 	void (*passed)(void *ctx, const char *step, const char *detail);
@@ -164,11 +165,11 @@ void tls_wipe_memory(bool on);
 /*
  * Takes `fd`; the handshake is done within timeout_ms. The transport has nothing of the server's:
  * that may be freed at once, and its secrets are gone then. `identity` is the client's first SAN,
- * or the identity of its key; `unproved` says why it is "". Fails -ECANCELED if cancelled() says so
- * (NULL: never).
+ * or the identity of its key; `unproved` says why it is "". Fails as stop_check(),
+ * too.
  */
 NODISCARD int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms,
-				   bool (*cancelled)(void), struct transport **t_ret,
+				   const struct stop *stop, struct transport **t_ret,
 				   struct error *err);
 
 #endif

@@ -195,6 +195,7 @@ static bool is_stopped(void)
  * what it likes. */
 static int accept_tls(struct launch *l, struct transport **transport_ret, struct error *err)
 {
+	const struct stop stop = {.signalled = is_stopped};
 	struct tls_server *server;
 	int r;
 
@@ -205,8 +206,7 @@ static int accept_tls(struct launch *l, struct transport **transport_ret, struct
 		close(l->connection_fd);
 		return r;
 	}
-	r = transport_tls_accept(server, l->connection_fd, HANDSHAKE_MS, is_stopped, transport_ret,
-				 err);
+	r = transport_tls_accept(server, l->connection_fd, HANDSHAKE_MS, &stop, transport_ret, err);
 	tls_server_free(server);
 	tls_wipe_memory(false);
 	return r;

@@ -167,7 +167,7 @@ static int nap(struct delivery *d, uint64_t ms, struct error *err)
 	for (;;) {
 		const uint64_t passed_ms = clock_ms() - begin_ms;
 
-		if (delivery_has_ended(&d->setup, err))
+		if (stop_check(&d->setup.stop, err) < 0)
 			return err->code;
 		if (passed_ms >= ms)
 			return changed;
@@ -235,7 +235,7 @@ static int try_round(struct delivery *d, size_t begin, size_t end, struct error 
 		const size_t i = first + n;
 		struct destination *to = &d->to[i < end ? i : i - (end - begin)];
 
-		if (delivery_has_ended(&d->setup, err))
+		if (stop_check(&d->setup.stop, err) < 0)
 			return err->code;
 		if (!is_skipped(d, to) && try_server(d, to, err))
 			return 1;
@@ -595,7 +595,7 @@ int delivery_pump(struct delivery *d, struct error *err)
 {
 	int r;
 
-	if (delivery_has_ended(&d->setup, err))
+	if (stop_check(&d->setup.stop, err) < 0)
 		return err->code;
 	if (!d->link)
 		return 0;

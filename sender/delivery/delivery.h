@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/keepalive.h"
+#include "base/stop.h"
 #include "format/sums.h"
 #include "wire/message.h"
 #include "wire/transport.h"
@@ -40,13 +41,12 @@ struct delivery_setup {
 	uint64_t retry_ms;    /* without progress, how long servers are tried; 0: as long as seems
 				 right */
 	uint64_t queue_ms;    /* how long a server's queue may take altogether; 0: as seems right */
-	uint64_t deadline_ms; /* clock_ms(); 0: never */
 	uint64_t bytes_per_s; /* 0: not limited */
 	bool force;	      /* file: replaces what is there */
 	bool may_be_volatile; /* file: may be in memory */
 	enum sums_kind sums;  /* beside a file: */
 	struct keepalive alive; /* while they are made */
-	bool (*cancelled)(void);
+	struct stop stop;
 };
 
 /* Fails -ENOMEM. Nothing is connected so far. */
@@ -78,7 +78,7 @@ struct delivery_start {
 /*
  * With the totals known: find a destination, or another one, and where to begin. Waits and tries as
  * long as the setup allows. Fails with the last attempt's error when no destination is left,
- * -ECANCELED, -ETIME (deadline).
+ * or as stop_check().
  */
 NODISCARD int delivery_start(struct delivery *d, const struct totals *totals,
 			     struct delivery_start *start_ret, struct error *err);

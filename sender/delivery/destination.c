@@ -41,17 +41,6 @@ bool destination_is_server(const struct destination *to)
 	return to->url.scheme != URL_FILE;
 }
 
-bool delivery_has_ended(const struct delivery_setup *setup, struct error *err)
-{
-	if (setup->deadline_ms && clock_ms() >= setup->deadline_ms)
-		error_set(err, -ETIME, "the deadline is over");
-	else if (setup->cancelled && setup->cancelled())
-		error_set(err, -ECANCELED, "stopped by a signal");
-	else
-		return false;
-	return true;
-}
-
 bool destination_is_out(const struct destination *to)
 {
 	return to->refused || to->queue_is_over;
@@ -72,7 +61,7 @@ static int await_entropy(const struct connect_setup *connect, const struct url *
 	if (url->scheme == URL_TCP || url->scheme == URL_EXEC || entropy_is_there())
 		return 0;
 	log_note("%s: waiting for the kernel's random numbers", url->text);
-	return entropy_await(connect->timeout_ms, connect->cancelled, err);
+	return entropy_await(connect->timeout_ms, &connect->stop, err);
 }
 
 static int connect_by_scheme(const struct url *url, const struct connect_setup *connect,
@@ -95,27 +84,17 @@ static int connect_transport(struct destination *to, const struct delivery_setup
 {
 	const struct url *url = &to->url;
 	struct connect_setup connect = setup->connect;
-	int r;
+	int r = stop_check(&setup->stop, err);
 
+	if (r < 0)
+		return r;
 	connect.timeout_ms = CONNECT_MS;
-	if (setup->deadline_ms) {
-		const uint64_t now_ms = clock_ms();
-
-		if (now_ms >= setup->deadline_ms)
-			return error_set(err, -ETIME, "the deadline is over");
-		connect.timeout_ms = (int)MIN(setup->deadline_ms - now_ms, (uint64_t)CONNECT_MS);
-	}
-	connect.cancelled = setup->cancelled;
+	connect.stop = setup->stop;
 	connect.not_before_s = setup->hello.crash_time_s;
 	connect.said = say_remote;
 	connect.said_ctx = to;
 	r = await_entropy(&connect, url, err);
-	if (r == 0)
-		r = connect_by_scheme(url, &connect, transport_ret, err);
-	/* The deadline cancels, too, and is to be called so. */
-	if (r == -ECANCELED && delivery_has_ended(setup, err))
-		return err->code;
-	return r;
+	return r < 0 ? r : connect_by_scheme(url, &connect, transport_ret, err);
 }
 
 /*
@@ -168,8 +147,7 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 {
 	const struct link_setup link_setup = {
 		.bytes_per_s = setup->bytes_per_s,
-		.cancelled = setup->cancelled,
-		.deadline_ms = setup->deadline_ms,
+		.stop = setup->stop,
 	};
 	struct upload_setup session = {
 		.hello = setup->hello,

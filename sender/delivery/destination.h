@@ -44,9 +44,6 @@ bool destination_is_server(const struct destination *to);
 /* Whether it isn't tried again: it has refused, or its queue took too long. */
 bool destination_is_out(const struct destination *to);
 
-/* Whether the deadline is over or a signal came: *err says which. */
-bool delivery_has_ended(const struct delivery_setup *setup, struct error *err);
-
 /*
  * A session with a server as far as WELCOME, waiting in its queue if need be. *link_ret: the
  * caller's, also where this fails with a link half made; NULL where there is none.

@@ -202,23 +202,13 @@ static int move(struct link *l, bool *blocked_ret, struct error *err)
 	return out || in;
 }
 
-/* 0, or why nobody wants the link any more. */
-static int check_time(const struct link *l, struct error *err)
-{
-	if (l->setup.deadline_ms && clock_ms() >= l->setup.deadline_ms)
-		return error_set(err, -ETIME, "the deadline is over");
-	if (l->setup.cancelled && l->setup.cancelled())
-		return error_set(err, -ECANCELED, "stopped by a signal");
-	return 0;
-}
-
 int link_pump(struct link *l, struct error *err)
 {
 	bool blocked;
 	int r;
 
 	do {
-		r = check_time(l, err);
+		r = stop_check(&l->setup.stop, err);
 		if (r == 0)
 			r = move(l, &blocked, err);
 	} while (r > 0 && upload_state(l->session) != UPLOAD_DONE);
@@ -250,7 +240,7 @@ int link_turn(struct link *l, struct error *err)
 	if (r < 0 || upload_state(l->session) == UPLOAD_DONE)
 		return MIN(r, 0);
 	/* Also of a link on which something always moves. */
-	if (check_time(l, err) < 0)
+	if (stop_check(&l->setup.stop, err) < 0)
 		return err->code;
 	return r ? 0 : pause_until(l, blocked, err);
 }

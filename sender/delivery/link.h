@@ -10,15 +10,15 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "sender/delivery/upload.h"
 
 struct link;
 struct transport;
 
 struct link_setup {
-	uint64_t bytes_per_s;	 /* at most; 0: not limited */
-	bool (*cancelled)(void); /* asked while waiting; may be NULL */
-	uint64_t deadline_ms;	 /* clock_ms() at which all waiting ends; 0: never */
+	uint64_t bytes_per_s; /* at most; 0: not limited */
+	struct stop stop;     /* ends all waiting */
 };
 
 /* Takes `transport`, whatever comes back. The session begins. */
@@ -37,7 +37,7 @@ NODISCARD int link_pump(struct link *l, struct error *err);
 
 /*
  * The same, waiting until the session's state is past `state` (until it is DONE, for
- * UPLOAD_ENDING). Fails -ECANCELED or -ETIME (the deadline), too.
+ * UPLOAD_ENDING). Fails as stop_check(), too.
  */
 NODISCARD int link_await(struct link *l, enum upload_state state, struct error *err);
 

@@ -130,8 +130,8 @@ static int search_range(struct search *s, struct pfn_range range, struct error *
 		const uint8_t *bytes;
 		uint64_t lost;
 
-		if (s->core->cancelled && s->core->cancelled())
-			return error_set(err, -ECANCELED, "stopped by a signal");
+		if (stop_check(&s->core->stop, err) < 0)
+			return err->code;
 		n = MIN(range.end - pfn, most);
 		bytes = page_source_get(s->source, pfn, (size_t)n, &lost);
 		r = try_bytes(s, pfn * page_bytes, bytes, (size_t)(n * page_bytes), err);

@@ -31,8 +31,8 @@ enum info_fit info_check(const struct vmcore *core);
 /*
  * Choose among the notes of `core`, which nobody else has so far; where none of them is right, the
  * text is looked for in memory; where it isn't there, a note that memory contradicts is dropped.
- * What was done instead of taking the only note is said in `warnings`. Fails -ENOMEM, or -ECANCELED
- * where core->cancelled() says so.
+ * What was done instead of taking the only note is said in `warnings`. Fails -ENOMEM, or as
+ * stop_check() of core->stop.
  */
 NODISCARD int find_info(struct vmcore *core, struct warnings *warnings, struct error *err);
 

@@ -69,8 +69,8 @@ static int add_range(struct fingerprint *f, uint64_t pfn, uint64_t end, struct e
 		bool readable;
 		const uint64_t n = check(f, pfn, MIN(end, pfn + most), &readable);
 
-		if (f->core->cancelled && f->core->cancelled())
-			return error_set(err, -ECANCELED, "stopped by a signal");
+		if (stop_check(&f->core->stop, err) < 0)
+			return err->code;
 		if (readable)
 			add_content(f, pfn, (size_t)n);
 		for (uint64_t i = 0; !readable && i < n; i++)

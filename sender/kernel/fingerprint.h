@@ -20,7 +20,7 @@ enum {
  * Add some of memory to a digest (docs/PROTOCOL.md, "Identity", says which pages): the same at each
  * call, in each process, as long as the vmcore stays as it is. Pages that can't be read count as
  * such; pages that the kernel says are broken, offline, or not its own are not read. Fails -ENOMEM,
- * or -ECANCELED where core->cancelled() says so.
+ * or as stop_check() of core->stop.
  */
 NODISCARD int fingerprint_memory(const struct kmodel *km, struct digester *d, struct error *err);
 

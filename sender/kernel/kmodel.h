@@ -29,7 +29,7 @@ struct kmodel {
 /*
  * Find out what can be found out. Never fails: what isn't known is said in `warnings` as far as the
  * classes in `wanted` need it, and those classes are missing in rules.known. So it is also where
- * core->cancelled() ended it early. Borrows `core`. kmodel_deinit() is due.
+ * core->stop ended it early. Borrows `core`. kmodel_deinit() is due.
  */
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 		 struct warnings *warnings);

@@ -16,7 +16,7 @@ static const struct {
 
 int paging_init(struct paging *p, const struct vmcore *core, struct error *err)
 {
-	*p = (struct paging){.core = core, .cancelled = core->cancelled};
+	*p = (struct paging){.core = core, .stop = core->stop};
 	for (size_t i = 0; i < ARRAY_LEN(architectures); i++)
 		if (architectures[i].elf_machine == core->elf.machine)
 			return architectures[i].init(p, err);

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 
 struct vmcore;
 
@@ -21,8 +22,7 @@ struct paging {
 	unsigned levels;       /* of tables */
 	uint64_t address_mask; /* of an entry: the bits that are an address */
 
-	/* See paging_stopped(). */
-	bool (*cancelled)(void);
+	struct stop stop; /* the core's: see paging_stopped() */
 
 	/* See paging_translate(), paging_code(), paging_tables(). */
 	bool (*translate)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
@@ -46,7 +46,7 @@ NODISCARD int paging_x86_64_init(struct paging *p, struct error *err);
  */
 static inline bool paging_stopped(const struct paging *p)
 {
-	return p->cancelled && p->cancelled();
+	return stop_is_due(&p->stop);
 }
 
 /*

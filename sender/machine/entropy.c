@@ -47,7 +47,7 @@ static void start_gathering(void)
 	pthread_mutex_unlock(&lock);
 }
 
-int entropy_await(int timeout_ms, bool (*cancelled)(void), struct error *err)
+int entropy_await(int timeout_ms, const struct stop *stop, struct error *err)
 {
 	const struct timespec step = {.tv_nsec = STEP_MS * 1000000};
 
@@ -55,8 +55,8 @@ int entropy_await(int timeout_ms, bool (*cancelled)(void), struct error *err)
 		return 0;
 	start_gathering();
 	for (int ms = 0; ms < timeout_ms; ms += STEP_MS) {
-		if (cancelled && cancelled())
-			return error_set(err, -ECANCELED, "stopped by a signal");
+		if (stop_check(stop, err) < 0)
+			return err->code;
 		nanosleep(&step, NULL);
 		if (entropy_is_there())
 			return 0;

@@ -8,10 +8,11 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 
 bool entropy_is_there(void);
 
-/* Wait until they are there. Fails -ETIMEDOUT after timeout_ms, -ECANCELED. */
-NODISCARD int entropy_await(int timeout_ms, bool (*cancelled)(void), struct error *err);
+/* Wait until they are there. Fails -ETIMEDOUT after timeout_ms, or as stop_check(). */
+NODISCARD int entropy_await(int timeout_ms, const struct stop *stop, struct error *err);
 
 #endif

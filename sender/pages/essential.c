@@ -670,7 +670,5 @@ int essential_find(const struct kmodel *km, struct pageset *const parts[static E
 			   .page_bytes = km->core->page_bytes};
 	const int r = km->has_paging ? find_pages(&e, err) : 0;
 
-	if (r == 0 && paging_stopped(&km->paging))
-		return error_set(err, -ECANCELED, "stopped by a signal");
-	return r;
+	return r == 0 ? stop_check(&km->paging.stop, err) : r;
 }

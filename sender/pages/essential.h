@@ -29,7 +29,7 @@ enum {
  * Add the essential pages to the empty sets `parts`, as far as the model knows the kernel; without
  * a model there are none. A page may be in several. Each part is bounded, and so is the time,
  * whatever the kernel's memory holds; where that leaves much unknown a remark says so. Fails
- * -ENOMEM, or -ECANCELED as paging_stopped() says.
+ * -ENOMEM, or as stop_check() of the paging.
  *
  * Where the kernel has no symbol table, CPUs' areas and tasks come from the pages that were
  * allocated at boot (PG_reserved) and from what the CPUs' stacks and registers point at.

@@ -247,8 +247,8 @@ static int filter_write(void *writer, const void *item, struct error *err)
 	/* Items are the filter's own, and the pipeline gives this one to nobody else now. */
 	struct filter_chunk *c = (struct filter_chunk *)(uintptr_t)item;
 
-	if (f->setup->cancelled && f->setup->cancelled())
-		return error_set(err, -ECANCELED, "stopped by a signal");
+	if (stop_check(&f->setup->stop, err) < 0)
+		return err->code;
 	if (c->first < f->covered_end)
 		cover(f, c);
 	else if (c->overhang_end) {

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "sender/kernel/pageclass.h"
 
 struct kmodel;
@@ -34,7 +35,7 @@ struct filter_setup {
 	bool count_broken;	 /* look for broken memory in blocks that go anyway, too */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
 	size_t spare_bytes;	 /* that threads must leave for what comes behind the filter */
-	bool (*cancelled)(void); /* asked between chunks; NULL: never is */
+	struct stop stop;	 /* asked between chunks */
 
 	/* Called after each chunk, by one thread at a time; what it fails with ends the pass. May
 	 * be NULL. */
@@ -52,8 +53,8 @@ struct filter_result {
 /*
  * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
  * of is never in it. Where the kernel's counters disagree badly with what was found, `warnings`
- * says so. Fails -ECANCELED, or -ENOMEM: with pages_bytes known it's that much that the set would
- * take.
+ * says so. Fails as stop_check(), or -ENOMEM: with pages_bytes known it's that much that the set
+ * would take.
  */
 NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 			 struct filter_result *result_ret, struct warnings *warnings,

@@ -30,7 +30,7 @@ struct sending_order {
 };
 
 /* Make the order; warnings as essential_find(). The caller's sending_order_deinit() is due whatever
- * comes back. Fails -ENOMEM, -ECANCELED (paging_stopped()). */
+ * comes back. Fails -ENOMEM, or as stop_check(). */
 NODISCARD int sending_order_init(struct sending_order *order, const struct kmodel *km,
 				 struct warnings *warnings, struct error *err);
 void sending_order_deinit(struct sending_order *order);

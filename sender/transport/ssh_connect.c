@@ -45,8 +45,8 @@ int ssh_again(const struct ssh_steps *s, const char *step, struct error *err)
 {
 	const uint64_t now_ms = clock_ms();
 
-	if (s->setup->cancelled && s->setup->cancelled())
-		return error_set(err, -ECANCELED, "stopped by a signal");
+	if (stop_check(&s->setup->stop, err) < 0)
+		return err->code;
 	if (now_ms >= s->until_ms)
 		return error_set(err, -ETIMEDOUT, "%s: no answer", step);
 	return ssh_await(s->ssh, (int)MIN(s->until_ms - now_ms, (uint64_t)STEP_MS), step, err);

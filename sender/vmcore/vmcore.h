@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "base/stop.h"
 #include "sender/vmcore/elf.h"
 #include "sender/vmcore/memmap.h"
 
@@ -46,10 +47,10 @@ struct vmcore {
 	bool live;     /* the kernel ran on while it was read; a note says so then */
 
 	/*
-	 * Where that says so, the crashed kernel's own data can't be had any more: see paging.h.
-	 * NULL, or set by who opened the core before anybody else has it. Any thread may call it.
+	 * Where it is due, the crashed kernel's own data can't be had any more: see paging.h. Set
+	 * by the function that opened the core, before any other has it.
 	 */
-	bool (*cancelled)(void);
+	struct stop stop;
 };
 
 /*

@@ -71,7 +71,7 @@ static int run(struct fixture *f, int fd, unsigned threads, bool (*cancelled)(vo
 		.budget = &budget,
 		.progress = f->progress,
 		.warnings = &f->warnings,
-		.cancelled = cancelled,
+		.stop = {.signalled = cancelled},
 	};
 
 	*err = (struct error){0};

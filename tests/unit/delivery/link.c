@@ -341,14 +341,14 @@ static bool is_cancelled(void)
 /* A receiver that doesn't read, and data without end: somebody else has to end it. */
 static void test_ended(void **state UNUSED)
 {
-	const struct link_setup deadline = {.deadline_ms = clock_ms() + 300};
-	const struct link_setup cancelled = {.cancelled = is_cancelled};
+	const struct link_setup deadline = {.stop.deadline_ms = clock_ms() + 300};
+	const struct link_setup cancelled = {.stop.signalled = is_cancelled};
 	struct error err;
 	struct peer p;
 	struct link *l = link_to(&p, READS_NOTHING, &deadline);
 
 	assert_int_equal(link_await(l, UPLOAD_QUEUED, &err), -ETIME);
-	assert_true(clock_ms() >= deadline.deadline_ms);
+	assert_true(clock_ms() >= deadline.stop.deadline_ms);
 	end_peer(&p, l);
 	l = link_to(&p, READS_NOTHING, &cancelled);
 	assert_int_equal(link_await(l, UPLOAD_QUEUED, &err), -ECANCELED);
@@ -512,7 +512,7 @@ static void test_talks(void **state UNUSED)
 {
 	for (int pump = 0; pump <= 1; pump++) {
 		/* It comes as far as WELCOME in time, also where it is kept from a CPU. */
-		const struct link_setup deadline = {.deadline_ms = clock_ms() + 30000};
+		const struct link_setup deadline = {.stop.deadline_ms = clock_ms() + 30000};
 		struct stuck stuck;
 		struct link *l = stuck_link(&stuck, &deadline);
 		struct error err;

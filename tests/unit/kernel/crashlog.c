@@ -197,7 +197,7 @@ static void test_lost(void **state UNUSED)
 	struct error err;
 	struct text *t;
 
-	core->cancelled = over;
+	core->stop.signalled = over;
 	assert_int_equal(crashlog_init(&log, core, ROOM, &err), 0);
 	is_over = true;
 	t = text_of(&log);

@@ -208,7 +208,7 @@ static void test_cancelled(void **state UNUSED)
 	struct warnings warnings = {0};
 	struct error err;
 
-	core->cancelled = stopped;
+	core->stop.signalled = stopped;
 	assert_int_equal(find_info(core, &warnings, &err), -ECANCELED);
 	vmcore_free(core);
 }

@@ -245,7 +245,7 @@ static void test_cancelled(void **state UNUSED)
 	struct error err;
 
 	kmodel_init(&km, core, 0, &warnings);
-	core->cancelled = stopped;
+	core->stop.signalled = stopped;
 	assert_int_equal(digester_new(&d, &err), 0);
 	digester_begin(d);
 	assert_int_equal(fingerprint_memory(&km, d, &err), -ECANCELED);

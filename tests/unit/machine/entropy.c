@@ -42,7 +42,7 @@ static void test_there(void **state UNUSED)
 {
 	struct error err;
 
-	assert_int_equal(entropy_await(0, NULL, &err), 0);
+	assert_int_equal(entropy_await(0, &(struct stop){0}, &err), 0);
 	assert_int_equal(waiting, 0);
 }
 
@@ -52,7 +52,7 @@ static void test_later(void **state UNUSED)
 
 	missing = 4;
 	assert_false(entropy_is_there());
-	assert_int_equal(entropy_await(60000, NULL, &err), 0);
+	assert_int_equal(entropy_await(60000, &(struct stop){0}, &err), 0);
 }
 
 static void test_never(void **state UNUSED)
@@ -60,10 +60,12 @@ static void test_never(void **state UNUSED)
 	struct error err;
 
 	missing = 1000000;
-	assert_int_equal(entropy_await(300, NULL, &err), -ETIMEDOUT);
+	assert_int_equal(entropy_await(300, &(struct stop){0}, &err), -ETIMEDOUT);
 	assert_string_equal(err.msg, "the kernel has no random numbers so far");
 	asked = 0;
-	assert_int_equal(entropy_await(60000, yes_the_third_time, &err), -ECANCELED);
+	assert_int_equal(
+		entropy_await(60000, &(struct stop){.signalled = yes_the_third_time}, &err),
+		-ECANCELED);
 	for (int i = 0; i < 60000 && !waiting; i++)
 		usleep(1000);
 	assert_int_equal(waiting, 1); /* of two calls */

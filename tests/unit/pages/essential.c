@@ -394,7 +394,7 @@ static void test_cancelled(void **state UNUSED)
 
 		add_symbols(f, false);
 		f->core = kernel_open(f->k);
-		f->core->cancelled = cancelled;
+		f->core->stop.signalled = cancelled;
 		asked = 0;
 		kmodel_init(&f->km, f->core, ALL, &f->warnings);
 		r = sending_order_init(&order, &f->km, &f->warnings, &err);
@@ -553,7 +553,7 @@ static void test_no_struct_pages(void **state UNUSED)
 		walks = 0;
 		walk = f->km.paging.translate;
 		f->km.paging.translate = count_walk;
-		f->km.paging.cancelled = walked_enough;
+		f->km.paging.stop.signalled = walked_enough;
 		assert_int_equal(essential_find(&f->km, f->parts, &f->warnings, &err), 0);
 		/* Where there is no address there is nothing to look at, and so no end to be told.
 		 */

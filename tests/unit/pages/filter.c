@@ -533,7 +533,7 @@ static void test_cancelled(void **state UNUSED)
 						   .exclude = ALL,
 						   .threads = threads,
 						   .chunk_bits = FILTER_CHUNK_BITS_MIN,
-						   .cancelled = cancelled_later};
+						   .stop = {.signalled = cancelled_later}};
 
 		asked = 0;
 		assert_int_equal(filter_run(&setup, &r.pages, &r.result, &r.warnings, &err),

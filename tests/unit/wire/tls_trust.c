@@ -298,7 +298,7 @@ static void *attend(void *arg)
 	struct transport *t;
 	struct error err;
 
-	if (transport_tls_accept(h->server, h->fd, 60000, NULL, &t, &err) < 0) {
+	if (transport_tls_accept(h->server, h->fd, 60000, &(struct stop){0}, &t, &err) < 0) {
 		snprintf(h->says, sizeof(h->says), "%s", err.msg);
 		return NULL;
 	}

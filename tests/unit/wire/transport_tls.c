@@ -41,7 +41,7 @@ static void meet(SSL *ssl, struct tls_server *server, struct transport **t_ret)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	SSL_set_fd(ssl, fds[0]);
 	assert_int_equal(pthread_create(&thread, NULL, connect_client, ssl), 0);
-	if (transport_tls_accept(server, fds[1], 60000, NULL, t_ret, &err) < 0)
+	if (transport_tls_accept(server, fds[1], 60000, &(struct stop){0}, t_ret, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_int_equal(pthread_join(thread, &connected), 0);
 	assert_non_null(connected);
