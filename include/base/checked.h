@@ -1,6 +1,6 @@
 /*
- * Arithmetic on values nobody vouches for: ckd_add(&sum, a, b) stores the wrapped result and says
- * whether it overflowed. The names are C23's. Header-only.
+ * Arithmetic on values that nobody vouches for: ckd_add(&sum, a, b) stores the wrapped result and
+ * says whether it overflowed. The names are C23's. Header-only.
  */
 #ifndef CHECKED_H
 #define CHECKED_H

@@ -14,7 +14,7 @@ static inline uint64_t clock_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* How many are left until `until_ms`, `most` at the most: 0 when it is over. */
+/* The milliseconds that are left until `until_ms`, but at most `most`; 0 once that time is over. */
 static inline int clock_left_ms(uint64_t until_ms, int most)
 {
 	const uint64_t now_ms = clock_ms();

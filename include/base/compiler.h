@@ -37,7 +37,7 @@ static inline void auto_close_(const int *fd)
 }
 #define AUTO_CLOSE __attribute__((cleanup(auto_close_)))
 
-/* Ownership leaves an AUTO variable: the value is given, the variable emptied. */
+/* Ownership leaves an AUTO variable: the caller gets the value, and the variable is emptied. */
 #define TAKE_PTR(p)                                                                                \
 	__extension__({                                                                            \
 		__auto_type take_ = (p);                                                           \

@@ -1,4 +1,4 @@
-/* How many CPUs there are, and what they can. */
+/* The number of CPUs, and their instructions for hashes. */
 #ifndef CPUS_H
 #define CPUS_H
 
@@ -7,8 +7,8 @@
 /* The number of CPUs that this process may run on, 1 and more, on machines of any size. */
 unsigned cpus_at_hand(void);
 
-/* Whether they have instructions for SHA-256. On those that don't, of 64 bits, SHA-512 takes a
- * third less for a byte. */
+/* Whether the CPUs have instructions for SHA-256. On 64-bit CPUs without them, SHA-512 takes a
+ * third less time for a byte. */
 bool cpus_have_sha256(void);
 
 #endif

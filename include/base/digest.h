@@ -19,7 +19,8 @@ NODISCARD int digester_new(struct digester **d_ret, struct error *err);
 void digester_free(struct digester *d);
 DEFINE_AUTO(struct digester, digester_free)
 
-/* begin, add …, end. What fails on the way is told by the end (-EIO). */
+/* The order of calls is begin, add …, end. A failure of any of them is returned by the end
+ * (-EIO). */
 void digester_begin(struct digester *d);
 void digester_add(struct digester *d, const void *bytes, size_t size_bytes);
 NODISCARD int digester_end(struct digester *d, uint8_t digest_ret[static DIGEST_BYTES],
@@ -28,7 +29,7 @@ NODISCARD int digester_end(struct digester *d, uint8_t digest_ret[static DIGEST_
 /* Lower-case hexadecimal, with a NUL; returns `out`. */
 char *digest_hex(char out[static DIGEST_HEX_ROOM], const uint8_t digest[static DIGEST_BYTES]);
 
-/* The other way: -EBADMSG unless it is exactly that. */
+/* The other way round. Fails -EBADMSG unless `hex` is exactly such a text. */
 NODISCARD int digest_parse(const char *hex, uint8_t digest_ret[static DIGEST_BYTES],
 			   struct error *err);
 

@@ -1,10 +1,10 @@
 /*
  * Making names durable: a new file, or a rename, is sure to survive a power cut once the directory
- * is synced that has the name.
+ * that has the name is synced.
  *
- * Some directories can't be: their file system has no such call (EINVAL, EBADF, …, as network and
- * FUSE file systems answer), or they may be written and not read, so that they can't be opened. The
- * whole file system is synced then, by way of a file in it.
+ * Some directories can't be synced. Either their file system has no such call (network and FUSE
+ * file systems answer EINVAL, EBADF, …), or we may write to the directory but not read it, so that
+ * it can't be opened. The whole file system is synced then, by way of a file in it.
  */
 #ifndef DIRSYNC_H
 #define DIRSYNC_H

@@ -24,17 +24,18 @@ NODISCARD ssize_t io_pread_full(int fd, void *buf, size_t size_bytes, uint64_t o
  * The first piece of a file in [off, end) that isn't a hole: 1 and [*begin_ret, *end_ret), 0 where
  * there is none before `end` or the file's end, or -errno. A hole reads as zeros, and takes no time
  * to pass over however long it is. Where the file system doesn't tell, all is data. Moves the
- * descriptor's own offset, which nobody uses who reads by io_pread_full().
+ * descriptor's own offset, which io_pread_full() doesn't use.
  */
 NODISCARD int io_next_data(int fd, uint64_t off, uint64_t end, uint64_t *begin_ret,
 			   uint64_t *end_ret);
 
 /*
- * Memory that bulk data is read into, or copied to: it begins with a page. The caller's to free();
- * NULL when memory is out. malloc() gives large blocks that begin 16 bytes behind a page, and what
- * is copied there begins with one, mostly (page cache, pipes). Where destination and source are
- * that near each other modulo 4096, and the destination comes later, the instruction that copies
- * (rep movsb) takes AMD's Zen 3 three to fifteen times as long.
+ * Memory that bulk data is read into, or copied to: it begins with a page. The caller frees it with
+ * free(). NULL when memory is out. malloc() gives large blocks that begin 16 bytes behind the
+ * beginning of a page, while the bytes that are copied there mostly begin with a page (page cache,
+ * pipes). Where destination and source are that near each other modulo 4096, and the destination is
+ * the one behind, the instruction that copies (rep movsb) takes AMD's Zen 3 three to fifteen times
+ * as long.
  */
 NODISCARD void *io_buffer(size_t size_bytes);
 
@@ -49,8 +50,8 @@ NODISCARD int io_pwrite_full(int fd, const void *buf, size_t size_bytes, uint64_
 NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
 
 /*
- * Open what is closed of the standard streams, so that no file of ours becomes one of them; using
- * such a stream fails (EBADF), as if it were still closed. Called first of all.
+ * Open those standard streams that are closed, so that no file of ours becomes one of them; using
+ * such a stream fails (EBADF), as if it were still closed. To be called before anything else.
  */
 void io_fill_standard_streams(void);
 

@@ -1,6 +1,6 @@
 /*
- * For what takes long: who does it calls this now and then, so that the peer hears of us meanwhile,
- * and ends it when that fails.
+ * For work that takes long. The code that does the work calls keepalive() now and then, so that the
+ * peer hears of us meanwhile; where that fails, the code ends its work.
  */
 #ifndef KEEPALIVE_H
 #define KEEPALIVE_H
@@ -14,7 +14,7 @@ struct keepalive {
 	void *ctx;
 };
 
-/* 0, or why to stop. `k` may be NULL. */
+/* Returns 0, or fails with the reason to stop. `k` may be NULL. */
 NODISCARD static inline int keepalive(const struct keepalive *k, struct error *err)
 {
 	return k && k->fn ? k->fn(k->ctx, err) : 0;

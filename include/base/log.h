@@ -1,6 +1,7 @@
 /*
- * What a program says on standard error: one line each, "NAME: text". Used by main.c and by what
- * talks to the operator; all else returns errors. One thread at a time.
+ * Lines on standard error, for the operator: "NAME: text". Only main.c and the code that deals with
+ * peers use it (scripts/check-includes has the list); all other code returns errors. One thread at
+ * a time.
  */
 #ifndef LOG_H
 #define LOG_H
@@ -11,14 +12,15 @@
 #include "base/compiler.h"
 
 enum log_level {
-	LOG_PROGRESS, /* how far it is: always shown, so asked for before */
+	LOG_PROGRESS, /* progress: always shown, so the caller asks beforehand */
 	LOG_ERROR,
 	LOG_WARNING,
 	LOG_NOTE, /* summary, where things went */
 	LOG_DETAIL,
 };
 
-/* Set the program's name (borrowed for ever) and what is shown: that level and the ones above it.
+/*
+ * Set the program's name (borrowed for ever) and the last level of enum log_level that is shown.
  */
 void log_init(const char *name, enum log_level shown);
 
@@ -29,17 +31,18 @@ void log_init(const char *name, enum log_level shown);
  */
 void log_never_wait(void);
 
-/* Give standard error what waits for it: until all of it is gone, or nothing moves for some
+/* Write the lines that wait to standard error, until all are gone or nothing moves for some
  * seconds. For the end of the program. */
 void log_drain(void);
 
-/* From now on lines go to `take` first, without the program's name, which says whether it has taken
- * it. NULL: no longer. */
+/* From now on lines go to `take` first, without the program's name. It returns whether it has taken
+ * the line; if not, the line goes to standard error. NULL ends this. */
 typedef bool log_take_fn(void *ctx, enum log_level level, const char *text);
 void log_divert(log_take_fn *take, void *ctx);
 
-/* One line; a progress line on the terminal is cleared first. Control characters and what is no
- * UTF-8 are shown as '?'. What a peer says is made printable (printable.h) before it comes here. */
+/* One line; a progress line on the terminal is cleared first. Control characters, and bytes that
+ * aren't UTF-8, are shown as '?'. Callers make text of a peer printable (printable.h) before it
+ * comes here. */
 void log_say(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
 
 #define log_error(...)	 log_say(LOG_ERROR, __VA_ARGS__)
@@ -56,7 +59,7 @@ void log_raw(const char *text, size_t size_bytes);
 /* Whether log_raw() would go out at once. */
 bool log_takes_more(void);
 
-/* Tell log_say() that an unfinished line stands on the terminal, or no longer does. */
+/* Tell log_say() whether an unfinished line stands on the terminal. */
 void log_line_open(bool open);
 
 #endif

@@ -13,9 +13,9 @@ enum { NEAREST_WORD_MAX = 40 };
 size_t nearest_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
 /*
- * The index in `names` (of `count`; NULLs are passed over) of the one nearest to `word`, a
- * beginning of a name counting as near. `count` where none is near enough to be a slip of the
- * fingers: a third of its letters, at most three.
+ * The index in `names` of the name nearest to `word`; a word that is the beginning of a name counts
+ * as near. `names` has `count` entries, and its NULLs are passed over. Returns `count` where no
+ * name is near enough for a mistyped one: within a third of its letters, and three at most.
  */
 size_t nearest_name(const char *word, size_t word_len, const char *const *names, size_t count);
 

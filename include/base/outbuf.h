@@ -1,7 +1,7 @@
 /*
- * The other way round from reader.h: a cursor that puts bytes into a buffer of fixed size. What
- * doesn't fit sets `bad` and sticks, so that a message is written straight down and judged once.
- *
+ * The other way round from reader.h: a cursor that puts bytes into a buffer of fixed size. Bytes
+ * that don't fit set `bad`, which stays set, so that a message is written straight down and checked
+ * once.
  */
 #ifndef OUTBUF_H
 #define OUTBUF_H

@@ -1,11 +1,12 @@
 /*
- * Whether what is there may be trusted, to be gone on with or to be told of: nobody but us and root
- * can have put it there, or can write to it. In a directory where everybody may make files
- * (/var/crash is 1777 on some systems) anybody may have been there first.
+ * Whether a file or directory that is there may be trusted: only root and our own user can have put
+ * it there, and can write to it. Only then does a receiver go on with it, or tell others of it. In
+ * a directory where everybody may make files (/var/crash is 1777 on some systems), another user may
+ * have been there first.
  *
  * Some file systems have owners and modes of their own (an NFS server that takes root for nobody,
- * FAT): there all that we make belongs to somebody else. So if an owner or a mode is wrong, a
- * directory is made beside it, and what that one has is right, too.
+ * FAT): there each file that we make belongs to somebody else. So where an owner or a mode looks
+ * wrong, a directory is made beside it, and owner and mode of that new one count as right, too.
  */
 #ifndef OWNER_H
 #define OWNER_H

@@ -1,4 +1,5 @@
-/* What a line of text may have that others wrote, before it comes to a terminal or a log.
+/*
+ * Text that others wrote, made fit for a terminal or a log.
  */
 #ifndef PRINTABLE_H
 #define PRINTABLE_H

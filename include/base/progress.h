@@ -1,4 +1,4 @@
-/* How far it is, for people and for machines, on standard error. */
+/* Progress of a dump, for people and for machines, on standard error. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 
@@ -17,7 +17,7 @@ enum progress_mode {
 
 struct progress; /* opaque */
 
-/* What has been done so far. */
+/* What has been done by now. */
 struct progress_state {
 	uint64_t done, total; /* in the unit that the caller counts in; total 0: not known */
 	uint64_t bytes_in, bytes_out; /* since the start */

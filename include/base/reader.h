@@ -1,9 +1,9 @@
 /*
- * One cursor over bytes nobody vouches for.
+ * A cursor over bytes that nobody vouches for.
  *
- * A read past the end sets `bad`, yields zeros and sticks, so that a header reads straight down and
- * is judged once, by rd_ok() (nothing was short) or rd_done() (nor is anything left). rd_bytes() is
- * the only comparison with the end.
+ * A read past the end yields zeros and sets `bad`, which stays set, so that a header is read
+ * straight down and checked once: by rd_ok() (no read went past the end) or by rd_done() (and no
+ * byte is left). rd_bytes() is the only comparison with the end.
  */
 #ifndef READER_H
 #define READER_H

@@ -7,18 +7,18 @@
 
 #include "base/error.h"
 
-/* Such a file is its owner's alone. Fails -EACCES with what to do about it, or with the system's
- * error. */
+/* Check that nobody but its owner may use the file. Fails -EACCES, with what to do about it, or
+ * with the system's error. */
 NODISCARD int secret_check(const char *path, struct error *err);
 
 /*
- * The same, and gives what the file has, with a NUL behind it, for secret_free(). Fails -EFBIG if
- * that is more than max_bytes.
+ * The same, and gives the file's bytes with a NUL behind them, for secret_free(). Fails -EFBIG if
+ * they are more than max_bytes.
  */
 NODISCARD int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret,
 			  size_t *size_bytes_ret, struct error *err);
 
-/* Wiped first. NULL is fine. */
+/* Wipes the bytes, then frees them. NULL is fine. */
 void secret_free(uint8_t *bytes, size_t size_bytes);
 
 #endif

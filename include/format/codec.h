@@ -31,7 +31,8 @@ bool codec_by_text(const char *text, size_t len, enum codec_id *id_ret);
 /* Whether this build can compress and decompress it. */
 bool codec_is_built(enum codec_id id);
 
-/* The bit that it has in kdump_desc.flags and kdump_header.status (0 for none), and back. */
+/* The codec's bit in kdump_desc.flags and kdump_header.status (0 for none), and the codec of a
+ * bit. */
 uint32_t codec_kdump_flag(enum codec_id id);
 bool codec_by_kdump_flag(uint32_t flag, enum codec_id *id_ret);
 
@@ -41,7 +42,7 @@ bool codec_by_kdump_flag(uint32_t flag, enum codec_id *id_ret);
  */
 void codec_levels(enum codec_id id, int *min_ret, int *max_ret, int *default_ret);
 
-/* A compressor for one thread: all memory that it takes is taken here. Opaque. */
+/* A compressor for one thread. compressor_new() takes all memory that it will need. Opaque. */
 struct compressor;
 
 /* Fails -ENOTSUP (not built), -EINVAL (level), -ENOMEM. The caller frees it. */
@@ -54,9 +55,9 @@ DEFINE_AUTO(struct compressor, compressor_free)
 size_t compressor_bound(const struct compressor *c);
 
 /*
- * Compress one page of page_bytes: the payload's size, less than page_bytes, or 0 where compressing
- * doesn't make it smaller, and the page is to be stored raw (what is at `out` then is garbage). The
- * payload depends on nothing but page, codec and level.
+ * Compress one page of page_bytes. Returns the payload's size, less than page_bytes; or 0 where
+ * compressing doesn't make the page smaller, so that it is to be stored raw (`out` is garbage
+ * then). The payload depends on nothing but page, codec and level.
  */
 size_t compressor_run(struct compressor *c, const uint8_t *page, uint8_t *out);
 

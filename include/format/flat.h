@@ -15,10 +15,10 @@
 
 enum {
 	FLAT_HEADER_BYTES = 4096,
-	FLAT_RECORD_BYTES = 16, /* of a record's own header, and of the end marker */
+	FLAT_RECORD_BYTES = 16, /* size of a record's own header, and of the end marker */
 
-	/* What is written piece by piece, bitmaps and descriptors, goes into records of that.
-	   makedumpfile -R counts a record's bytes in an int, and readers pay per record. */
+	/* Bitmaps and descriptors, which are written piece by piece, go into records of this size.
+	 * makedumpfile -R counts a record's bytes in an int, and readers pay per record. */
 	FLAT_RUN_BYTES = 256 << 10,
 };
 
@@ -31,14 +31,14 @@ void flat_put_header(uint8_t out[static FLAT_HEADER_BYTES]);
 void flat_put_record(uint8_t out[static FLAT_RECORD_BYTES], uint64_t off, uint64_t size_bytes);
 void flat_put_end(uint8_t out[static FLAT_RECORD_BYTES]);
 
-/* Judge the stream's header, FLAT_HEADER_BYTES at the cursor. Fails -ENODATA, -EBADMSG, -ENOTSUP.
- */
+/* Check the stream's header, FLAT_HEADER_BYTES at the cursor. Fails -ENODATA, -EBADMSG,
+ * -ENOTSUP. */
 NODISCARD int flat_get_header(struct rd *r, struct error *err);
 
 /*
  * Decode the record header at the cursor: 1 and *rec_ret set, or 0 at the end marker. Doesn't look
- * at the bytes behind it. Fails -ENODATA (cut short) or -EBADMSG (negative, empty, ends past 2^63 -
- * 1); the message doesn't say where in the stream, which the caller knows.
+ * at the bytes of the record. Fails -ENODATA (cut short) or -EBADMSG (negative, empty, ends past
+ * 2^63 - 1); the message doesn't say where in the stream: only the caller knows that.
  */
 NODISCARD int flat_get_record(struct rd *r, struct flat_record *rec_ret, struct error *err);
 

@@ -1,14 +1,13 @@
 /*
  * The kdump-compressed file: headers, bitmaps, page descriptors, as docs/FORMAT.md has them.
  *
- *
  *   block 0        main header (464 bytes)
  *   block 1 …      sub header (104 bytes), notes; sub_hdr_size blocks
  *   then           bitmap 1 (RAM exists), bitmap 2 (page is here); bitmap_blocks / 2 each
  *   then           page descriptors, 24 bytes for each bit that is set in bitmap 2
- *   behind that    page data, where the descriptors point
+ *   then           page data, where the descriptors point
  *
- * Only 64-bit little-endian dumps: x86_64 and arm64.
+ * Only dumps of 64-bit little-endian machines: x86_64 and arm64.
  */
 #ifndef KDUMP_H
 #define KDUMP_H
@@ -26,7 +25,7 @@ enum {
 	KDUMP_SUB_HEADER_BYTES = 104,
 	KDUMP_DESC_BYTES = 24,
 	KDUMP_HEADER_VERSION = 6,
-	/* Of `status` in the file: a dump under way carries INCOMPLETE there. */
+	/* Offset of `status` in the file: a dump under way carries INCOMPLETE there. */
 	KDUMP_STATUS_OFFSET = 424,
 
 	/* What libkdumpfile accepts. Source: its diskdump.c, page_size_pre_hook. */
@@ -34,7 +33,8 @@ enum {
 	KDUMP_BLOCK_MAX = 262144,
 };
 
-/* kdump_header.status, and but for the middle two, kdump_desc.flags. Source: crash diskdump.h. */
+/* Bits of kdump_header.status; all but the middle two are flags of kdump_desc as well. Source:
+ * crash diskdump.h. */
 enum {
 	KDUMP_ZLIB = 0x1,
 	KDUMP_LZO = 0x2,
@@ -50,7 +50,7 @@ struct kdump_utsname {
 	char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65];
 };
 
-/* What the two headers say, in units of the file. */
+/* The fields of the two headers, in units of the file. */
 struct kdump_header {
 	uint32_t header_version;
 	struct kdump_utsname uts;
@@ -90,7 +90,7 @@ void kdump_put_sub_header(uint8_t out[static KDUMP_SUB_HEADER_BYTES], const stru
 
 /*
  * Decode both headers: `main_header` holds KDUMP_HEADER_BYTES, `sub_header` KDUMP_SUB_HEADER_BYTES.
- * Every field is judged: what comes back can be used for sizes and offsets. Fields that the
+ * Every field is checked: the fields of *h_ret can be used for sizes and offsets. Fields that the
  * header's version doesn't have are 0. Fails -EBADMSG (no kdump file, or an impossible field) or
  * -ENOTSUP.
  */
@@ -104,7 +104,7 @@ NODISCARD int kdump_get_header(const uint8_t main_header[static KDUMP_HEADER_BYT
 NODISCARD int kdump_get_block_size(const uint8_t main_header[static KDUMP_HEADER_BYTES],
 				   struct error *err);
 
-/* Where things lie. `h` was made by kdump_get_header() or by us. */
+/* The file offsets that follow from `h`, which kdump_get_header() or the sender has made. */
 struct kdump_layout kdump_layout(const struct kdump_header *h);
 
 void kdump_put_desc(uint8_t out[static KDUMP_DESC_BYTES], const struct kdump_desc *desc);

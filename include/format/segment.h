@@ -1,8 +1,8 @@
 /*
- * Segments of a dump, and the digest that proves it. A segment is what lies between two places
- * where the page pass can be stopped and begun again; number 0 is the prologue (headers, notes,
- * bitmaps). Its table lists the extents of the dump *file* that it wrote, with the SHA-256 of each,
- * so that the digest can be computed again from the file alone:
+ * Segments of a dump, and the digest that proves it. A segment is the part of the stream between
+ * two places where the page pass can be stopped and begun again; segment 0 is the prologue
+ * (headers, notes, bitmaps). Its table lists the extents of the dump *file* that it wrote, with the
+ * SHA-256 of each, so that the digest can be computed again from the file alone:
  *
  *   D(0) = SHA-256(dump_id)      D(k+1) = SHA-256(D(k) || table of segment k)
  *
@@ -28,13 +28,14 @@ enum {
 
 #define CURSOR_AT_END UINT64_MAX
 
-/* Where a segment ends: all that the rest of the dump depends on but for vmcore and options. */
+/* The end of a segment. The rest of the dump depends on it, on the vmcore and on the options
+ * only. */
 struct cursor {
-	uint64_t segment; /* the next one: how many are done */
+	uint64_t segment; /* the next one: the number of those that are done */
 	uint64_t chunk;	  /* the next one of the plan; CURSOR_AT_END: only the end marker is left */
 	uint64_t data_off;     /* of the next payload in the file */
-	uint64_t stream_bytes; /* of the flattened stream so far, its header included */
-	uint64_t unreadable;   /* pages so far */
+	uint64_t stream_bytes; /* of the flattened stream up to here, its header included */
+	uint64_t unreadable;   /* pages up to here */
 };
 
 struct extent {
@@ -48,7 +49,7 @@ struct segment {
 	size_t count, room;
 };
 
-/* deinit is fine with one of zeros; clear keeps the memory. */
+/* segment_deinit() accepts a struct of zeros; segment_clear() keeps the memory. */
 void segment_deinit(struct segment *s);
 void segment_clear(struct segment *s);
 
@@ -58,8 +59,9 @@ NODISCARD int segment_add(struct segment *s, const struct extent *extent, struct
 void cursor_put(struct outbuf *o, const struct cursor *cursor);
 struct cursor cursor_get(struct rd *r);
 
-/* The table: a count (le32), then the extents. get replaces what *s has; fails -EBADMSG (an
- * empty extent, one that ends past 2^63, more than fit) or -ENOMEM, and leaves it empty. */
+/* The table: a count (le32), then the extents. segment_get() replaces the extents of *s. It fails
+ * -EBADMSG (an empty extent, one that ends past 2^63, more extents than fit) or -ENOMEM, and *s is
+ * empty then. */
 void segment_put(struct outbuf *o, const struct segment *s);
 NODISCARD int segment_get(struct rd *r, struct segment *s, struct error *err);
 

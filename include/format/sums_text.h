@@ -14,7 +14,7 @@
 
 #define SUMS_TEXT_FIRST_LINE "vmsend sums 1\n"
 
-/* A chunk, and what it comes to. */
+/* A chunk, and its sums. */
 struct sums_line {
 	uint64_t off, size_bytes; /* > 0 */
 	uint32_t crc32c;
@@ -22,24 +22,25 @@ struct sums_line {
 	uint8_t sha256[DIGEST_BYTES];
 };
 
-/* One that is being written. */
+/* A text that is being written. */
 struct sums_text {
 	FILE *to; /* borrowed */
 	uint32_t crc32c;
 };
 
-/* begin, line …, end. Whether the file took it, ferror() tells. */
+/* The order of calls is begin, line …, end. The caller finds failures to write by ferror(). */
 void sums_text_begin(struct sums_text *text, FILE *to, uint64_t file_bytes);
 void sums_text_line(struct sums_text *text, const struct sums_line *line);
 void sums_text_end(struct sums_text *text);
 
-/* Told of each line in turn. Fails with *err set, which ends the reading. */
+/* Called for each line in turn. A failure, with *err set, ends the reading. */
 typedef int sums_line_fn(void *ctx, const struct sums_line *line, struct error *err);
 
 /*
- * Read one from its beginning. `fn` may be NULL, and then it is only judged: it is right if its
- * lines have every byte of a file of *file_bytes_ret bytes, in order, and its last line their CRC.
- * Fails -EBADMSG, saying which line is wrong; or with what the system or `fn` says.
+ * Read a text from its beginning. `fn` may be NULL; then the text is only checked. It is right if
+ * its lines have every byte of a file of *file_bytes_ret bytes, in order, and its last line has
+ * their CRC. Fails -EBADMSG, saying which line is wrong, or with the error of the system or of
+ * `fn`.
  */
 NODISCARD int sums_text_read(FILE *from, sums_line_fn *fn, void *ctx, uint64_t *file_bytes_ret,
 			     struct error *err);

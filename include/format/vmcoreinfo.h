@@ -1,6 +1,6 @@
 /*
- * VMCOREINFO: what the crashed kernel says of itself, lines of KEY=value in an ELF note.
- * Source: Linux kernel/vmcore_info.c (crash_core.c before 6.9).
+ * VMCOREINFO: facts about the crashed kernel that it has written itself, lines of KEY=value in an
+ * ELF note. Source: Linux kernel/vmcore_info.c (crash_core.c before 6.9).
  */
 #ifndef VMCOREINFO_H
 #define VMCOREINFO_H
