@@ -23,10 +23,10 @@ enum {
 	FRAME_HEADER_BYTES = 24,
 	FRAME_PAYLOAD_MAX = 1 << 20,
 
-	/* What a remote shell may print before the first frame. */
+	/* The bytes that a remote shell may print before the first frame. */
 	FRAME_NOISE_MAX = 8 << 10,
 
-	/* Types from here on may be ignored by who doesn't know them. */
+	/* A peer that doesn't know a type from here on ignores its frames. */
 	FRAME_OPTIONAL = 0x80,
 };
 
@@ -45,10 +45,10 @@ enum frame_type {
 	FRAME_END,
 	FRAME_DONE,
 	FRAME_ABORT,
-	FRAME_TYPE_END, /* behind the last */
+	FRAME_TYPE_END, /* one past the last */
 };
 
-/* "HELLO" …; "type 77" for what has no name (static storage, any thread). */
+/* "HELLO" …; "type 77" for a type without a name (static storage, any thread). */
 const char *frame_name(uint8_t type);
 
 /* A frame as it came. */
@@ -67,7 +67,7 @@ struct frame_writer {
 	uint64_t sequence; /* of the next frame */
 };
 
-/* Fails -ENOMEM. deinit is fine with one of zeros. */
+/* Fails -ENOMEM. frame_writer_deinit() accepts a struct of zeros. */
 NODISCARD int frame_writer_init(struct frame_writer *w, size_t room_bytes, struct error *err);
 void frame_writer_deinit(struct frame_writer *w);
 
@@ -83,13 +83,15 @@ struct outbuf frame_begin(struct frame_writer *w);
 NODISCARD int frame_end(struct frame_writer *w, enum frame_type type, const struct outbuf *payload,
 			struct error *err);
 
-/* What is to be sent, borrowed until the next call; and that so much of it was. */
+/* The bytes that wait to be sent, borrowed until the next call. The caller then says how many of
+ * them were sent. */
 const uint8_t *frame_writer_pending(const struct frame_writer *w, size_t *size_bytes_ret);
 void frame_writer_sent(struct frame_writer *w, size_t size_bytes);
 
 /* --- in ------------------------------------------------------------------------------------- */
 
-/* Frames out of bytes that come in pieces of any size. Memory: one frame, at most 1 MiB. */
+/* Frames out of bytes that come in pieces of any size. The memory that they take is one frame, at
+ * most 1 MiB. */
 struct frame_reader {
 	uint8_t *bytes; /* ours */
 	size_t have, room;

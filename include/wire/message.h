@@ -1,9 +1,10 @@
 /*
- * What the frames of a session say. docs/PROTOCOL.md has the dialogue.
+ * The payloads of a session's frames. docs/PROTOCOL.md has the dialogue.
  *
- * put functions write a payload (judge the outbuf once, at its end); get functions judge one that
- * nobody vouches for: -EBADMSG where it isn't what it should be, with trailing bytes too. Texts
- * come out with a NUL, without control characters, and cut to their room.
+ * The put functions write a payload; their caller checks the outbuf once, at its end. The get
+ * functions read a payload that nobody vouches for, and fail -EBADMSG where it is malformed or has
+ * trailing bytes. Texts in their results end in a NUL, have no control characters, and are cut to
+ * their room.
  */
 #ifndef MESSAGE_H
 #define MESSAGE_H
@@ -22,10 +23,11 @@ enum {
 	ATTACH_NAME_ROOM = 64,
 	ATTACH_BYTES_MAX = 64 << 20, /* of one attachment; more is refused */
 	ATTACH_COUNT_MAX = 8,
-	SILENCE_MAX_MS = 3600000, /* that WELCOME may ask for */
+	SILENCE_MAX_MS = 3600000, /* the most that WELCOME may ask for */
 };
 
-/* Why a peer refuses or gives up. On the wire as a number, so only ever added to. */
+/* The reason why a peer refuses or gives up. The wire has its number, so a reason may be added, but
+ * none is ever changed. */
 enum reason {
 	REASON_OTHER = 0,
 	REASON_POLICY = 1,   /* the operator's rules */
@@ -39,7 +41,7 @@ enum reason {
 	REASON_IDENTITY = 9, /* the peer hasn't proved who it is */
 };
 
-/* The error code that a reason makes at the other end: -EACCES (policy, identity), -ENOSPC, -EAGAIN
+/* The error code for a reason that the peer gave: -EACCES (policy, identity), -ENOSPC, -EAGAIN
  * (busy), -ECANCELED (stopped), -ETIME (deadline), -EPROTO, -ESTALE (mismatch), -EIO. */
 int reason_code(uint32_t reason);
 
@@ -49,7 +51,7 @@ struct hello {
 	uint8_t dump_id[DIGEST_BYTES];
 	bool oneway;   /* nothing can come back */
 	bool live;     /* the kernel runs on while it is dumped */
-	bool probe;    /* no dump follows: only whether one would be taken */
+	bool probe;    /* no dump follows: the sender asks whether one would be taken */
 	char host[65]; /* the crashed kernel's node name: a claim, not a proof */
 	char osrelease[65];
 	char arch[16];
@@ -66,12 +68,12 @@ NODISCARD int hello_get(const struct frame *f, struct hello *h_ret, struct error
 /* R -> S: lines of key=value. */
 struct welcome {
 	uint32_t protocol;
-	uint32_t heartbeat_ms; /* how often something has to be sent, both ways */
+	uint32_t heartbeat_ms; /* each side sends something at least this often */
 	uint32_t timeout_ms;   /* silence after which the link counts as broken */
-	uint64_t free_bytes;   /* on the receiver's disk, for --probe; 0: not told, or full */
+	uint64_t free_bytes;   /* on the receiver's disk, for --probe; 0: not known, or full */
 	bool full;	       /* nothing is free there */
-	char part[MESSAGE_TEXT_ROOM]; /* where the dump is while it comes; "": not told */
-	char host[65];		      /* whom the receiver takes the sender for */
+	char part[MESSAGE_TEXT_ROOM]; /* path of the dump while it comes; "": not known */
+	char host[65];		      /* the name under which the receiver knows the sender */
 	char agent[48];
 };
 void welcome_put(struct outbuf *o, const struct welcome *w);
@@ -94,7 +96,8 @@ void farewell_put(struct outbuf *o, const struct farewell *f);
 NODISCARD int farewell_get(const struct frame *f, struct farewell *f_ret, struct error *err);
 
 /* S -> R: le32 length of the name, name, le64 offset, le64 size of the whole, bytes. The pieces of
- * one come in order and without gaps. The same name from offset 0 again replaces what was there. */
+ * an attachment come in order and without gaps. An attachment that begins again at offset 0
+ * replaces the earlier one of its name. */
 struct attach {
 	char name[ATTACH_NAME_ROOM]; /* [A-Za-z0-9._-], not beginning with a dot */
 	uint64_t off, total_bytes;
@@ -108,17 +111,18 @@ NODISCARD int attach_get(const struct frame *f, struct attach *a_ret, struct err
 struct totals {
 	uint64_t pages;	    /* in the dump */
 	uint64_t ram_pages; /* of the crashed kernel */
-	uint64_t max_bytes; /* that the file could get */
+	uint64_t max_bytes; /* the most that the file can become long */
 };
 void totals_put(struct outbuf *o, const struct totals *t);
 NODISCARD int totals_get(const struct frame *f, struct totals *t_ret, struct error *err);
 
 /* R -> S: a byte of kind, a byte of level, then for GO_RESUME a cursor, D of it, and D(1). */
 enum go_kind {
-	GO_BEGIN,    /* from the prologue on */
-	GO_RESUME,   /* from the cursor on */
-	GO_LEVEL,    /* not at this level: say HELLO again, and leave out what `level` does, too */
-	GO_LOG_ONLY, /* the attachments are all that is wanted: END */
+	GO_BEGIN,    /* send from the prologue on */
+	GO_RESUME,   /* send from the cursor on */
+	GO_LEVEL,    /* not at this level: send HELLO again, and leave out the pages of `level` as
+			well */
+	GO_LOG_ONLY, /* only the attachments are wanted: send END */
 };
 struct go {
 	enum go_kind kind;
@@ -139,8 +143,8 @@ enum { DATA_HEAD_BYTES = 8 };
 void data_put(struct outbuf *o, const struct data *d);
 NODISCARD int data_get(const struct frame *f, struct data *d_ret, struct error *err);
 
-/* S -> R: a cursor (its `segment` is the checkpoint's number), D of it, the segment's table. get
- * takes a struct of zeros, or one to be used again. */
+/* S -> R: a cursor (its `segment` is the checkpoint's number), D of it, the segment's table.
+ * checkpoint_get() takes a struct of zeros, or one that is used again. */
 struct checkpoint {
 	struct cursor cursor;
 	uint8_t chain[DIGEST_BYTES];
@@ -149,11 +153,12 @@ struct checkpoint {
 void checkpoint_put(struct outbuf *o, const struct checkpoint *c);
 NODISCARD int checkpoint_get(const struct frame *f, struct checkpoint *c_ret, struct error *err);
 
-/* R -> S: le64 number of a checkpoint. HEARTBEAT (both): le64 stream bytes sent or taken so far. */
+/* R -> S: le64 number of a checkpoint. HEARTBEAT (both): le64 stream bytes that were sent or taken
+ * by now. */
 void number_put(struct outbuf *o, uint64_t number);
 NODISCARD int number_get(const struct frame *f, uint64_t *number_ret, struct error *err);
 
-/* S -> R, behind the last CHECKPOINT: le64 segments, stream bytes, pages, unreadable pages; the
+/* S -> R, after the last CHECKPOINT: le64 segments, stream bytes, pages, unreadable pages; the
  * chain. */
 struct end {
 	uint64_t segments, stream_bytes, pages, unreadable;

@@ -1,4 +1,4 @@
-/* Keys that sender and receiver share, in a file: a line for each, IDENTITY:KEY. */
+/* Keys that sender and receiver share, in a file with a line IDENTITY:KEY for each. */
 #ifndef SHARED_KEYS_H
 #define SHARED_KEYS_H
 
@@ -26,9 +26,9 @@ struct shared_keys {
 };
 
 /*
- * Read a file (secret_check()). Empty lines, and those that begin with '#', are passed over. Fails
- * -EINVAL, saying which line is wrong and how: not even in upper and lower case are two identities
- * the same. `keys` is then empty.
+ * Read a file (secret_check()). Empty lines, and those that begin with '#', are passed over. Two
+ * identities that differ only in upper and lower case are an error. Fails -EINVAL, saying which
+ * line is wrong and how. `keys` is then empty.
  */
 NODISCARD int shared_keys_load(const char *path, struct shared_keys *keys, struct error *err);
 
@@ -36,7 +36,7 @@ NODISCARD int shared_keys_load(const char *path, struct shared_keys *keys, struc
 const struct shared_key *shared_keys_find(const struct shared_keys *keys,
 					  const unsigned char *identity, size_t size_bytes);
 
-/* Wipes them. Fine with one of zeros. */
+/* Wipes the keys. Accepts a struct of zeros. */
 void shared_keys_deinit(struct shared_keys *keys);
 
 #endif

@@ -1,4 +1,5 @@
-/* The files of TLS: our certificate and its key, whom to trust, and whom no more. */
+/* The files of TLS: our certificate and its key, the authorities to trust, and the revoked
+ * certificates. */
 #ifndef TLS_FILES_H
 #define TLS_FILES_H
 
@@ -6,19 +7,19 @@
 
 #include "base/error.h"
 
-/* OpenSSL's SSL_CTX, which only its users have to know. */
+/* OpenSSL's SSL_CTX, so that only files that use it need OpenSSL's headers. */
 struct ssl_ctx_st;
 struct tls_files;
 
 /*
- * Certificate, key, authorities and CRLs of `files`. Where there is a CRL, no peer is trusted whose
- * CA has none. Fails with the file's name and what is wrong with it.
+ * Certificate, key, authorities and CRLs of `files`. Where there is a CRL, a peer is trusted only
+ * if its CA has a CRL, too. Fails with the file's name and what is wrong with it.
  */
 NODISCARD int tls_files_load(struct ssl_ctx_st *ctx, const struct tls_files *files,
 			     struct error *err);
 
-/* Whether a server's certificate, CAs and CRLs are valid at that time: -EINVAL, and the first that
- * isn't. */
+/* Whether a server's certificate, CAs and CRLs are valid at that time: fails -EINVAL, and the error
+ * names the first that isn't. */
 NODISCARD int tls_files_check(const struct ssl_ctx_st *ctx, int64_t now_s, struct error *err);
 
 enum { TLS_FILE_COUNT = 5 };
@@ -31,7 +32,7 @@ struct tls_stamp {
 	} files[TLS_FILE_COUNT];
 };
 
-/* As they are now, to be compared by memcmp(). A file that isn't there is all zero. */
+/* The files' present state, to be compared by memcmp(). A file that isn't there is all zero. */
 void tls_files_stamp(const struct tls_files *files, struct tls_stamp *stamp_ret);
 
 #endif

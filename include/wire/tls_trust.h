@@ -1,4 +1,4 @@
-/* Verdicts of TLS: in plain words, why there is no trust. */
+/* Verdicts of TLS: plain words for the reason why a peer isn't trusted. */
 #ifndef TLS_TRUST_H
 #define TLS_TRUST_H
 
@@ -7,23 +7,23 @@
 
 #include "base/error.h"
 
-/* OpenSSL's, which only its users have to know. */
+/* OpenSSL's types, so that only files that use them need OpenSSL's headers. */
 struct ssl_st;
 struct x509_store_ctx_st;
 
-/* What is spoken of in errors. */
+/* The parties of a connection, as errors name them. */
 struct tls_parties {
 	const char *peer;     /* "server" or "client" */
-	const char *host;     /* whom the server has to be; NULL on the server's side */
+	const char *host;     /* the name that the server has to prove; NULL on the server's side */
 	const char *identity; /* of a shared key that is offered; NULL: none is */
 	int64_t now_s;	      /* the time at which certificates are judged */
 	struct ssl_st *ssl;   /* with our own certificate */
 };
 
 /*
- * Whether a verification goes on in spite of this verdict. Where there are CRLs, the peer's own
- * certificate has to be one of a CA that has a CRL; the CAs above are held to the CRLs that there
- * are. A certificate that stands in --tls-ca itself needs none.
+ * Whether a verification goes on in spite of this verdict. Where there are CRLs, the CA of the
+ * peer's own certificate must have a CRL; the CAs above it may have none, but a CRL that they have
+ * counts. A certificate that stands in --tls-ca itself needs none.
  */
 bool tls_may_pass(struct x509_store_ctx_st *store);
 
@@ -31,8 +31,8 @@ bool tls_may_pass(struct x509_store_ctx_st *store);
 int tls_verdict(struct x509_store_ctx_st *store, const struct tls_parties *parties,
 		struct error *err);
 
-/* The library's oldest error, which is then forgotten: `code`, or -EACCES where trying again is of
- * no use. */
+/* Make an error of the library's oldest error, which is then removed from its queue. Returns
+ * `code`, or -EACCES where trying again is of no use. */
 int tls_failed(const struct tls_parties *parties, int code, const char *what, struct error *err);
 
 #endif

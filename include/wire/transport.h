@@ -1,6 +1,6 @@
 /*
- * A byte pipe both ways to a peer, which never blocks but in transport_wait(): TCP, TLS, two file
- * descriptors; SSH joins from sender/transport/ssh_channel.c.
+ * A byte pipe to a peer, in both directions. Only transport_wait() blocks. The kinds are TCP, TLS
+ * and two file descriptors; vmsend adds SSH and commands (sender/transport).
  *
  * One user at a time, though not always the same thread. Every wait has a limit.
  */
@@ -20,9 +20,10 @@
 struct transport;
 struct url;
 
-/* What a kind of transport can do; begins each kind's own struct as its `ops`. */
+/* The operations of a kind of transport. Each kind's own struct begins with struct transport, whose
+ * `ops` they are. */
 struct transport_ops {
-	/* As transport_send() and so on. */
+	/* As transport_send() and the other functions below. */
 	ssize_t (*send)(struct transport *t, const void *bytes, size_t size_bytes,
 			struct error *err);
 	ssize_t (*recv)(struct transport *t, void *bytes, size_t size_bytes, struct error *err);
@@ -36,23 +37,24 @@ struct transport_ops {
 
 struct transport {
 	const struct transport_ops *ops;
-	char peer[80]; /* who is at the other end, as an operator knows it: "ssh://crash@hub" */
+	char peer[80]; /* the name of the other end for the operator: "ssh://crash@hub" */
 	char identity[HOST_NAME_ROOM]; /* the name that the peer has proved; "": none */
-	const char *proof;	       /* how: "certificate", "pre-shared key" */
-	struct error unproved;	       /* of a peer that was let in, but has no name: why */
+	const char *proof;	       /* how it has proved the name: "certificate", "pre-shared
+					  key" */
+	struct error unproved;	       /* why a peer that was let in has no name */
 };
 
 void transport_free(struct transport *t);
 DEFINE_AUTO(struct transport, transport_free)
 
-/* Hand over bytes: how many were taken, 0 if none can be now. Fails with -ECONNRESET, -EPIPE and so
- * on when the link is broken. */
+/* Hand over bytes. Returns how many were taken; 0 if none can be taken now. Fails with -ECONNRESET,
+ * -EPIPE and so on when the link is broken. */
 NODISCARD ssize_t transport_send(struct transport *t, const void *bytes, size_t size_bytes,
 				 struct error *err);
 
-/* Bytes that have come: how many, 0 if none are there now. Fails -ENODATA at the orderly end, else
- * as send does; the text then has what the far end's program said on its standard error, if that is
- * known. */
+/* Give bytes that have come. Returns how many; 0 if none are there now. Fails -ENODATA at the
+ * orderly end, else as send does. The text of the error then has the last words of the far end's
+ * program on its standard error, if they are known. */
 NODISCARD ssize_t transport_recv(struct transport *t, void *bytes, size_t size_bytes,
 				 struct error *err);
 
@@ -64,25 +66,26 @@ NODISCARD ssize_t transport_recv(struct transport *t, void *bytes, size_t size_b
 NODISCARD int transport_wait(struct transport *t, bool to_send, int timeout_ms,
 			     const sigset_t *mask, struct error *err);
 
-/* Say goodbye in order, so that the peer gets all that was sent: waits until it has closed, too,
- * and drops what it still says. It takes no more than timeout_ms. */
+/* End the connection in order, so that the peer gets all sent bytes: waits until the peer has
+ * closed, too, and drops the bytes that still come. Takes no more than timeout_ms. */
 NODISCARD int transport_finish(struct transport *t, int timeout_ms, struct error *err);
 
 /* The same for a socket: a close with bytes unread would be a reset, which could overtake what was
  * sent. `fd` isn't closed. */
 void transport_finish_socket(int fd, int timeout_ms);
 
-/* Whether the peer is known to have closed its side, though bytes from before may be unread. */
+/* Whether the peer is known to have closed its side. Bytes that it sent before may still be
+ * unread. */
 bool transport_hung_up(struct transport *t);
 
-/* Bytes that were taken and have not gone out to the network, or into the pipe's reader; 0 where
- * that can't be told. */
+/* Bytes that were taken, but haven't gone out to the network or to the reader of the pipe; 0 where
+ * that isn't known. */
 size_t transport_unsent_bytes(const struct transport *t);
 
-/* Of a descriptor that bytes go to: the same. */
+/* The same for a descriptor that bytes go to. */
 size_t transport_fd_unsent_bytes(int fd);
 
-/* Of a descriptor that bytes come from: whether the peer has hung up. */
+/* The same as transport_hung_up() for a descriptor that bytes come from. */
 bool transport_fd_hung_up(int fd);
 
 /* --- kinds ---------------------------------------------------------------------------------- */
@@ -93,17 +96,18 @@ NODISCARD int transport_new_fds(int in, int out, const char *peer, struct transp
 
 enum { HOST_KEYS_MAX = 16 };
 
-/* Paths of what a side of TLS has, borrowed; NULL: not given. CRLs may be in `ca`, too. */
+/* Paths of the files of one side of TLS, borrowed; NULL: not given. CRLs may be in `ca`, too. */
 struct tls_files {
 	const char *cert, *key, *ca, *crl, *psk;
 };
 
-/* How to connect, and what with. Strings are borrowed; NULL: not given. */
+/* The parameters of a connection. Strings are borrowed; NULL: not given. */
 struct connect_setup {
 	int timeout_ms;	  /* for all of the steps together */
 	struct stop stop; /* ends each of them at once */
 
-	/* Told of each step that was passed ("resolve", "connect", "host key", …). May be NULL. */
+	/* Called for each step that has succeeded ("resolve", "connect", "host key", …). May be
+	 * NULL. */
 	void (*passed)(void *ctx, const char *step, const char *detail);
 	void *ctx;
 
@@ -118,7 +122,7 @@ struct connect_setup {
 	size_t host_key_count;		      /* 0: known_hosts counts */
 	const char *remote_command;	      /* "vmrecv --stdio" */
 
-	/* Told what that command says on its standard error, a line at a time, as long as the
+	/* Called for each line that the command writes to its standard error, as long as the
 	 * transport lives. May be NULL. */
 	void (*said)(void *ctx, const char *line);
 	void *said_ctx;
@@ -135,7 +139,7 @@ NODISCARD int tcp_check_address(const char *address, struct error *err);
 NODISCARD int tcp_listen(const char *address, int *fd_ret, char address_ret[static 64],
 			 struct error *err);
 
-/* A connection, non-blocking, and where from. Fails with accept()'s errors. */
+/* A new connection, non-blocking, and the peer's address. Fails with accept()'s errors. */
 struct sockaddr_storage;
 NODISCARD int tcp_accept(int listen_fd, struct sockaddr_storage *from_ret, int *fd_ret,
 			 struct error *err);
@@ -148,12 +152,13 @@ NODISCARD int transport_tcp_connect(const struct url *url, const struct connect_
 NODISCARD int transport_tls_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);
 
-/* As a server: the files are read once, then each accepted socket makes a transport. */
+/* TLS 1.3 as a server. The files are read once; then each accepted socket makes a transport. */
 struct tls_server;
 NODISCARD int tls_server_new(const struct tls_files *files, struct tls_server **s_ret,
 			     struct error *err);
 
-/* Whether its certificate, CAs and CRLs are valid by now: -EINVAL, and the first that isn't. */
+/* Whether the server's certificate, CAs and CRLs are valid now: fails -EINVAL, and the error names
+ * the first that isn't. */
 NODISCARD int tls_server_check(const struct tls_server *s, struct error *err);
 void tls_server_free(struct tls_server *s);
 DEFINE_AUTO(struct tls_server, tls_server_free)
@@ -163,10 +168,10 @@ DEFINE_AUTO(struct tls_server, tls_server_free)
 void tls_wipe_memory(bool on);
 
 /*
- * Takes `fd`; the handshake is done within timeout_ms. The transport has nothing of the server's:
- * that may be freed at once, and its secrets are gone then. `identity` is the client's first SAN,
- * or the identity of its key; `unproved` says why it is "". Fails as stop_check(),
- * too.
+ * Takes `fd`; the handshake is done within timeout_ms. The transport uses nothing of the server's,
+ * so the caller may free the server at once, and with it the server's secrets. `identity` is the
+ * client's first SAN, or the identity of its key; `unproved` says why it is "". Fails as
+ * stop_check(), too.
  */
 NODISCARD int transport_tls_accept(struct tls_server *s, int fd, int timeout_ms,
 				   const struct stop *stop, struct transport **t_ret,
