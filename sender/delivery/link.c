@@ -267,27 +267,37 @@ static int drain(struct link *l, struct error *err)
 	return note(l, r);
 }
 
+/*
+ * With what the session returned for a message: true where it had no room, and has some now, so
+ * that it is worth another call. False where it took the message (1 in *r) or where the link ends
+ * (*r is negative).
+ */
+static bool has_new_room(struct link *l, int *r, struct error *err)
+{
+	const bool full = *r == 0;
+
+	if (full)
+		*r = drain(l, err);
+	return full && *r == 0;
+}
+
 int link_attach(struct link *l, const struct attach *piece, struct error *err)
 {
-	int r = 0;
+	int r;
 
-	while (r == 0) {
+	do
 		r = upload_attach(l->session, piece, err);
-		if (r == 0)
-			r = drain(l, err);
-	}
+	while (has_new_room(l, &r, err));
 	return r < 0 ? note(l, r) : link_pump(l, err);
 }
 
 int link_totals(struct link *l, const struct totals *totals, struct error *err)
 {
-	int r = 0;
+	int r;
 
-	while (r == 0) {
+	do
 		r = upload_totals(l->session, totals, err);
-		if (r == 0)
-			r = drain(l, err);
-	}
+	while (has_new_room(l, &r, err));
 	return note(l, MIN(r, 0));
 }
 
@@ -311,25 +321,21 @@ int link_data(struct link *l, const uint8_t *bytes, size_t size_bytes, struct er
 
 int link_checkpoint(struct link *l, const struct checkpoint *checkpoint, struct error *err)
 {
-	int r = 0;
+	int r;
 
-	while (r == 0) {
+	do
 		r = upload_checkpoint(l->session, checkpoint, err);
-		if (r == 0)
-			r = drain(l, err);
-	}
+	while (has_new_room(l, &r, err));
 	return r < 0 ? note(l, r) : link_pump(l, err);
 }
 
 int link_end(struct link *l, const struct end *end, struct error *err)
 {
-	int r = 0;
+	int r;
 
-	while (r == 0) {
+	do
 		r = upload_end(l->session, end, err);
-		if (r == 0)
-			r = drain(l, err);
-	}
+	while (has_new_room(l, &r, err));
 	if (r > 0)
 		r = link_await(l, UPLOAD_ENDING, err);
 	/* The dump is there; how the link ends no longer matters. */
