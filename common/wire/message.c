@@ -31,6 +31,14 @@ int reason_code(uint32_t reason)
 	return -EPROTO;
 }
 
+enum reason reason_of_code(int code)
+{
+	for (size_t i = 0; i < ARRAY_LEN(reason_codes); i++)
+		if (reason_codes[i].code == code)
+			return reason_codes[i].reason;
+	return REASON_OTHER;
+}
+
 static int malformed(const struct frame *f, struct error *err)
 {
 	return error_set(err, -EBADMSG, "malformed %s", frame_name(f->type));

@@ -45,6 +45,10 @@ enum reason {
  * (busy), -ECANCELED (stopped), -ETIME (deadline), -EPROTO, -ESTALE (mismatch), -EIO. */
 int reason_code(uint32_t reason);
 
+/* The reverse, for the side that gives up: REASON_OTHER where no reason says as much as the code.
+ */
+enum reason reason_of_code(int code);
+
 /* S -> R: lines of key=value. */
 struct hello {
 	uint32_t protocol_min, protocol_max;

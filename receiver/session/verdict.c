@@ -16,7 +16,9 @@ enum {
 	OVERTAKEN_RETRY_S = 60,
 };
 
-/* What isn't here is REASON_OTHER, after RETRY_S. */
+/* What isn't here has the reason that it has for both sides (reason_of_code()), and another try
+ * after RETRY_S may help: an -EIO, say, as a disk may fail once. One that goes on failing becomes
+ * read-only, or nothing more is acknowledged, and the sender's time for that is limited. */
 static const struct verdict {
 	int code;
 	enum reason reason;
@@ -40,32 +42,30 @@ static const struct verdict {
 	{-EAGAIN, REASON_BUSY, BUSY_RETRY_S},
 	{-EBUSY, REASON_BUSY, RETRY_S},
 	{-EALREADY, REASON_BUSY, OVERTAKEN_RETRY_S},
-	{-EPROTO, REASON_PROTOCOL, RETRY_S},
 	{-EBADMSG, REASON_PROTOCOL, RETRY_S},
 	{-ENOTSUP, REASON_PROTOCOL, 0},
-	{-ECANCELED, REASON_STOPPED, RETRY_S},
-	{-ESTALE, REASON_MISMATCH, RETRY_S},
-	/* A disk may fail once; one that goes on failing becomes read-only, or nothing more is
-	   acknowledged, and the sender's time for that is limited. */
-	{-EIO, REASON_IO, RETRY_S},
 };
 
 static const struct verdict *find(int code)
 {
-	static const struct verdict other = {0, REASON_OTHER, RETRY_S};
-
 	for (size_t i = 0; i < ARRAY_LEN(verdicts); i++)
 		if (verdicts[i].code == code)
 			return &verdicts[i];
-	return &other;
+	return NULL;
 }
 
 enum reason verdict_reason(int code)
 {
-	return find(code)->reason;
+	const struct verdict *v = find(code);
+
+	return v ? v->reason : reason_of_code(code);
 }
 
 uint32_t verdict_retry_after_s(int code, bool early)
 {
-	return early && code == -ENOENT ? 0 : find(code)->retry_after_s;
+	const struct verdict *v = find(code);
+
+	if (early && code == -ENOENT)
+		return 0;
+	return v ? v->retry_after_s : RETRY_S;
 }

@@ -672,25 +672,11 @@ bool delivery_lost(struct delivery *d, const struct error *err)
 	return true;
 }
 
-static enum reason reason_of(int code)
-{
-	switch (code) {
-	case -ECANCELED:
-		return REASON_STOPPED;
-	case -ETIME:
-		return REASON_DEADLINE;
-	case -EIO:
-		return REASON_IO;
-	default:
-		return REASON_OTHER;
-	}
-}
-
 void delivery_give_up(struct delivery *d, const struct error *why, uint64_t table_end)
 {
 	note_progress(d);
 	if (d->link && upload_state(link_session(d->link)) != UPLOAD_DONE)
-		link_abort(d->link, reason_of(why->code), why->msg);
+		link_abort(d->link, reason_of_code(why->code), why->msg);
 	if (delivery_keep_file(d->df, table_end))
 		d->result.partial = true;
 	if (d->current)

@@ -600,6 +600,13 @@ static void test_reasons(void **state UNUSED)
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		assert_int_equal(reason_code(rows[i].reason), rows[i].want);
+	/* And back, but for reasons that share a code with another. */
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (rows[i].reason != REASON_OTHER && rows[i].reason != REASON_IDENTITY)
+			assert_int_equal(reason_of_code(rows[i].want), rows[i].reason);
+	assert_int_equal(reason_of_code(-ECANCELED), REASON_STOPPED);
+	assert_int_equal(reason_of_code(-ENOMEM), REASON_OTHER);
+	assert_int_equal(reason_of_code(0), REASON_OTHER);
 	/* One of a later version. */
 	assert_int_equal(reason_code(4711), -EPROTO);
 	assert_int_equal(reason_code(UINT32_MAX), -EPROTO);
