@@ -143,11 +143,6 @@ void frame_reader_deinit(struct frame_reader *r)
 	*r = (struct frame_reader){0};
 }
 
-bool frame_reader_inside(const struct frame_reader *r)
-{
-	return r->have > 0 && !r->whole;
-}
-
 static int make_room(struct frame_reader *r, size_t bytes, struct error *err)
 {
 	uint8_t *grown;

@@ -116,7 +116,4 @@ void frame_reader_deinit(struct frame_reader *r);
 NODISCARD int frame_reader_feed(struct frame_reader *r, const uint8_t **bytes, size_t *size_bytes,
 				struct frame *frame_ret, struct error *err);
 
-/* Whether the bytes end inside of a frame. */
-bool frame_reader_inside(const struct frame_reader *r);
-
 #endif

@@ -243,14 +243,6 @@ static int try_round(struct delivery *d, size_t begin, size_t end, struct error 
 	return 0;
 }
 
-static bool all_refused(const struct delivery *d)
-{
-	for (size_t i = 0; i < d->setup.to_count; i++)
-		if (!d->to[i].refused)
-			return false;
-	return true;
-}
-
 static bool all_out(const struct delivery *d, size_t begin, size_t end)
 {
 	for (size_t i = begin; i < end; i++)
@@ -691,5 +683,4 @@ void delivery_result(const struct delivery *d, struct delivery_result *result_re
 	*result_ret = d->result;
 	if (d->link)
 		result_ret->sent_bytes += link_sent_bytes(d->link);
-	result_ret->refused = d->setup.to_count && all_refused(d);
 }

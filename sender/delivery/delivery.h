@@ -120,7 +120,6 @@ void delivery_give_up(struct delivery *d, const struct error *why, uint64_t tabl
 /* How it went, for the exit status and the summary. */
 struct delivery_result {
 	bool partial;	     /* some destination has a part that may be of use */
-	bool refused;	     /* by all */
 	unsigned links;	     /* that were made */
 	uint64_t sent_bytes; /* over all links, with what was sent twice */
 	bool in_file;	     /* it is here, and no server has it */

@@ -80,7 +80,8 @@ static LIBSSH2_RECV_FUNC(take_in)
 	return -EAGAIN;
 }
 
-int ssh_flush(struct ssh *ssh, struct error *err)
+/* Send what waits: 1 if some is left, 0, or a failure. */
+NODISCARD static int ssh_flush(struct ssh *ssh, struct error *err)
 {
 	while (pending(ssh)) {
 		const ssize_t n = send(ssh->fd, ssh->out + ssh->out_begin, pending(ssh),

@@ -62,9 +62,6 @@ NODISCARD int ssh_new(int fd, const char *peer, struct ssh **ssh_ret, struct err
 void ssh_free(struct ssh *ssh);
 DEFINE_AUTO(struct ssh, ssh_free)
 
-/* Send what waits: 1 if some is left, 0, or a failure. */
-NODISCARD int ssh_flush(struct ssh *ssh, struct error *err);
-
 /* Why a call of libssh2 failed that wasn't only too early: the connection, or what it says. `code`
  * is that of a failure which the server meant. */
 int ssh_failed(struct ssh *ssh, int code, const char *what, struct error *err);
