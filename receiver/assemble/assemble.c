@@ -1,5 +1,5 @@
 /* The step machine that takes a flattened stream apart and puts the file together.
- * Doesn't read, and leaves the judgement of what a kdump file lacks to arrived.c. */
+ * Doesn't read input; completeness.c checks which parts of a kdump file are missing. */
 #include "receiver/assemble/assemble.h"
 
 #include <errno.h>
@@ -23,7 +23,8 @@ enum {
 	SMALL_BYTES = 32 << 10,
 	RUN_BYTES = 256 << 10,
 
-	/* Taken in beyond twice the limit: record headers, a sub header that is sent again. */
+	/* Bytes taken in beyond twice the limit: record headers, a sub header that is sent
+	 * again. */
 	RECEIVED_SLACK_BYTES = 64 << 20,
 };
 
@@ -41,10 +42,10 @@ struct assemble {
 	struct error failure; /* the first one; code 0: none */
 
 	uint64_t received, records, trailing;
-	struct ranges map;	     /* what of the file was received and written */
+	struct ranges map;	     /* bytes of the file that were received and written */
 	struct ranges fresh;	     /* since the last segment's end, if limits.once */
 	struct completeness arrived; /* as far as the headers go */
-	bool headers_touched;	     /* since `arrived` was last looked at */
+	bool headers_touched;	     /* since `arrived` was last updated */
 	uint64_t size_limit;	     /* of the file, as of now */
 
 	uint8_t head[FLAT_HEADER_BYTES]; /* a stream or record header that isn't whole yet */
@@ -99,7 +100,7 @@ void assemble_free(struct assemble *a)
 	free(a);
 }
 
-/* Which limit it is decides what the operator can do about it. */
+/* The error names the limit, since that decides what the operator can do about it. */
 static int over_limit(const struct assemble *a, uint64_t end, struct error *err)
 {
 	char has[16], limit[16];
@@ -118,7 +119,7 @@ static int over_limit(const struct assemble *a, uint64_t end, struct error *err)
 			 has, limit);
 }
 
-/* The headers came, or came again: what they say sets the limit. */
+/* The headers came, or came again: they set the limit. */
 static int look_at_headers(struct assemble *a, struct error *err)
 {
 	struct error odd = {0};
@@ -151,8 +152,8 @@ static int write_bytes(struct assemble *a, uint64_t off, const uint8_t *bytes, s
 	return r < 0 ? r : ranges_add(&a->map, off, off + size_bytes, err);
 }
 
-/* A second main header is the first one, but that pages may have turned out unreadable: else it
- * would take what was judged already with it. */
+/* A second main header is the first one, but that pages may have turned out unreadable: any other
+ * change would affect bytes that were checked already. */
 static int check_header_again(struct assemble *a, const uint8_t *bytes, size_t size_bytes,
 			      struct error *err)
 {
@@ -192,7 +193,7 @@ static int take_payload(struct assemble *a, const uint8_t *bytes, size_t size_by
 
 	a->payload_off += size_bytes;
 	a->payload_left -= size_bytes;
-	/* The run goes first: what comes later wins where they overlap. */
+	/* The run is written first: where they overlap, the later record wins. */
 	if (off != a->run_off + a->run_bytes || size_bytes > RUN_BYTES - a->run_bytes)
 		r = flush_run(a, err);
 	if (r < 0)
@@ -223,7 +224,7 @@ static int take_stream_header(struct assemble *a, struct error *err)
 	return 0;
 }
 
-/* Whether a record writes what was written before. */
+/* Refuse a record that writes bytes that were written before. */
 static int check_once(struct assemble *a, const struct flat_record *rec, struct error *err)
 {
 	const uint64_t end = rec->off + rec->size_bytes;
@@ -291,8 +292,8 @@ static bool collect(struct assemble *a, size_t want, const uint8_t **p, size_t *
 static int feed_header(struct assemble *a, const uint8_t **p, size_t *left, struct error *err)
 {
 	const bool stream = a->state == WANT_HEADER;
-	/* Judge the signature as soon as it is there: what is no stream may be shorter than its
-	 * header. */
+	/* Check the signature as soon as it is there: an input of another kind may be shorter than
+	 * a stream's header. */
 	const size_t want = !stream				     ? FLAT_RECORD_BYTES
 			    : a->head_bytes < sizeof(FLAT_SIGNATURE) ? sizeof(FLAT_SIGNATURE)
 								     : FLAT_HEADER_BYTES;
@@ -331,7 +332,7 @@ static int feed(struct assemble *a, const uint8_t *p, size_t left, struct error 
 	return r;
 }
 
-/* A stream that writes the same place again and again, for ever. */
+/* Refuse a stream that writes the same place again and again. */
 static int check_received(const struct assemble *a, struct error *err)
 {
 	char limit[16];
@@ -376,8 +377,8 @@ void assemble_go_on(struct assemble *a, uint64_t stream_bytes)
 	a->headers_touched = true;
 }
 
-/* Whether the extents are the ranges of `fresh`, each byte once. What begins the file is the main
- * header and nothing else: where it comes twice, only the last counts. */
+/* Check that the extents are the ranges of `fresh`, each byte once. The extent at offset 0 is the
+ * main header and nothing else: where it comes twice, only the last counts. */
 static int compare_extents(const struct assemble *a, const struct segment *segment,
 			   struct error *err)
 {
@@ -453,7 +454,7 @@ uint64_t assemble_received(const struct assemble *a)
 	return a->received;
 }
 
-/* Why the stream's end isn't one. */
+/* Say why the stream isn't complete. */
 static int cut_short(const struct assemble *a, struct error *err)
 {
 	if (a->received == 0)
@@ -468,15 +469,15 @@ static int cut_short(const struct assemble *a, struct error *err)
 			 a->received);
 }
 
-/* What there is stays, as long as readers need it. What that adds is a hole, so free space is no
- * limit of it. */
+/* Keep the part, at the length that readers need. The added length is a hole, so free space doesn't
+ * limit it. */
 static int keep_part(struct assemble *a, uint64_t table_end, struct error *err)
 {
 	const uint64_t limit = a->limits.max_size_bytes
 				       ? a->limits.max_size_bytes
 				       : completeness_plausible_bytes(&a->arrived.header);
 
-	/* Without a byte of the file, there is nothing to keep. */
+	/* No byte of the file has come: there is nothing to keep. */
 	if (dumpfile_size(a->df) == 0)
 		return 0;
 	return dumpfile_keep_part(a->df, MIN(table_end, limit), err);
@@ -494,14 +495,14 @@ int assemble_end(struct assemble *a, struct assemble_result *result_ret, struct 
 		assemble_stop(a, &flushed);
 	if (a->failure.code == 0 && a->state != DONE)
 		cut_short(a, &a->failure);
-	/* What has failed is mended, whoever waits. */
+	/* After a failure the file is mended even if nobody waits any more. */
 	alive = a->failure.code == 0 ? a->limits.alive : NULL;
 	r = completeness_check(a->df, &a->map, alive, &res->arrived, &judged);
 	if (r == 0 && a->limits.once && a->failure.code == 0 && res->arrived.kind != ARRIVED_KDUMP)
 		error_set(&judged, -EBADMSG,
 			  "it is no kdump-compressed file: nothing tells whether"
 			  " it is whole");
-	/* After a failure it is no news that something is missing, but that the disk fails is. */
+	/* After a failure it is no news that parts are missing; a failing disk is. */
 	if (a->failure.code == 0)
 		a->failure = judged;
 	else if (r < 0 && r != -ENODATA && res->arrived.kind != ARRIVED_ODD)

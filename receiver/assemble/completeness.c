@@ -1,4 +1,4 @@
-/* Whether a kdump file has arrived whole, judged by the map of what was received.
+/* Whether a kdump file has arrived whole, by the map of the bytes that were received.
  * Doesn't know of streams; doesn't decompress (that is --check). */
 #include "receiver/assemble/completeness.h"
 
@@ -16,7 +16,7 @@ enum {
 	BITMAP_WINDOW_BYTES = 64 << 10,
 	TABLE_WINDOW_DESCS = 8192,
 
-	/* For what stands behind the pages: erase info is text, a line for each symbol erased. */
+	/* Room for data behind the pages: erase info is text, a line for each symbol erased. */
 	SLACK_BYTES = 64 << 20,
 };
 
@@ -69,8 +69,8 @@ static int check_head(const struct completeness *a, struct ranges *received, str
 {
 	const struct kdump_header *h = &a->header;
 	const struct kdump_layout at = kdump_layout(h);
-	/* What is beyond the last pfn need not come: it reads as zeros, which is what has to be
-	 * there. */
+	/* The bits beyond the last pfn need not come: they read as zeros, which is their right
+	 * value. */
 	const uint64_t bitmap_bytes = div_round_up(h->max_mapnr, 8);
 	const struct {
 		const char *name;
@@ -160,7 +160,7 @@ static bool is_possible(const struct table_walk *w, const struct kdump_desc *des
 	       desc->size_bytes <= w->block_size;
 }
 
-/* Judge one descriptor, of which all bytes came if `whole`: whether it has to be zeroed. */
+/* Check one descriptor, of which all bytes came if `whole`. Returns whether it has to be zeroed. */
 static bool check_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
 {
 	const struct kdump_desc desc = kdump_get_desc(bytes);
@@ -179,8 +179,8 @@ static bool check_desc(struct table_walk *w, const uint8_t *bytes, bool whole)
 }
 
 /*
- * `count` descriptors from file offset `off` on, of which the bytes of `part` came. `part` is all
- * that came around here, so a descriptor that isn't inside of it isn't whole.
+ * `count` descriptors from file offset `off` on, of which the bytes of `part` came. No other bytes
+ * came around `part`, so a descriptor that isn't inside of it isn't whole.
  */
 static int walk_window(struct table_walk *w, uint64_t off, size_t count, const struct range *part,
 		       struct error *err)
@@ -207,8 +207,8 @@ static int walk_window(struct table_walk *w, uint64_t off, size_t count, const s
 			      (past_bad - first_bad) * KDUMP_DESC_BYTES, err);
 }
 
-/* Only where something came: the rest of the table is a hole, whatever length the header gives it.
- */
+/* Only ranges that came are walked: the rest of the table is a hole, whatever length the header
+ * gives it. */
 static int walk_table(struct table_walk *w, uint64_t begin, uint64_t end, struct error *err)
 {
 	struct range part;

@@ -73,7 +73,7 @@ int ranges_add(struct ranges *set, uint64_t begin, uint64_t end, struct error *e
 	size_t past = first;
 	int r;
 
-	/* [first, past) are those that the new one overlaps or touches, and swallows. */
+	/* The new range overlaps or touches the items [first, past), and replaces them. */
 	while (past < set->count && set->items[past].begin <= end)
 		past++;
 	if (past == first) {

@@ -1,6 +1,6 @@
 /*
- * A set of byte ranges: what of a file has arrived. Neighbours are merged, so that a file that
- * comes in order is one range; what comes scattered is bounded by RANGES_MAX.
+ * A set of byte ranges: the parts of a file that have arrived. Neighbours are merged, so that a
+ * file that comes in order is one range; RANGES_MAX bounds a file that comes scattered.
  */
 #ifndef RANGES_H
 #define RANGES_H
@@ -27,21 +27,21 @@ struct range {
 struct ranges {
 	struct range *items; /* ours; sorted, neither overlapping nor touching */
 	size_t count, room;
-	size_t last; /* where something was last found or put: most lookups are near */
+	size_t last; /* the item last found or added: most lookups are near it */
 };
 
-/* An empty set in the caller's storage; deinit frees what it came to hold. */
+/* An empty set in the caller's storage; ranges_deinit() frees the memory that it takes later. */
 void ranges_init(struct ranges *set);
 void ranges_deinit(struct ranges *set);
 
-/* Nothing is in it any more; the memory is kept. */
+/* Make the set empty, and keep its memory. */
 void ranges_clear(struct ranges *set);
 
 /* Add [begin, end), begin < end. Fails -EFBIG (more than RANGES_MAX) or -ENOMEM, and then adds
  * nothing. */
 NODISCARD int ranges_add(struct ranges *set, uint64_t begin, uint64_t end, struct error *err);
 
-/* Whether all of [begin, end) is in the set; true if it is empty. */
+/* Whether all of [begin, end) is in the set; true if [begin, end) is empty. */
 bool ranges_cover(struct ranges *set, uint64_t begin, uint64_t end);
 
 /*

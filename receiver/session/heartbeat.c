@@ -13,7 +13,8 @@
 enum {
 	LOOK_MS = 100, /* between two calls of alive() */
 
-	/* It calls nothing but alive(); what isn't touched costs nothing. */
+	/* The thread calls nothing but alive(); the part of a stack that isn't touched costs no
+	 * memory. */
 	STACK_BYTES = 256 << 10,
 };
 
@@ -24,17 +25,17 @@ struct heartbeat {
 	pthread_t thread;
 	bool has_thread;
 
-	pthread_mutex_t mutex; /* of what follows; held while the thread calls alive() */
+	pthread_mutex_t mutex; /* of the fields below; held while the thread calls alive() */
 	pthread_cond_t begun_cond, ending_cond;
 	bool in_operation; /* only the caller changes it */
 	bool ending;
-	uint64_t stirred_ms;  /* when the operation began, or last asked */
-	struct error stopped; /* what alive() has said in this operation; code 0: nothing */
+	uint64_t stirred_ms;  /* when the operation began, or last called heartbeat_wanted() */
+	struct error stopped; /* the error of alive() during this operation; code 0: none */
 };
 
 /* --- the thread ----------------------------------------------------------------------------- */
 
-/* With the mutex: for LOOK_MS, or until it is to end. */
+/* Wait, with the mutex: for LOOK_MS, or until the thread is to end. */
 static void rest(struct heartbeat *p)
 {
 	const uint64_t until_ms = clock_ms() + LOOK_MS;
@@ -65,7 +66,7 @@ static void *thread_main(void *ctx)
 	return NULL;
 }
 
-/* No signal is its business. */
+/* The thread blocks all signals. */
 static void start_thread(struct heartbeat *p)
 {
 	pthread_attr_t attr;
@@ -137,13 +138,13 @@ int heartbeat_wanted(struct heartbeat *p, struct error *err)
 	return r;
 }
 
-/* Without a thread it is called by the operation itself, which so stirs. */
+/* Without a thread only heartbeat_wanted() calls alive(), so the operation isn't standing still. */
 uint64_t heartbeat_still_ms(const struct heartbeat *p)
 {
 	return p->in_operation && p->has_thread ? clock_ms() - p->stirred_ms : 0;
 }
 
-/* What is the session's is the thread's from here on. */
+/* From here on the thread may use the session. */
 static struct heartbeat *begin(void *ctx)
 {
 	struct heartbeat *p = ctx;
@@ -157,7 +158,7 @@ static struct heartbeat *begin(void *ctx)
 	return p;
 }
 
-/* And the caller's again. `r` is what the operation says. */
+/* From here on only the caller may use the session. `r` is the operation's result. */
 static int finish(struct heartbeat *p, int r, struct error *err)
 {
 	pthread_mutex_lock(&p->mutex);
@@ -213,7 +214,7 @@ static int op_sync(void *ctx, struct error *err)
 	return finish(p, p->ops->sync(p->ctx, err), err);
 }
 
-/* What it has done counts, whoever has gone. */
+/* The dump is published: that counts even if the sender has gone. */
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {

@@ -12,11 +12,11 @@
 #include "receiver/session/verdict.h"
 
 enum {
-	/* Data is acknowledged that often at the most: an fdatasync each. */
+	/* The shortest time between two acknowledgements: each costs an fdatasync. */
 	ACK_MS = 1000,
 
 	HEARTBEATS = 4, /* in a time-out */
-	/* Until WELCOME the sender goes by a time-out of its own, which nobody has told us. */
+	/* Before WELCOME the sender uses a time-out of its own, which we don't know. */
 	EARLY_HEARTBEAT_MS = 1000,
 
 	/* How often a session that waits asks whether its turn has come. */
@@ -31,21 +31,22 @@ struct session {
 	uint64_t heard_ms, said_ms;
 
 	struct hello hello;
-	uint8_t *hello_bytes; /* as it came, while it waits for its turn */
+	uint8_t *hello_bytes; /* HELLO as it came, while the session waits for its turn */
 	size_t hello_size_bytes;
-	int place; /* in the queue, as the sender was told */
+	int place; /* in the queue, as the last WAIT said */
 	uint64_t asked_ms;
 
-	bool is_asked;	     /* the sender waits for WELCOME or GO, which an operation keeps */
-	bool farewell;	     /* was said */
-	bool probe;	     /* nothing is kept */
-	enum go_kind go;     /* what was said */
-	bool mismatch;	     /* the frames are right, but what they hold is not */
+	bool is_asked;	     /* the sender waits for WELCOME or GO, and an operation is going on
+				before it */
+	bool farewell;	     /* REFUSE or ABORT was sent */
+	bool probe;	     /* no dump follows, and nothing is kept */
+	enum go_kind go;     /* the GO that was sent */
+	bool mismatch;	     /* the frames are right, but their contents aren't */
 	uint64_t stream_off; /* of the next DATA */
 	uint64_t checkpoint; /* the last one that came */
 	uint64_t acked;	     /* the last one that was acknowledged */
 	uint64_t acked_ms;
-	struct checkpoint buffer; /* its segment's memory is used again */
+	struct checkpoint buffer; /* the memory of its segment is used again and again */
 };
 
 int session_new(const struct session_setup *setup, uint64_t now_ms, struct session **s_ret,
@@ -80,7 +81,7 @@ void session_free(struct session *s)
 
 /* --- out ------------------------------------------------------------------------------------ */
 
-/* One way, what would be said is dropped. */
+/* Put a frame into the output. It is dropped where the link has no way back. */
 static int put(struct session *s, enum frame_type type, const struct outbuf *payload,
 	       struct error *err)
 {
@@ -129,7 +130,7 @@ void session_abort(struct session *s, int code, uint32_t retry_after_s, const ch
 
 /* --- in ------------------------------------------------------------------------------------- */
 
-/* HELLO's turn has come. */
+/* The session's turn has come. */
 static int welcome(struct session *s, const struct frame *f, struct error *err)
 {
 	const struct session_setup *setup = &s->setup;
@@ -166,7 +167,7 @@ static int say_wait(struct session *s, int place, struct error *err)
 	return put(s, FRAME_WAIT, &payload, err);
 }
 
-/* There is no room so far. What HELLO said is kept. */
+/* There is no place for the session yet. Its HELLO is kept. */
 static int queue_up(struct session *s, const struct frame *f, int place, uint64_t now_ms,
 		    struct error *err)
 {
@@ -209,7 +210,7 @@ static int take_hello(struct session *s, const struct frame *f, uint64_t now_ms,
 	return r < 0 ? r : welcome(s, f, err);
 }
 
-/* Whether the turn has come of a session that waits. */
+/* Ask whether the turn of a waiting session has come. */
 static int ask_again(struct session *s, uint64_t now_ms, struct error *err)
 {
 	const struct frame f = {.type = FRAME_HELLO,
@@ -259,7 +260,7 @@ static int take_totals(struct session *s, const struct frame *f, struct error *e
 	return put(s, FRAME_GO, &payload, err);
 }
 
-/* Whether GO asked for pages at all. */
+/* Check that GO has asked for pages at all. */
 static int check_wanted(const struct session *s, const struct frame *f, struct error *err)
 {
 	if (s->go == GO_BEGIN || s->go == GO_RESUME)
@@ -357,7 +358,7 @@ static int take_abort(const struct frame *f, struct error *err)
 	return error_set(err, reason_code(bye.reason), "the sender gives up: %s", bye.text);
 }
 
-/* Which states a frame may come in, a bit each. */
+/* The states in which a frame may come, a bit for each. */
 static uint32_t states_of(uint8_t type)
 {
 	switch ((enum frame_type)type) {
@@ -404,14 +405,15 @@ static int take_frame(struct session *s, const struct frame *f, uint64_t now_ms,
 	}
 }
 
-/* -ESTALE is the sender's word for a part that is of no use, which is forgotten then: of a file
- * system on a network it is a failure like others. */
+/* To the sender, -ESTALE means a part that is of no use, and the part is forgotten then. A file
+ * system on a network may fail -ESTALE, too: that is a failure like others. */
 static int check_stale(int r, struct error *err)
 {
 	return r == -ESTALE ? (err->code = -EIO) : r;
 }
 
-/* Tell the sender why it ends. What broke on the way, or on this disk, may go well another time. */
+/* Tell the sender why the session ends. A failure of the link or of this disk may not come again at
+ * another try. */
 static void say_failure(struct session *s, const struct error *err)
 {
 	const bool early = s->state <= SESSION_QUEUED;
@@ -433,8 +435,8 @@ int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes, uin
 	bool aborted = false;
 	int r = 0;
 
-	/* The pieces of a large frame on a slow link are signs of life. But who hasn't said HELLO
-	   shall not stay for ever by saying it slowly, or something else before it. */
+	/* The pieces of a large frame on a slow link are signs of life. But a peer that sends its
+	 * HELLO byte by byte, or other bytes before it, must not stay for ever. */
 	if (s->state != SESSION_HELLO && size_bytes)
 		s->heard_ms = now_ms;
 	while (s->state != SESSION_DONE &&
@@ -459,7 +461,7 @@ void session_listens(struct session *s, uint64_t now_ms)
 		s->heard_ms = now_ms;
 }
 
-/* What waits to be sent says as much as a heartbeat. */
+/* Whether nothing waits to be sent. Bytes that wait are as good as a heartbeat. */
 static bool is_quiet(const struct session *s)
 {
 	size_t pending;

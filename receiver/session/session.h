@@ -1,12 +1,12 @@
 /*
- * The receiver's side of a session, as a step machine: bytes that came go in, bytes to send come
- * out, the time is told. What the frames ask for is done by a table of operations. docs/PROTOCOL.md
- * has the dialogue.
+ * The receiver's side of a session, as a step machine: the caller puts in the bytes that came,
+ * takes out the bytes to send, and tells the time. A table of operations does what the frames ask
+ * for. docs/PROTOCOL.md has the dialogue.
  *
  *   HELLO ─► [QUEUED] ─► OPEN (attachments) ─► GOING (data, checkpoints) ─► DONE
  *
- * A failure of any call ends the session; what is to be said to the sender about it is then among
- * the output.
+ * A failure of any call ends the session; the output then has the frame that tells the sender about
+ * it.
  */
 #ifndef SESSION_H
 #define SESSION_H
@@ -20,17 +20,17 @@
 struct session;
 
 enum session_state {
-	SESSION_HELLO,	/* awaited */
-	SESSION_QUEUED, /* its turn hasn't come: WAIT was said */
-	SESSION_OPEN,	/* welcomed */
-	SESSION_GOING,	/* GO was said */
-	SESSION_DONE,	/* the dump is complete and durable, and the sender is told */
+	SESSION_HELLO,	/* HELLO hasn't come yet */
+	SESSION_QUEUED, /* its turn hasn't come: WAIT was sent */
+	SESSION_OPEN,	/* WELCOME was sent */
+	SESSION_GOING,	/* GO was sent */
+	SESSION_DONE,	/* the dump is complete and durable, and DONE was sent */
 };
 
 /*
- * What is done for a session. Each fails with *err set, which ends it; the sender is told *err's
- * text, with the reason that fits its code (-EALREADY: a newer link has the dump;
- * -EUSERS: others need its place).
+ * The operations of a session. Where one fails, with *err set, the session ends; the sender is told
+ * *err's text, with the reason that fits its code (-EALREADY: a newer link has the dump; -EUSERS:
+ * others need its place).
  */
 struct session_ops {
 	/* A dump is offered. Returns 0 (welcome_ret is filled in but for protocol and times), or 1
@@ -40,42 +40,44 @@ struct session_ops {
 
 	int (*attach)(void *ctx, const struct attach *attach, struct error *err);
 
-	/* All that goes first has come: where the sender shall begin. */
+	/* The attachments and TOTALS have come. Says where the sender shall begin. */
 	int (*totals)(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err);
 
 	/* The next bytes of the stream. */
 	int (*data)(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err);
 
-	/* All bytes up to the checkpoint were given: judge them. `frame` is it as it came. */
+	/* All bytes up to the checkpoint were given: check them. `frame` is the CHECKPOINT as it
+	 * came. */
 	int (*checkpoint)(void *ctx, const struct checkpoint *checkpoint, const struct frame *frame,
 			  struct error *err);
 
 	/* Make everything up to the last checkpoint durable. */
 	int (*sync)(void *ctx, struct error *err);
 
-	/* The dump is whole: judge it, publish it. */
+	/* The dump is whole: check it, publish it. */
 	int (*end)(void *ctx, const struct end *end, const struct frame *frame,
 		   struct done *done_ret, struct error *err);
 };
 
 /*
- * Whether a session may begin, asked at HELLO and then every moment: 0, or its place in the queue
- * (1: the next). Fails if it may not: for good (-EACCES), or because the queue is full (-EAGAIN).
+ * Whether a session may begin; called at HELLO, and then every 200 ms. Returns 0, or the session's
+ * place in the queue (1: the next). Fails if it may not begin: never (-EACCES), or not now because
+ * the queue is full (-EAGAIN).
  */
 typedef int session_admit_fn(void *ctx, const struct hello *hello, struct error *err);
 
 struct session_setup {
 	const struct session_ops *ops; /* borrowed */
 	void *ctx;
-	session_admit_fn *admit; /* NULL: all may */
+	session_admit_fn *admit; /* NULL: every session may begin */
 	void *admit_ctx;
-	bool oneway;	     /* nothing can be said: HELLO has to say oneway, too */
-	uint32_t timeout_ms; /* no byte for so long breaks the link; until HELLO is whole, so long
-				altogether. Heartbeats are a quarter of it, and until
-				WELCOME a second apart at the most */
+	bool oneway;	     /* the link has no way back: HELLO must say oneway, too */
+	uint32_t timeout_ms; /* the link counts as broken when no byte has come for so long, or no
+				whole HELLO since the beginning. Heartbeats are sent every quarter
+				of it, and before WELCOME every second at least */
 };
 
-/* Room for all that the receiver says between two sends. */
+/* Room for all frames of the receiver between two sends. */
 enum { SESSION_OUTPUT_BYTES = 16 << 10 };
 
 NODISCARD int session_new(const struct session_setup *setup, uint64_t now_ms,
@@ -83,37 +85,40 @@ NODISCARD int session_new(const struct session_setup *setup, uint64_t now_ms,
 void session_free(struct session *s);
 DEFINE_AUTO(struct session, session_free)
 
-/* Take bytes that came; what comes behind the end is ignored. Fails -EBADMSG, -EPROTO, -ENOTSUP for
- * what breaks the rules, with the error of an ABORT (reason_code()), or with what an operation
- * says. */
+/* Take bytes that came; bytes after the session's end are ignored. Fails -EBADMSG, -EPROTO,
+ * -ENOTSUP where they break the rules, with the error of an ABORT (reason_code()), or with the
+ * error of an operation. */
 NODISCARD int session_feed(struct session *s, const uint8_t *bytes, size_t size_bytes,
 			   uint64_t now_ms, struct error *err);
 
-/* From now on the sender is listened to again: what it says while an operation goes on isn't read,
- * so its silence counts from here. */
+/* The caller reads from the sender again. Nothing is read during an operation, so the sender's
+ * silence counts from now on. */
 void session_listens(struct session *s, uint64_t now_ms);
 
-/* The time has come for a heartbeat, an acknowledgement, or the end of patience (-ETIMEDOUT). */
+/* Send a heartbeat or an acknowledgement if one is due. Fails -ETIMEDOUT where the sender was
+ * silent for too long. */
 NODISCARD int session_tick(struct session *s, uint64_t now_ms, struct error *err);
 uint64_t session_next_tick_ms(const struct session *s);
 
-/* Something takes long, perhaps in one of the operations: a heartbeat if one is due. */
+/* For work that takes long, perhaps in one of the operations: send a heartbeat if one is due. */
 NODISCARD int session_beat(struct session *s, uint64_t now_ms, struct error *err);
 
-/* What is to be sent, borrowed until the next call; and that so much of it was. */
+/* The bytes that wait to be sent, borrowed until the next call. The caller then says how many of
+ * them were sent. */
 const uint8_t *session_output(const struct session *s, size_t *size_bytes_ret);
 void session_sent(struct session *s, size_t size_bytes, uint64_t now_ms);
 
-/* Say why this side gives up; retry_after_s > 0: the sender may come again. */
+/* Tell the sender why this side gives up; retry_after_s > 0: the sender may come again. */
 void session_abort(struct session *s, int code, uint32_t retry_after_s, const char *text);
 
-/* The same of an error that ends the session, with the time that fits its code. */
+/* The same for an error that ends the session, with the time that fits its code. */
 void session_fail(struct session *s, const struct error *err);
 
 enum session_state session_state(const struct session *s);
 
-/* Whether an operation is on for whose result the sender waits, at HELLO or TOTALS. It has said no
- * more then, so if it has gone, nothing is lost with the operation. */
+/* Whether an operation is going on for whose result the sender waits, at HELLO or TOTALS. The
+ * sender has sent nothing after that frame, so if it has gone, nothing is lost by ending the
+ * operation. */
 bool session_is_asked(const struct session *s);
 
 #endif

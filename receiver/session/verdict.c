@@ -6,13 +6,13 @@
 #include <stddef.h>
 
 enum {
-	/* What goes wrong on this link may go right on the next. */
+	/* A failure of this link may not come again on the next. */
 	RETRY_S = 1,
-	/* Where not even the queue has room; or where a disk hangs. */
+	/* The queue is full, too; or a disk hangs. */
 	BUSY_RETRY_S = 30,
-	/* Whose place others have needed waits for another. */
+	/* Others needed the sender's place: it waits for another. */
 	GIVEN_WAY_RETRY_S = 10,
-	/* Whose dump was taken over looks again later whether it has arrived. */
+	/* A newer link has the dump: the sender looks again later whether it has arrived. */
 	OVERTAKEN_RETRY_S = 60,
 };
 
@@ -32,7 +32,7 @@ static const struct verdict {
 	{-ELOOP, REASON_POLICY, 0},
 	{-ENAMETOOLONG, REASON_POLICY, 0},
 	{-ENOTDIR, REASON_POLICY, 0},
-	/* There is no room, and there won't be any by itself. */
+	/* There is no room, and without an operator there won't be any. */
 	{-EDQUOT, REASON_NO_SPACE, 0},
 	{-EFBIG, REASON_NO_SPACE, 0},
 	{-ENOSPC, REASON_NO_SPACE, 0},

@@ -1,5 +1,5 @@
 /*
- * What a failure of the receiver means for the sender: the reason that is told, and whether another
+ * The meaning of a receiver's failure for the sender: the reason for the frame, and whether another
  * try may help.
  */
 #ifndef VERDICT_H
@@ -14,9 +14,9 @@
 enum reason verdict_reason(int code);
 
 /*
- * Seconds after which another try may help; 0: none does, for nothing but an operator changes what
- * has failed. `early`: the dump has no place so far, so that a directory that isn't there is one
- * that the operator has to make; later it is one that was removed, and is made again.
+ * Seconds after which another try may help; 0: no try does, before an operator has changed
+ * something. `early`: the dump has no directory yet, so that the operator has to make a directory
+ * that is missing; later such a directory is one that was removed, and is made again.
  */
 uint32_t verdict_retry_after_s(int code, bool early);
 
