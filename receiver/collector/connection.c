@@ -1,4 +1,4 @@
-/* One peer of the collector: who it is, whether it may send, and what.
+/* One peer of the collector: its name, whether it may send, and its session or stream.
  * Doesn't know the other peers. */
 #include "receiver/collector/connection.h"
 
@@ -26,11 +26,11 @@
 #include "wire/transport.h"
 
 enum {
-	/* From the connection to the first byte of what it is about. */
+	/* From the connection to the first byte of a session or stream. */
 	HANDSHAKE_MS = 15000,
 	FIRST_BYTES_MS = 15000,
 
-	ANSWER_MS = 10000, /* of the collector itself */
+	ANSWER_MS = 10000, /* how long the collector itself may take */
 	PROGRESS_MS = 2000,
 	GOODBYE_MS = 3000,
 
@@ -41,15 +41,15 @@ enum {
 
 struct turn {
 	int fd;
-	const char *host; /* who it is, once that is known; or where from */
+	const char *host; /* the peer's name once it is known, before that its address */
 	bool asked;
 	int place; /* as in queue.h */
 	bool going;
-	uint64_t bytes, told_ms; /* the progress that was told */
+	uint64_t bytes, told_ms; /* the progress that the collector was told last */
 };
 
-/* What the collector says next, within so long: false if it says nothing. Without a collector
- * nobody counts places any more. */
+/* Take the collector's next word within that time: false if none comes. Without a collector nobody
+ * counts places any more, so the session is in. */
 static bool hear_place(struct turn *p, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
@@ -76,7 +76,7 @@ static void say_proved(const struct turn *p)
 	say(p, &w);
 }
 
-/* `hello` is NULL of a stream, which nothing identifies. */
+/* `hello` is NULL for a stream, which has no identity. */
 static void ask(struct turn *p, const struct hello *hello)
 {
 	struct word w = {.kind = WORD_ASK, .has_dump = hello};
@@ -87,7 +87,7 @@ static void ask(struct turn *p, const struct hello *hello)
 	say(p, &w);
 }
 
-/* What a place says that is none. */
+/* The error for a place that is a reason to leave. */
 static int check_place(const struct turn *p, struct error *err)
 {
 	switch (p->place) {
@@ -128,7 +128,8 @@ static int ask_place(void *ctx, const struct hello *hello, struct error *err)
 	return check_place(p, err);
 }
 
-/* For what can't be told to wait: not read, it waits all the same. */
+/* Wait for a place, for a stream: its sender can't be told to wait, but waits because nothing is
+ * read. */
 static int await_place(struct turn *p, struct error *err)
 {
 	int r;
@@ -164,8 +165,8 @@ static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
 	return 0;
 }
 
-/* A line for the operator, who shall not be flooded by it: the collector knows how many there are.
- * Without one it goes out here. */
+/* A line for the operator goes by way of the collector, which limits how many lines there are.
+ * Without a collector it goes out here. */
 static bool pass_line(void *ctx, enum log_level level, const char *text)
 {
 	const struct turn *p = ctx;
@@ -175,7 +176,7 @@ static bool pass_line(void *ctx, enum log_level level, const char *text)
 	return word_say(p->fd, &w);
 }
 
-/* The admit() of who is let in only to be told why not. */
+/* The admit() for a peer that is refused: its session is begun only to tell it why. */
 static int refuse(void *ctx, const struct hello *hello UNUSED, struct error *err)
 {
 	const struct error *why = ctx;
@@ -191,8 +192,8 @@ static bool is_stopped(void)
 	return stop_signal();
 }
 
-/* The handshake. What it takes of secrets is gone when this returns: who has shaken hands may say
- * what it likes. */
+/* The handshake. Its secrets are gone from memory when this returns, before the peer may send
+ * anything else. */
 static int accept_tls(struct launch *l, struct transport **transport_ret, struct error *err)
 {
 	const struct stop stop = {.signalled = is_stopped};
@@ -235,10 +236,10 @@ static enum exit_status connection_tls(struct launch *l, struct turn *place,
 	return serve(transport, setup);
 }
 
-/* A close that is no reset. */
+/* Tell the peer why it is refused, and close without a reset. */
 static enum exit_status turn_away(const struct launch *l, const char *why)
 {
-	if (!is_stopped()) /* who stops it has said why */
+	if (!is_stopped()) /* an operator who stops it knows why */
 		log_warning("%s: %s", l->name, why);
 	transport_finish_socket(l->connection_fd, GOODBYE_MS);
 	close(l->connection_fd);
@@ -274,7 +275,7 @@ static enum exit_status connection_stream(const struct launch *l, struct turn *p
 	return receive_connection(&o, l->connection_fd, l->name);
 }
 
-/* Over plain TCP a host is its address. */
+/* Over plain TCP a host is known by its address. */
 static enum exit_status connection_plain(const struct launch *l, struct turn *place,
 					 const struct serve_setup *usual)
 {
@@ -325,7 +326,7 @@ enum exit_status connection_serve(const char *fd_text)
 	struct error err;
 	int queue_fd;
 
-	/* The collector has them blocked, so none was missed so far. */
+	/* The collector started us with these signals blocked, so none was missed before. */
 	stop_catch(&while_waiting);
 	if (launch_receive(fd_text, &l, &queue_fd, &err) < 0) {
 		log_error("%s", err.msg);

@@ -4,8 +4,8 @@
 
 #include "base/error.h"
 
-/* The process that launch() has started, with the rest of its command line. Returns the exit
- * status. */
+/* Run the session in the process that launch() has started; `fd_text` is from its command line.
+ * Returns the exit status. */
 enum exit_status connection_serve(const char *fd_text);
 
 #endif

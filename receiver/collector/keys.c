@@ -39,7 +39,7 @@ void keys_close(struct key_files *keys)
 	*keys = keys_none();
 }
 
-/* Nothing of a key stays in the buffer. 0, or -errno. */
+/* Copy a file, and leave no byte of a key in the buffer. 0, or -errno. */
 static int copy_all(int from, int to)
 {
 	uint8_t bytes[COPY_BYTES];
@@ -69,7 +69,7 @@ static int copy_file(const char *path, int *fd_ret, struct error *err)
 	return 0;
 }
 
-/* The server that they make is made only to see what is wrong with them. */
+/* Make a server of the files, only to see what is wrong with them. */
 static int check(const struct tls_files *files, struct error *remark_ret, struct error *err)
 {
 	struct tls_server *judged;
@@ -97,7 +97,7 @@ int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct 
 	struct key_files keys = keys_none();
 	int r;
 
-	/* Before they are read: a change meanwhile is seen the next time. */
+	/* The stamp is taken before reading, so a change meanwhile is seen the next time. */
 	tls_files_stamp(files, &keys.stamp);
 	r = check(files, remark_ret, err);
 	for (size_t i = 0; i < KEY_FILES && r == 0; i++)

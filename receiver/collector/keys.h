@@ -1,7 +1,8 @@
 /*
- * What TLS needs, as the files were when they were read: copies in memory that a session's process
- * inherits as descriptors, reads once, and closes before its peer's first frame. So the collector
- * itself has no key in its memory, and a file that is being replaced harms no session.
+ * Copies of TLS's files, as they were when they were read. The copies are files in memory: a
+ * session's process inherits their descriptors, reads them once, and closes them before its peer's
+ * first frame. So the collector itself has no key in its memory, and replacing a file harms no
+ * session.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -28,22 +29,23 @@ struct key_files {
 	struct tls_stamp stamp; /* of the files, before they were read */
 };
 
-/* Reads and judges the files. Fails with the file's name and what is wrong. `remark_ret`: what of
- * them isn't valid by now, such as a CRL that is out of date; code 0 for nothing. */
+/* Read and check the files. Fails with the file's name and what is wrong with it. *remark_ret names
+ * a certificate or CRL that isn't valid now, such as a CRL that is out of date; code 0: all are
+ * valid. */
 NODISCARD int keys_read(const struct tls_files *files, struct key_files *keys_ret,
 			struct error *remark_ret, struct error *err);
 
 /*
- * The same again where one of the files was changed: 1; 0 where none was. Where that fails `keys`
- * keeps what it has, and the same files aren't tried again.
+ * Read the files again if one of them was changed. Returns 1 then, 0 if none was changed. On
+ * failure `keys` keeps the earlier copies, and the files aren't tried again before they change.
  */
 NODISCARD int keys_refresh(const struct tls_files *files, struct key_files *keys,
 			   struct error *remark_ret, struct error *err);
 
-/* The server that they make. */
+/* Make a TLS server of the copies. */
 NODISCARD int keys_use(const struct key_files *keys, struct tls_server **s_ret, struct error *err);
 
-/* Closes them. Fine with one of keys_none(). */
+/* Close the copies. Accepts a struct of keys_none(). */
 void keys_close(struct key_files *keys);
 
 struct key_files keys_none(void);

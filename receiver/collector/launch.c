@@ -1,5 +1,5 @@
 /* Starts a session's process.
- * Doesn't know what it does. */
+ * Doesn't know what the process does. */
 #include "receiver/collector/launch.h"
 
 #include <errno.h>
@@ -59,7 +59,7 @@ int launch_receive(const char *fd_text, struct launch *l_ret, int *queue_fd_ret,
 	if (parse_number(fd_text, 0, INT_MAX, &fd, err) < 0 ||
 	    recv((int)fd, l_ret, sizeof(*l_ret), 0) != (ssize_t)sizeof(*l_ret))
 		return error_set(err, -EINVAL, LAUNCH_WORD " is for a collector's own use");
-	prctl(PR_SET_NAME, "vmrecv", 0, 0, 0); /* the kernel takes it from the path */
+	prctl(PR_SET_NAME, "vmrecv", 0, 0, 0); /* else the kernel takes the name from the path */
 	*queue_fd_ret = (int)fd;
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* The collector: accepts, forks, counts its children and gives them their places.
- * Doesn't know what is said over a connection. */
+ * Doesn't know what peers send over a connection. */
 #include "receiver/collector/listen.h"
 
 #include <errno.h>
@@ -32,32 +32,33 @@
 enum {
 	WAIT_MS = 1000,
 	GONE_MS = 20,	/* a child whose socket has closed ends any moment */
-	FULL_MS = 1000, /* without descriptors or memory, accepting rests */
-	END_MS = 10000, /* what children may take to end when the collector does */
+	FULL_MS = 1000, /* the pause in accepting when descriptors or memory are out */
+	END_MS = 10000, /* how long children may take to end when the collector ends */
 	WORDS_AT_ONCE = 32,
 
-	/* Who waits costs a process, and who has asked for nothing is given up for who comes. */
+	/* A guest that waits costs a process. A guest that hasn't asked for a place is given up for
+	 * a new one. */
 	WAITING_MAX = 1024,
 	WAITING_HOST_MAX = WAITING_MAX / 4,
 	FRESH_MAX = 128,
 	PROVED_MAX = 256,
 	PROVED_HOST_MAX = 64,
 
-	/* Connections of an address at once, and then in a second. */
+	/* Connections of an address: so many at once, and then so many in a second. */
 	CONNECTIONS = 512,
 	CONNECTIONS_PER_S = 32,
 
-	/* Lines for the operator, at once and in 1000 s: of an address that has proved nothing, of
-	   all of them, of a host. */
+	/* Lines for the operator, at once and then in 1000 s: about an address that has proved
+	 * nothing, about all such addresses, about a host. */
 	STRANGER_LINES = 20,
 	STRANGER_LINES_PER_KS = 300,
 	STRANGERS_LINES = 200,
 	STRANGERS_LINES_PER_KS = 2000,
 	HOST_LINES = 1000,
 	HOST_LINES_PER_KS = 2000,
-	OWED_MS = 10000, /* how long nobody hears that some were left out */
+	OWED_MS = 10000, /* how soon the operator hears that lines were left out */
 
-	ADDRESSES_MAX = 1024, /* that limits are kept for at a time */
+	ADDRESSES_MAX = 1024, /* addresses with limits at a time */
 };
 
 struct collector {
@@ -69,7 +70,7 @@ struct collector {
 	struct partings partings;
 	struct rates connections, stranger_lines, all_stranger_lines, host_lines;
 	struct pollfd *polled; /* the listening sockets, then the guests, then the partings */
-	uint64_t accept_ms;    /* not before that */
+	uint64_t accept_ms;    /* no accepting before that */
 	sigset_t while_waiting;
 };
 
@@ -88,7 +89,8 @@ static int read_keys(struct collector *c, struct error *err)
 	return r;
 }
 
-/* Certificates, CRLs and keys that were changed count from the next connection on. */
+/* Read certificates, CRLs and keys again if they were changed; they count from the next connection
+ * on. */
 static void refresh_keys(struct collector *c)
 {
 	struct error remark, err;
@@ -177,8 +179,8 @@ static void say_left_out(const char *who, unsigned count)
 		log_warning("%s: %u more lines like these were left out", who, count);
 }
 
-/* A line about somebody, unless there are too many of them. A host that is known isn't kept from
- * its lines by strangers. */
+/* A line about a peer, unless there are too many. Lines about strangers never use up those about a
+ * known host. */
 static void say_of(struct collector *c, const char *who, bool known, enum log_level level,
 		   const char *text)
 {
@@ -194,7 +196,7 @@ static void say_of(struct collector *c, const char *who, bool known, enum log_le
 	log_say(level, "%s", text);
 }
 
-/* What was left out is told also where no other line comes. */
+/* Tell how many lines were left out, also where no other line about that peer comes. */
 static void say_owed(struct collector *c, uint64_t age_ms)
 {
 	struct rates *const all[] = {&c->stranger_lines, &c->all_stranger_lines, &c->host_lines};
@@ -215,7 +217,7 @@ static void say_of_guest(struct collector *c, const struct guest *g, enum log_le
 
 /* --- children ------------------------------------------------------------------------------- */
 
-/* What a session has to know. */
+/* Send the session's process its struct launch. */
 static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_storage *from,
 		       struct launch *l, struct error *err)
 {
@@ -259,21 +261,23 @@ static int start_child(struct collector *c, int fd, const struct sockaddr_storag
 	if (r < 0)
 		return r;
 	address_group(from, group);
-	g = queue_add(&c->queue, group); /* take_one() has looked that there is room */
+	g = queue_add(&c->queue, group); /* take_one() has checked that there is room */
 	snprintf(g->name, sizeof(g->name), "%s", l.name);
 	g->pid = pid;
 	g->fd = TAKE_FD(ours);
 	return 0;
 }
 
-/* One that can't be told is ended as an operator would end it. */
+/* A stream's sender can't be told to leave: its process gets the signal that an operator would
+ * send. */
 static void end_stream(struct guest *g)
 {
 	log_warning("%s: its stream ends: other hosts wait for a place", g->name);
 	kill(g->pid, SIGTERM);
 }
 
-/* Each hears its place, if it doesn't know. What it doesn't take now it hears another time. */
+/* Tell each guest its place, if that has changed. A guest that takes no word now is told another
+ * time. */
 static void tell_all(struct collector *c)
 {
 	struct queue *q = &c->queue;
@@ -291,7 +295,7 @@ static void tell_all(struct collector *c)
 	}
 }
 
-/* What a session says: 1; 0 if it says nothing now; -1 if it has gone. */
+/* Handle a session's next word: 1; 0 if there is none now; -1 if the session has gone. */
 static int hear_word(struct collector *c, struct guest *g)
 {
 	struct word w;
@@ -316,7 +320,7 @@ static int hear_word(struct collector *c, struct guest *g)
 	return 1;
 }
 
-/* A session that never stops talking isn't listened to for ever. */
+/* Handle a session's words, but a limited number: one session can't hold up the others. */
 static void hear(struct collector *c, struct guest *g)
 {
 	int r = 1;
@@ -329,14 +333,16 @@ static void hear(struct collector *c, struct guest *g)
 	g->fd = -1;
 }
 
-/* Those that have gone: what ends well or badly says so itself; what is killed can't. */
+/* Take leave of processes that have ended. A process that ended by itself has told the operator
+ * how; about a killed one we tell. */
 static void reap(struct collector *c)
 {
 	struct queue *q = &c->queue;
 
 	for (unsigned i = 0; i < q->count;) {
 		struct guest *g = &q->guests[i];
-		int status = 0; /* of who was reaped by others: SIGCHLD may be ignored here */
+		int status = 0; /* for a child that we can't wait for: SIGCHLD may be ignored
+				   here */
 
 		if (g->fd >= 0 || waitpid(g->pid, &status, WNOHANG) == 0) {
 			i++;
@@ -354,7 +360,7 @@ static void reap(struct collector *c)
 
 /* --- the loop ------------------------------------------------------------------------------- */
 
-/* Those that aren't worth a process: false, and the connection is closed. */
+/* Whether a connection is worth a process. If not, it is closed. */
 static bool is_welcome(struct collector *c, int fd, const struct sockaddr_storage *from)
 {
 	const struct options *o = c->o;
@@ -384,7 +390,7 @@ static void crowd_out(struct collector *c)
 	struct guest *g = queue_crowd_out(&c->queue);
 	char text[128];
 
-	/* Who is known hears of it by its place. */
+	/* A known guest hears of it by its place. */
 	if (!g || queue_knows(&c->queue, g))
 		return;
 	snprintf(text, sizeof(text), "%s: gives way to others, not having said so far who it is",
@@ -399,7 +405,7 @@ static void take_one(struct collector *c, int listen_fd)
 	struct error err;
 	int fd, r = tcp_accept(listen_fd, &from, &fd, &err);
 
-	/* What the peer's network or the peer has done to it is the peer's business. */
+	/* These errors come from the peer or its network, and concern only that connection. */
 	if (r == -EINTR || r == -EAGAIN || r == -ECONNABORTED || r == -EPROTO)
 		return;
 	if (r == 0 && !is_welcome(c, fd, &from))
@@ -419,7 +425,7 @@ static void take_one(struct collector *c, int listen_fd)
 	crowd_out(c);
 }
 
-/* Wait, and do what there is to do. Without `accepting`, no more are let in. */
+/* Wait for events, and handle them. Without `accepting`, no new connection is taken. */
 static void turn(struct collector *c, bool accepting)
 {
 	const uint64_t now = clock_ms();
@@ -454,7 +460,7 @@ static void turn(struct collector *c, bool accepting)
 	say_owed(c, OWED_MS);
 }
 
-/* Sessions end in order: each tells its sender, and mends what it has. */
+/* End the sessions in order: each tells its sender, and mends its dump. */
 static void end_children(struct collector *c)
 {
 	const uint64_t until_ms = clock_ms() + END_MS;
@@ -469,9 +475,9 @@ static void end_children(struct collector *c)
 }
 
 /*
- * A core would hold keys, and a child's a dump's bytes. 1 is the one limit that the kernel keeps to
- * also where cores go to a program, such as a distribution's collector of them. Source: Linux
- * fs/coredump.c, "limit == 1".
+ * A core would hold keys, and a child's a dump's bytes. A limit of 1 is the only one that the
+ * kernel also obeys where cores go to a program, such as a distribution's collector of cores.
+ * Source: Linux fs/coredump.c, "limit == 1".
  */
 static void leave_no_core(void)
 {

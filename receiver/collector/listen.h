@@ -6,7 +6,7 @@
 
 struct options;
 
-/* Until a signal ends it. Returns the exit status. */
+/* Serve until a signal comes. Returns the exit status. */
 enum exit_status listen_for_senders(const struct options *options);
 
 #endif

@@ -19,7 +19,7 @@ static bool is_link_local(const uint8_t bytes[static 16])
 	return bytes[0] == 0xfe && (bytes[1] & 0xc0) == 0x80;
 }
 
-/* Copy what stands up to one of `ends`, and go there: false where it doesn't fit. */
+/* Copy the text up to one of `ends`, and go there: false where it doesn't fit. */
 static bool take_until(const char **text, const char *ends, char *out, size_t room)
 {
 	const size_t len = strcspn(*text, ends);
@@ -73,7 +73,7 @@ int network_parse(const char *text, struct network *network_ret, struct error *e
 	return 0;
 }
 
-/* All families in one form; false for one that isn't of the internet. */
+/* The address in one form for IPv4 and IPv6; false for another family. */
 static bool to_bytes(const struct sockaddr_storage *address, uint8_t bytes[static 16])
 {
 	if (address->ss_family == AF_INET) {

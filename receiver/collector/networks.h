@@ -22,15 +22,16 @@ struct network {
 /* Fails -EINVAL, saying what is accepted. */
 NODISCARD int network_parse(const char *text, struct network *network_ret, struct error *err);
 
-/* Whether a socket's address is in one of them. */
+/* Whether a socket's address is in one of `networks`. */
 bool networks_have(const struct network *networks, size_t count,
 		   const struct sockaddr_storage *address);
 
-/* The address as text, IPv4 as such, a link-local one with its zone: on another interface it is
- * another host's. "" of another family. */
+/* The address as text: IPv4 in its own form, a link-local address with its zone, since on another
+ * interface it is another host's. "" for another family. */
 void address_name(const struct sockaddr_storage *address, char name[static 64]);
 
-/* Those that one machine may have: an IPv4 address, or the 64 bits of a network of IPv6. */
+/* The group of addresses that one machine may have: an IPv4 address alone, or the 64 bits of an
+ * IPv6 network. */
 void address_group(const struct sockaddr_storage *address, char name[static 64]);
 
 #endif

@@ -1,4 +1,4 @@
-/* Connections on their way out.
+/* Connections that are being closed.
  * Doesn't know why. */
 #include "receiver/collector/partings.h"
 
@@ -15,7 +15,7 @@ enum {
 	PART_MS = 3000,
 	FRAME_ROOM = 1024,
 	DROP_BYTES = 16 << 10,
-	DROPS = 4, /* at a time: others wait */
+	DROPS = 4, /* reads of one connection at a time: the others wait */
 };
 
 static void say_refuse(int fd, const char *text)
@@ -64,7 +64,7 @@ size_t partings_poll(const struct partings *p, struct pollfd *polled)
 	return p->count;
 }
 
-/* What it still says is dropped. Whether it has closed. */
+/* Drop the bytes that still come. Returns whether the peer has closed. */
 static int has_closed(int fd)
 {
 	char dropped[DROP_BYTES];

@@ -1,6 +1,6 @@
 /*
- * Connections that are refused without a process: told why, then closed in order. A close with
- * bytes unread would be a reset, which could overtake what was said.
+ * Connections that are refused without a process: each is told why, then closed in order. A close
+ * with bytes unread would be a reset, which could overtake the refusal.
  */
 #ifndef PARTINGS_H
 #define PARTINGS_H
@@ -19,13 +19,14 @@ struct partings {
 	size_t count;
 };
 
-/* Say REFUSE for good with `text`, and part. Takes `fd`; of too many the oldest is closed. */
+/* Send a final REFUSE with `text`, and begin to close. Takes `fd`. Where there are too many
+ * partings, the oldest is closed at once. */
 void partings_refuse(struct partings *p, int fd, const char *text, uint64_t now_ms);
 
-/* Fill in what to poll for: how many (PARTINGS_MAX at the most). */
+/* Fill in the descriptors to poll. Returns how many (PARTINGS_MAX at the most). */
 size_t partings_poll(const struct partings *p, struct pollfd *polled);
 
-/* Close those that have closed, or have had their time. */
+/* Close the connections whose peers have closed, or whose time is over. */
 void partings_turn(struct partings *p, uint64_t now_ms);
 
 void partings_close(struct partings *p);

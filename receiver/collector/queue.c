@@ -8,22 +8,22 @@
 #include <string.h>
 
 enum {
-	/* While others wait: what has to come in how long of who sends. A link of 20 kbit/s does
-	   that. */
+	/* While others wait, a guest that sends must bring so many bytes in that time. A link of 20
+	 * kbit/s does. */
 	FLOOR_MS = 120000,
 	FLOOR_BYTES = 256 << 10,
 
-	/* And how long a host may take until it sends: it looks through its memory. */
+	/* The time that a host may take before it sends: it looks through its memory. */
 	PREPARE_MS = 600000,
 };
 
-/* What the name of a party begins with. */
+/* The first character of a party's name. */
 enum { ADDRESS = 'a', HOST = 'h' };
 
 int queue_init(struct queue *q, const struct queue_limits *max, struct error *err)
 {
 	*q = (struct queue){.max = *max};
-	/* Who leaves takes a moment to go. */
+	/* Twice, since guests that leave take a moment to go. */
 	q->room = max->in + max->waiting + 2 * (max->fresh + max->proved);
 	q->guests = calloc(q->room, sizeof(*q->guests));
 	q->parties = calloc(q->room, sizeof(*q->parties));
@@ -59,7 +59,7 @@ bool queue_knows(const struct queue *q, const struct guest *g)
 
 /* --- states and parties --------------------------------------------------------------------- */
 
-/* The one of that name; a host is never an address, though it may have its name. */
+/* The party of that name. A host is never an address, even if their names are equal. */
 static unsigned party_of(const struct queue *q, char kind, const char *text)
 {
 	char name[sizeof(q->parties->name)];
@@ -168,18 +168,19 @@ static struct guest *other_with_dump(struct queue *q, const struct guest *g)
 	return NULL;
 }
 
-/* With all that counts against it, or who comes again would never be slow. */
+/* `g` takes the place of `old`, and its measure of progress as well: else a sender that connects
+ * again and again would never be slow. */
 static void replace(struct queue *q, struct guest *g, struct guest *old)
 {
 	set_state(q, g, old->state);
 	g->order = old->order;
 	g->place = old->place;
 	g->window_ms = old->window_ms;
-	g->window_bytes = 0; /* it counts anew */
+	g->window_bytes = 0; /* the new session counts its bytes from 0 */
 	leave(q, old, PLACE_OVERTAKEN);
 }
 
-/* The oldest or the newest one of a party in a state. */
+/* The oldest or the newest guest of a party in a state. */
 static struct guest *end_of(struct queue *q, unsigned party, enum guest_state state, bool newest)
 {
 	struct guest *found = NULL;
@@ -194,7 +195,7 @@ static struct guest *end_of(struct queue *q, unsigned party, enum guest_state st
 	return found;
 }
 
-/* Who has most of them. */
+/* The party with most guests in that state. */
 static unsigned largest(const struct queue *q, enum guest_state state)
 {
 	unsigned found = 0;
@@ -205,7 +206,8 @@ static unsigned largest(const struct queue *q, enum guest_state state)
 	return found;
 }
 
-/* Room for one more to wait, if need be in the place of the last one of who has most. */
+/* Make room for one more to wait, if need be in the place of the newest guest of the party that has
+ * most. */
 static bool make_room(struct queue *q, const struct guest *g)
 {
 	const unsigned own = q->parties[g->party].of[GUEST_WAITING];
@@ -258,7 +260,7 @@ static int by_party(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-/* `place` is how many places its host will have had by then. */
+/* `place` here is the number of places that the guest's host will have had by then. */
 static int by_turn(const void *a, const void *b)
 {
 	const struct guest *x = *(struct guest *const *)a, *y = *(struct guest *const *)b;
@@ -268,7 +270,7 @@ static int by_turn(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-/* The places of all that wait: the first of them, or NULL. */
+/* Number the places of all waiting guests. Returns the first of them, or NULL. */
 static struct guest *rank(struct queue *q)
 {
 	unsigned n = 0;
@@ -305,7 +307,7 @@ static bool is_slow(struct guest *g, uint64_t now_ms)
 	return false;
 }
 
-/* Who has come to nothing in its time. */
+/* A guest that is too slow, or NULL. */
 static struct guest *slow_one(struct queue *q, uint64_t now_ms)
 {
 	struct guest *found = NULL;
@@ -316,7 +318,8 @@ static struct guest *slow_one(struct queue *q, uint64_t now_ms)
 	return found;
 }
 
-/* Of who has more than its share, where `next` has less: the one that loses least. */
+/* A guest of a party that has more than its share, while that of `next` has less; of its guests the
+ * one that loses least. */
 static struct guest *greedy_one(struct queue *q, const struct guest *next)
 {
 	unsigned active = 0, share, most;
@@ -332,7 +335,7 @@ static struct guest *greedy_one(struct queue *q, const struct guest *next)
 	for (unsigned i = 0; i < q->count; i++) {
 		struct guest *g = &q->guests[i];
 
-		/* What can't go on later goes last. */
+		/* A stream can't go on later, so it is chosen last. */
 		if (g->party == most && g->state == GUEST_IN &&
 		    (!found || g->is_patient < found->is_patient ||
 		     (g->is_patient == found->is_patient && g->bytes < found->bytes)))

@@ -1,11 +1,11 @@
 /*
- * Who is with a collector: who has a place, who waits for one, and who hasn't said so far what it
- * wants. Places and turns are shared among hosts: whoever opens many connections waits for himself.
- * Does no input or output.
+ * The guests of a collector: those that have a place, those that wait for one, and those that
+ * haven't asked for one yet. Places and turns are shared among hosts, so a host with many
+ * connections delays only itself. Does no input or output.
  *
  *   NEW ─► PROVED ─► IN          a place was free
  *              └───► WAITING ─► IN, in turns
- *   each ─► LEAVING              it is told to go, and holds nothing any more
+ *   each ─► LEAVING              it is told to go, and holds no place any more
  */
 #ifndef QUEUE_H
 #define QUEUE_H
@@ -19,7 +19,8 @@
 #include "base/hostname.h"
 #include "format/segment.h"
 
-/* A guest's place: 0: it is in; from 1 on: how many turns it has to wait for; or why it leaves. */
+/* A guest's place. 0: it is in; 1 and more: the number of turns that it has to wait for; else the
+ * reason why it leaves. */
 enum {
 	PLACE_IN = 0,
 	PLACE_FULL = -1,      /* too many wait */
@@ -31,8 +32,8 @@ enum {
 };
 
 enum guest_state {
-	GUEST_NEW,    /* nobody knows who it is */
-	GUEST_PROVED, /* its host is known; it has asked for nothing */
+	GUEST_NEW,    /* its host isn't known */
+	GUEST_PROVED, /* its host is known; it hasn't asked for a place */
 	GUEST_WAITING,
 	GUEST_IN,
 	GUEST_LEAVING,
@@ -41,23 +42,23 @@ enum guest_state {
 
 struct guest {
 	enum guest_state state;
-	int place;	/* of who has asked, or leaves */
+	int place;	/* once the guest has asked, or leaves */
 	uint64_t order; /* of arrival, or of asking */
-	unsigned party; /* its host, or, as long as it is NEW, where it comes from */
+	unsigned party; /* its host; while it is NEW, its address */
 	bool has_dump;
 	uint8_t dump_id[DIGEST_BYTES];
-	bool is_patient;		  /* no progress is told of it */
+	bool is_patient;		  /* its progress isn't told, so it is never slow */
 	bool going;			  /* its host has begun to send */
-	uint64_t bytes;			  /* so far, as it says */
-	uint64_t window_ms, window_bytes; /* from where its progress counts */
+	uint64_t bytes;			  /* received by now, as its session tells */
+	uint64_t window_ms, window_bytes; /* the time and bytes from which its progress counts */
 
-	int told; /* the place that it knows of; the caller's, and so is the rest */
+	int told; /* the place that it was told; this field and those below are the caller's */
 	pid_t pid;
 	int fd;
 	char name[64];
 };
 
-/* Those that count as one. */
+/* Guests that count as one: of one host, or of one address. */
 struct party {
 	char name[1 + HOST_NAME_ROOM];
 	unsigned count, of[GUEST_STATES];
@@ -75,7 +76,7 @@ struct queue {
 	struct guest *guests; /* in no order */
 	unsigned count, room;
 	unsigned of[GUEST_STATES]; /* how many of them */
-	struct party *parties;	   /* `room` of them; of a free one the count is 0 */
+	struct party *parties;	   /* `room` of them; a free one has count 0 */
 	struct guest **sorted;	   /* for queue_settle() */
 	uint64_t next_order;
 };
@@ -83,38 +84,41 @@ struct queue {
 NODISCARD int queue_init(struct queue *q, const struct queue_limits *max, struct error *err);
 void queue_deinit(struct queue *q);
 
-/* A guest more, NEW, where it isn't full, from `address`. Good until the next is removed. */
+/* Add a guest, NEW, from `address`. The queue isn't full. The pointer is good until the next guest
+ * is removed. */
 struct guest *queue_add(struct queue *q, const char *address);
 bool queue_is_full(const struct queue *q);
 
-/* Who it is has been proved. */
+/* The guest has proved that it is `host`. */
 void queue_prove(struct queue *q, struct guest *g, const char *host);
 
 /*
- * It asks for a place, for a dump of `host` (NULL: one that nobody knows by an identity). Where
- * another one of that host is in or waits with the same dump, it leaves, and its place is this
- * one's. Asking twice changes nothing. Its place is right after queue_settle().
+ * The guest asks for a place, for the dump `dump_id` of `host` (NULL: a stream, which has no
+ * identity). Where another guest of that host is in or waits with the same dump, that one leaves,
+ * and its place goes to this one. Asking twice changes nothing. The guest's place is right after
+ * queue_settle().
  */
 void queue_ask(struct queue *q, struct guest *g, const char *host, const uint8_t *dump_id,
 	       uint64_t now_ms);
 
-/* How far it is. */
+/* The guest's progress. */
 void queue_progress(struct guest *g, bool going, uint64_t bytes, uint64_t now_ms);
 
-/* It has gone. */
+/* The guest has gone. */
 void queue_remove(struct queue *q, struct guest *g);
 
 /*
- * Give out the places that there are, and take those that aren't deserved while others wait; then
- * each one's `place` is right. Of those that wait, whose host has the fewest places is next.
+ * Give the free places to waiting guests, and while others wait, take places from guests that are
+ * slow or whose host has more than its share. After that each guest's `place` is right. The next to
+ * get a place is the waiting guest whose host has the fewest.
  */
 void queue_settle(struct queue *q, uint64_t now_ms);
 
-/* Of those that aren't known, or that have asked for nothing, if there are too many: the oldest of
- * who has most of them, which is LEAVING from now on. NULL if there are not. */
+/* Where there are too many guests that are NEW or PROVED, choose the oldest guest of the party that
+ * has most of them; it is LEAVING from now on. NULL where there aren't too many. */
 struct guest *queue_crowd_out(struct queue *q);
 
-/* Its host, or its address as long as that isn't known. */
+/* The guest's host; its address while the host isn't known. */
 const char *queue_party_name(const struct queue *q, const struct guest *g);
 
 bool queue_knows(const struct queue *q, const struct guest *g);

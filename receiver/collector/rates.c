@@ -1,5 +1,5 @@
-/* How often something may happen.
- * Doesn't know what. */
+/* Limits of how often an event may happen.
+ * Doesn't know what the event is. */
 #include "receiver/collector/rates.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ONE = 1000 }; /* in credit */
+enum { ONE = 1000 }; /* an event, in units of `credit` */
 
 int rates_init(struct rates *r, size_t room, unsigned burst, unsigned per_kilosecond,
 	       struct error *err)
@@ -23,7 +23,7 @@ void rates_deinit(struct rates *r)
 	*r = (struct rates){0};
 }
 
-/* Its own, or the one that is free, or was asked for longest ago. */
+/* The key's rate, or else a free one, or the one that was asked for longest ago. */
 static struct rate *find(struct rates *r, const char *key, uint64_t now_ms)
 {
 	struct rate *other = &r->items[0];
@@ -48,9 +48,9 @@ bool rates_take(struct rates *r, const char *key, uint64_t now_ms, unsigned *lef
 	const uint64_t ms = MIN(now_ms - rate->at_ms, (uint64_t)1000000000);
 
 	rate->asked_ms = now_ms;
-	/* So many a kilosecond are so many thousandths a second. */
+	/* N events in 1000 s are N thousandths of an event in a second. */
 	rate->credit = MIN(most, rate->credit + ms * r->per_kilosecond / 1000);
-	/* What is less than a thousandth isn't lost. */
+	/* The time for less than a thousandth isn't lost. */
 	rate->at_ms += ms * r->per_kilosecond >= 1000 || rate->credit == most ? ms : 0;
 	if (rate->credit < ONE) {
 		rate->left_ms = rate->left_out ? rate->left_ms : now_ms;

@@ -1,6 +1,6 @@
 /*
- * What a session and its collector say to each other, over a socket that keeps messages apart. The
- * collector's words are numbers: a place, as in struct guest.
+ * The messages ("words") between a session's process and its collector, over a socket that keeps
+ * messages apart. The collector's words are numbers: a place, as in struct guest.
  */
 #ifndef WORDS_H
 #define WORDS_H
@@ -13,16 +13,17 @@
 #include "format/segment.h"
 
 enum word_kind {
-	WORD_PROVED,   /* who the host is; it may come to nothing more than a probe */
-	WORD_ASK,      /* a place is wanted, for a dump of that host */
-	WORD_PROGRESS, /* how far it is */
-	WORD_LINE,     /* for the operator */
+	WORD_PROVED,   /* the peer has proved its host; it may be a probe, which asks for no
+			  place */
+	WORD_ASK,      /* asks for a place, for a dump of that host */
+	WORD_PROGRESS, /* the session's progress */
+	WORD_LINE,     /* a line for the operator */
 	WORD_KINDS,
 };
 
 struct word {
 	enum word_kind kind;
-	bool has_dump, going; /* of ASK; of PROGRESS: GO was said */
+	bool has_dump, going; /* has_dump of ASK; going of PROGRESS: GO was sent */
 	int level;	      /* of LINE: enum log_level */
 	uint64_t bytes;	      /* of PROGRESS */
 	uint8_t dump_id[DIGEST_BYTES];
@@ -30,14 +31,14 @@ struct word {
 	char text[PATH_MAX + 512]; /* of LINE; the message ends with it */
 };
 
-/* Whether it was taken; none is waited for. */
+/* Send a word, without waiting. Returns whether the socket has taken it. */
 bool word_say(int fd, const struct word *w);
 
-/* The next word: 1; 0 if there is none now; -1 if the session has gone. What it says is a session's
- * word, though not more: texts have an end. */
+/* The next word of a session: 1; 0 if there is none now; -1 if the session has gone. Its texts end
+ * in a NUL, but nothing else about it is checked. */
 int word_hear(int fd, struct word *w_ret);
 
-/* A collector's: as word_say() and word_hear(). */
+/* The same for a collector's words: as word_say() and word_hear(). */
 bool dumpdir_say(int fd, int place);
 int dumpdir_hear(int fd, int *dumpdir_ret);
 
