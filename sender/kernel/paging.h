@@ -1,6 +1,6 @@
 /*
  * Kernel virtual addresses by the crashed kernel's page tables. The seam between architectures: an
- * architecture is one file (paging_ARCH.c) that fills struct paging, and a row in paging.c.
+ * architecture is one file (arch/ARCH.c) that fills struct paging, and a row in paging.c.
  * Everything read from the tables is hostile: no table can make a walk loop or read outside of the
  * vmcore.
  */
