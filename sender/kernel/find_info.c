@@ -55,7 +55,7 @@ static bool maps_image(const struct vmcore *core)
 
 	return paging_init(&paging, core, &unused) == 0 &&
 	       vmcoreinfo_symbol(core->info, "_stext", &vaddr) &&
-	       kernel_image_paddr(core, vaddr, &paddr) &&
+	       arch_image_paddr(core, vaddr, &paddr) &&
 	       paging_translate(&paging, vaddr, &mapped, &span) && mapped == paddr;
 }
 

@@ -162,8 +162,8 @@ static bool is_name(const struct table *t, const struct compressed *c, const cha
 
 /* How a table says addresses, oldest kernels first. */
 enum encoding {
-	/* x86_64 until 6.14: per-CPU variables are absolute and positive, all others base - 1 -
-	   offset. */
+	/* Where the architecture had it, until 6.14: per-CPU variables are absolute and positive,
+	   all others base - 1 - offset. */
 	PERCPU_ABSOLUTE,
 	BASE_RELATIVE,	/* base + offset */
 	PLACE_RELATIVE, /* 7.x, without a base: each offset counts from where it stands itself */
@@ -258,7 +258,8 @@ static size_t look_up(struct table *t, const struct paging *paging, struct kalls
 static enum encoding find_encoding(const struct table *t, const struct paging *paging,
 				   struct entry stext)
 {
-	enum encoding encoding = 0;
+	enum encoding encoding =
+		paging->arch->kallsyms_percpu_absolute ? PERCPU_ABSOLUTE : BASE_RELATIVE;
 	uint64_t vaddr;
 
 	if (!vmcoreinfo_symbol(paging->core->info, "_stext", &vaddr))

@@ -7,60 +7,14 @@
 #include <string.h>
 
 #include "format/vmcoreinfo.h"
-#include "sender/vmcore/elf_machine.h"
+#include "sender/kernel/arch/arch.h"
 #include "sender/vmcore/vmcore.h"
-
-/* The load that has the kernel image by its virtual address: /proc/vmcore's does, QEMU's cores have
- * none. */
-static const struct elf_load *image_load(const struct vmcore *core, uint64_t vaddr)
-{
-	for (size_t i = 0; i < core->elf.load_count; i++) {
-		const struct elf_load *l = &core->elf.loads[i];
-
-		if (l->vaddr && vaddr >= l->vaddr && vaddr - l->vaddr < l->mem_bytes)
-			return l;
-	}
-	return NULL;
-}
-
-bool kernel_image_paddr(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret)
-{
-	const struct elf_load *l;
-	uint64_t n;
-
-	if (core->elf.machine == ELF_EM_X86_64 && vaddr >= X86_64_IMAGE_BASE &&
-	    vmcoreinfo_number(core->info, "phys_base", &n)) {
-		*paddr_ret =
-			vaddr - X86_64_IMAGE_BASE + n; /* phys_base may be negative: it wraps */
-		return true;
-	}
-	if (core->elf.machine == ELF_EM_AARCH64 &&
-	    vmcoreinfo_number(core->info, "kimage_voffset", &n)) {
-		*paddr_ret = vaddr - n;
-		return true;
-	}
-	l = image_load(core, vaddr);
-	if (!l)
-		return false;
-	*paddr_ret = l->paddr + (vaddr - l->vaddr);
-	return true;
-}
 
 uint64_t kernel_phys_base(const struct vmcore *core)
 {
-	uint64_t n = 0;
+	const struct arch *arch = arch_of(core);
 
-	if (core->elf.machine == ELF_EM_AARCH64)
-		return vmcoreinfo_number(core->info, "PHYS_OFFSET", &n) ? n : 0;
-	if (core->elf.machine != ELF_EM_X86_64 || vmcoreinfo_number(core->info, "phys_base", &n))
-		return n;
-	for (size_t i = 0; i < core->elf.load_count; i++) {
-		const struct elf_load *l = &core->elf.loads[i];
-
-		if (l->vaddr >= X86_64_IMAGE_BASE)
-			return l->paddr - (l->vaddr - X86_64_IMAGE_BASE);
-	}
-	return 0;
+	return arch->phys_base ? arch->phys_base(core) : 0;
 }
 
 static bool is_name(const char name[static 65])
@@ -87,7 +41,7 @@ static void utsname_from_notes(const struct vmcore *core, struct kdump_utsname *
 
 	*u = (struct kdump_utsname){.sysname = "Linux", .version = "#1"};
 	snprintf(u->release, sizeof(u->release), "%s", release ? release : "unknown");
-	snprintf(u->machine, sizeof(u->machine), "%s", elf_machine_name(core->elf.machine));
+	snprintf(u->machine, sizeof(u->machine), "%s", arch_of(core)->name);
 }
 
 bool kernel_utsname_paddr(const struct vmcore *core, uint64_t *paddr_ret)
@@ -98,7 +52,7 @@ bool kernel_utsname_paddr(const struct vmcore *core, uint64_t *paddr_ret)
 
 	vmcoreinfo_offset(core->info, "uts_namespace.name", &offset);
 	return vmcoreinfo_symbol(core->info, "init_uts_ns", &vaddr) &&
-	       kernel_image_paddr(core, vaddr + offset, paddr_ret);
+	       arch_image_paddr(core, vaddr + offset, paddr_ret);
 }
 
 bool kernel_utsname(const struct vmcore *core, struct kdump_utsname *uts_ret)

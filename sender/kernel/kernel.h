@@ -1,4 +1,4 @@
-/* What is known of the crashed kernel: its name, and where its image lies. */
+/* What is known of the crashed kernel: its name, and where memory begins for it. */
 #ifndef KERNEL_H
 #define KERNEL_H
 
@@ -10,17 +10,8 @@
 
 struct vmcore;
 
-/* Where x86_64 maps the kernel image. Source: Linux arch/x86/include/asm/page_64_types.h,
- * __START_KERNEL_map. */
-#define X86_64_IMAGE_BASE UINT64_C(0xffffffff80000000)
-
-/* The physical address of an address in the kernel image (code, data): true and *paddr_ret set. */
-bool kernel_image_paddr(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret);
-
-/*
- * The value of the sub header's phys_base: x86_64's phys_base, arm64's PHYS_OFFSET; 0 where it
- * isn't known. Source: crash x86_64.c (x86_64_calc_phys_base), arm64.c (arm64_calc_phys_offset).
- */
+/* The value of the sub header's phys_base, as readers expect it of the architecture; 0 where it
+ * isn't known. */
 uint64_t kernel_phys_base(const struct vmcore *core);
 
 /*

@@ -17,8 +17,7 @@ enum {
 	ZONES_MAX = 16,
 	NODES_AT_ONCE = 64, /* pointers to them in one read, which is a walk of page tables */
 
-	RESERVED_STEP = 32,	   /* every so many pages of the image are asked for PG_reserved */
-	IMAGE_BYTES_MAX = 1 << 30, /* the addresses that are its own: Linux KERNEL_IMAGE_SIZE */
+	RESERVED_STEP = 32, /* every so many pages of the image are asked for PG_reserved */
 	FLAG_BITS = 24, /* above are node, zone and section. Source: Linux page-flags-layout.h */
 };
 
@@ -26,12 +25,13 @@ enum {
  * none. */
 static struct pfn_range find_image(const struct vmcore *core)
 {
+	const struct vaddr_range image = arch_of(core)->layout.image;
+
 	for (size_t i = 0; i < core->elf.load_count; i++) {
 		const struct elf_load *l = &core->elf.loads[i];
-		const uint64_t at = l->vaddr - X86_64_IMAGE_BASE;
 
-		if (core->elf.machine == ELF_EM_X86_64 && at < IMAGE_BYTES_MAX) {
-			const uint64_t bytes = MIN(l->mem_bytes, IMAGE_BYTES_MAX - at);
+		if (vaddr_range_has(image, l->vaddr)) {
+			const uint64_t bytes = MIN(l->mem_bytes, image.end - l->vaddr);
 
 			return (struct pfn_range){l->paddr / core->page_bytes,
 						  (l->paddr + bytes) / core->page_bytes};

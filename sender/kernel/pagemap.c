@@ -35,10 +35,9 @@ struct section_keys {
 	uint64_t size_bits, max_physmem_bits;
 };
 
-static int get_keys(struct section_keys *k, const struct vmcore *core, struct error *err)
+static int get_keys(struct section_keys *k, const struct paging *paging, struct error *err)
 {
-	const struct vmcoreinfo *info = core->info;
-	uint64_t five_levels = 0;
+	const struct vmcoreinfo *info = paging->core->info;
 
 	*k = (struct section_keys){0};
 	if (!vmcoreinfo_symbol(info, "mem_section", &k->roots_vaddr) ||
@@ -46,12 +45,9 @@ static int get_keys(struct section_keys *k, const struct vmcore *core, struct er
 	    !vmcoreinfo_offset(info, "mem_section.section_mem_map", &k->word_off))
 		return error_set(err, -ENODATA, "VMCOREINFO has no memory sections (SPARSEMEM)");
 	vmcoreinfo_length(info, "mem_section", &k->root_count);
-	/* Both numbers are x86_64's where kernels before 5.13 and 5.9 don't say. */
-	if (!vmcoreinfo_number(info, "SECTION_SIZE_BITS", &k->size_bits))
-		k->size_bits = 27;
-	vmcoreinfo_number(info, "pgtable_l5_enabled", &five_levels);
-	if (!vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &k->max_physmem_bits))
-		k->max_physmem_bits = five_levels ? 52 : 46;
+	paging->arch->section_bits(info, &k->size_bits, &k->max_physmem_bits);
+	vmcoreinfo_number(info, "SECTION_SIZE_BITS", &k->size_bits);
+	vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &k->max_physmem_bits);
 	if (k->entry_bytes < 8 || k->entry_bytes > 256 || k->word_off > k->entry_bytes - 8)
 		return error_set(err, -EBADMSG,
 				 "struct mem_section of %" PRIu64 " bytes is impossible",
@@ -155,7 +151,7 @@ int pagemap_init_of(struct pagemap *map, const struct paging *paging,
 	struct section_reader s = {.paging = paging};
 	const struct section_keys *k = &s.keys;
 	uint64_t page_struct, found = 0, next = 0;
-	int r = get_keys(&s.keys, core, err);
+	int r = get_keys(&s.keys, paging, err);
 
 	*map = (struct pagemap){.paging = paging, .mapnr = count ? ranges[count - 1].end : 0};
 	if (r < 0)

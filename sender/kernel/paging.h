@@ -1,8 +1,7 @@
 /*
- * Kernel virtual addresses by the crashed kernel's page tables. The seam between architectures: an
- * architecture is one file (arch/ARCH.c) that fills struct paging, and a row in paging.c.
- * Everything read from the tables is hostile: no table can make a walk loop or read outside of the
- * vmcore.
+ * Kernel virtual addresses by the crashed kernel's page tables, which are the architecture's
+ * (arch/arch.h). Everything read from the tables is hostile: no table can make a walk loop or read
+ * outside of the vmcore.
  */
 #ifndef PAGING_H
 #define PAGING_H
@@ -12,42 +11,13 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/stop.h"
-
-struct vmcore;
-
-struct paging {
-	const struct vmcore *core;
-	uint64_t root_paddr;   /* of the top table */
-	unsigned levels;       /* of tables */
-	uint64_t address_mask; /* of an entry: the bits that are an address */
-
-	struct stop stop; /* the core's: see paging_stopped() */
-
-	/* See paging_translate(), paging_code(), paging_tables(). */
-	bool (*translate)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
-			  uint64_t *span_ret);
-	bool (*code)(const struct paging *p, uint64_t vaddr, uint64_t *span_ret);
-	size_t (*tables)(const struct paging *p, uint64_t *paddr, size_t max, bool *all_ret);
-};
+#include "sender/kernel/arch/arch.h"
 
 /*
  * Set up from VMCOREINFO. Borrows `core`. Fails -ENOTSUP (architecture), -ENODATA (a key is
  * missing) or -EBADMSG (a value is impossible).
  */
 NODISCARD int paging_init(struct paging *p, const struct vmcore *core, struct error *err);
-
-/* Of each architecture; called by paging_init(). */
-NODISCARD int paging_x86_64_init(struct paging *p, struct error *err);
-
-/*
- * Whether the program was told to end. Then no address is mapped any more, so that all who look for
- * the kernel's data are done soon, wherever they are; who acts on what they found asks here first.
- */
-static inline bool paging_stopped(const struct paging *p)
-{
-	return stop_is_due(&p->stop);
-}
 
 /*
  * The physical address of `vaddr`: true, *paddr_ret, and in *span_ret the bytes from there on that
@@ -57,14 +27,14 @@ static inline bool paging_stopped(const struct paging *p)
 static inline bool paging_translate(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
 				    uint64_t *span_ret)
 {
-	return !paging_stopped(p) && p->translate(p, vaddr, paddr_ret, span_ret);
+	return !paging_stopped(p) && p->arch->translate(p, vaddr, paddr_ret, span_ret);
 }
 
 /* Whether what is mapped at `vaddr` may be executed, and in *span_ret as above. False where nothing
  * is mapped. */
 static inline bool paging_code(const struct paging *p, uint64_t vaddr, uint64_t *span_ret)
 {
-	return !paging_stopped(p) && p->code(p, vaddr, span_ret);
+	return !paging_stopped(p) && p->arch->code(p, vaddr, span_ret);
 }
 
 /*
@@ -81,7 +51,7 @@ bool paging_read(const struct paging *p, uint64_t vaddr, void *buf, size_t size_
 static inline size_t paging_tables(const struct paging *p, uint64_t *paddr, size_t max,
 				   bool *all_ret)
 {
-	return p->tables(p, paddr, max, all_ret);
+	return p->arch->tables(p, paddr, max, all_ret);
 }
 
 #endif

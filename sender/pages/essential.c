@@ -10,7 +10,6 @@
 #include "base/checked.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/kallsyms.h"
-#include "sender/kernel/kernel.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
 #include "sender/kernel/warnings.h"
@@ -41,23 +40,14 @@ enum {
 	 */
 	PAGEMAP_WALKS_MAX = 1 << 21,
 
-	STACK_BYTES = 16 << 10,	  /* x86_64's THREAD_SIZE; aligned to it. 32 KiB with KASAN: half of
-				     it is still the top */
 	STACK_PIECE_BYTES = 4096, /* of it is mapped at least */
 	TASK_BYTES = 16 << 10,	  /* struct task_struct is 9 to 13 KiB */
 	FUNCTION_BYTES = 4096, /* that a return address is behind its function's beginning: most */
 	SLAB_BYTES = 32 << 10, /* the block that a task_struct lies in: slabs of order 3 */
-
-	/* Where user_regs_struct has the stack pointer in an NT_PRSTATUS. Source: Linux elfcore.h,
-	   user_64.h. */
-	PRSTATUS_REGS = 112,
-	REGS_RSP = 19 * 8,
-	PRSTATUS_REGS_BYTES = 27 * 8,
 };
 
 /* The lowest word of a task's stack. Source: Linux magic.h, set_task_stack_end_magic(). */
 #define STACK_END_MAGIC UINT64_C(0x57ac6e9d)
-#define KERNEL_HALF	(UINT64_C(1) << 63) /* of addresses */
 
 struct finder {
 	const struct kmodel *km;
@@ -77,13 +67,12 @@ enum {
 	SYM_PER_CPU_START,
 	SYM_PCPU_UNIT_SIZE,
 	SYM_NR_CPU_IDS,
-	SYM_CURRENT_TASK,
-	SYM_PCPU_HOT,
 	SYM_SDATA,
 	SYM_LINUX_BANNER,
 	SYM_RO_AFTER_INIT,
 	SYM_RO_AFTER_INIT_END,
-	SYM_COUNT,
+	SYM_CURRENT_TASKS, /* the architecture's names for it */
+	SYM_COUNT = SYM_CURRENT_TASKS + ARCH_CURRENT_TASKS_MAX,
 };
 
 static void add_paddr(struct finder *e, uint64_t paddr, uint64_t bytes)
@@ -292,13 +281,15 @@ static void add_log(struct finder *e)
 /* The task that runs on the CPU whose area lies at `offset`. */
 static void add_current_task(struct finder *e, const struct kallsyms_symbol *sym, uint64_t offset)
 {
-	/* 6.2 to 6.14 have it first in pcpu_hot, all others on its own. */
-	const struct kallsyms_symbol *s =
-		sym[SYM_CURRENT_TASK].found ? &sym[SYM_CURRENT_TASK] : &sym[SYM_PCPU_HOT];
-	uint64_t task;
+	for (size_t i = SYM_CURRENT_TASKS; i < SYM_COUNT; i++) {
+		uint64_t task;
 
-	if (s->found && read64(e, s->vaddr + offset, &task))
-		add_vaddr(e, task, TASK_BYTES);
+		if (!sym[i].found)
+			continue;
+		if (read64(e, sym[i].vaddr + offset, &task))
+			add_vaddr(e, task, TASK_BYTES);
+		return;
+	}
 }
 
 static void add_cpu_areas(struct finder *e, const struct kallsyms_symbol *sym)
@@ -324,12 +315,15 @@ static void add_cpu_areas(struct finder *e, const struct kallsyms_symbol *sym)
 }
 
 /* Whether an address is in the direct map, as the loads show it. */
-static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret)
+static bool in_direct_map(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret)
 {
+	const struct vaddr_range range = p->arch->layout.direct_map;
+	const struct vmcore *core = p->core;
+
 	for (size_t i = 0; i < core->elf.load_count; i++) {
 		const struct elf_load *l = &core->elf.loads[i];
 
-		if (l->vaddr && l->vaddr < X86_64_IMAGE_BASE && vaddr - l->vaddr < l->mem_bytes) {
+		if (vaddr_range_has(range, l->vaddr) && vaddr - l->vaddr < l->mem_bytes) {
 			*paddr_ret = l->paddr + (vaddr - l->vaddr);
 			return true;
 		}
@@ -339,10 +333,11 @@ static bool in_direct_map(const struct vmcore *core, uint64_t vaddr, uint64_t *p
 
 /* What is looked for on stacks, and how much of it at the most. */
 struct stack_search {
-	bool targets;		/* what words in the direct map point at */
-	uint64_t bytes_left;	/* of targets */
-	uint64_t loads_left;	/* to compare words with */
-	uint64_t pointers_left; /* to stacks of tasks, to follow */
+	bool targets;		      /* what words in the direct map point at */
+	uint64_t bytes_left;	      /* of targets */
+	uint64_t loads_left;	      /* to compare words with */
+	uint64_t pointers_left;	      /* to stacks of tasks, to follow */
+	uint8_t *stack, *interrupted; /* what is looked at: one of each */
 };
 
 /* What the words at `words` point at, as blocks that a task_struct would lie in. */
@@ -357,7 +352,7 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
 		uint64_t paddr;
 
 		search->loads_left -= loads;
-		if (!in_direct_map(e->km->core, le64_get(words + i), &paddr))
+		if (!in_direct_map(e->paging, le64_get(words + i), &paddr))
 			continue;
 		add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
 		search->bytes_left -= SLAB_BYTES;
@@ -382,21 +377,26 @@ static void add_callers(const struct finder *e, const uint8_t *words, size_t byt
 	}
 }
 
+static uint64_t stack_bytes(const struct finder *e)
+{
+	return e->paging->arch->stack_bytes;
+}
+
 /* Add a stack, or as much as is mapped of it, which is read into `stack`, with zeros elsewhere; and
  * the code that it returns to. */
-static void add_stack(struct finder *e, uint64_t vaddr, uint8_t stack[static STACK_BYTES])
+static void add_stack(struct finder *e, uint64_t vaddr, uint8_t *stack)
 {
-	add_vaddr(e, vaddr, STACK_BYTES);
-	for (uint64_t at = 0; at < STACK_BYTES; at += STACK_PIECE_BYTES)
+	add_vaddr(e, vaddr, stack_bytes(e));
+	for (uint64_t at = 0; at < stack_bytes(e); at += STACK_PIECE_BYTES)
 		if (!paging_read(e->paging, vaddr + at, stack + at, STACK_PIECE_BYTES))
 			memset(stack + at, 0, STACK_PIECE_BYTES);
-	add_callers(e, stack, STACK_BYTES);
+	add_callers(e, stack, stack_bytes(e));
 }
 
 /* Where a task's stack that has `vaddr` would begin. */
-static uint64_t stack_of(uint64_t vaddr)
+static uint64_t stack_of(const struct finder *e, uint64_t vaddr)
 {
-	return vaddr & ~(uint64_t)(STACK_BYTES - 1);
+	return vaddr & ~(stack_bytes(e) - 1);
 }
 
 static bool is_task_stack(const struct finder *e, uint64_t vaddr)
@@ -410,20 +410,20 @@ static bool is_task_stack(const struct finder *e, uint64_t vaddr)
 static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes,
 			    struct stack_search *search)
 {
-	uint8_t stack[STACK_BYTES];
 	unsigned found = 0;
 	uint64_t last = 0;
 
 	for (size_t i = 0; i + 8 <= bytes && found < STACKS_INTERRUPTED_MAX; i += 8) {
-		const uint64_t vaddr = stack_of(le64_get(words + i));
+		const uint64_t vaddr = stack_of(e, le64_get(words + i));
 
-		if (vaddr == last || vaddr < KERNEL_HALF || !search->pointers_left)
+		if (vaddr == last || vaddr < e->paging->arch->kernel_vaddr ||
+		    !search->pointers_left)
 			continue;
 		last = vaddr;
 		search->pointers_left--;
 		if (!is_task_stack(e, vaddr))
 			continue;
-		add_stack(e, vaddr, stack);
+		add_stack(e, vaddr, search->interrupted);
 		found++;
 	}
 }
@@ -435,46 +435,61 @@ static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes
  */
 static void add_cpu_stack(struct finder *e, const uint8_t *regs, struct stack_search *search)
 {
-	const uint64_t rsp = le64_get(regs + REGS_RSP);
-	const bool interrupt = !is_task_stack(e, stack_of(rsp));
-	uint8_t stack[STACK_BYTES];
+	const uint64_t sp = le64_get(regs + e->paging->arch->stack_pointer_off);
+	const bool interrupt = !is_task_stack(e, stack_of(e, sp));
+	uint8_t *stack = search->stack;
 
-	add_stack(e, interrupt ? rsp & ~(uint64_t)(STACK_PIECE_BYTES - 1) : stack_of(rsp), stack);
+	add_stack(e, interrupt ? sp & ~(uint64_t)(STACK_PIECE_BYTES - 1) : stack_of(e, sp), stack);
 	if (interrupt)
-		add_interrupted(e, stack, sizeof(stack), search);
-	add_targets(e, stack, sizeof(stack), search);
+		add_interrupted(e, stack, stack_bytes(e), search);
+	add_targets(e, stack, stack_bytes(e), search);
+}
+
+/* Read the user_regs_struct of a note into `regs`: false where the note isn't a CPU's, or can't be
+ * read. */
+static bool read_regs(const struct finder *e, const struct elf_note *note, uint8_t *regs)
+{
+	const struct arch *arch = e->paging->arch;
+	struct error unused;
+
+	return elf_note_is(note, "CORE") && note->type == ELF_NT_PRSTATUS &&
+	       note->desc_bytes >= (uint32_t)arch->regs_off + arch->regs_bytes &&
+	       elf_notes_read(&e->km->core->elf.notes, note->desc_at + arch->regs_off, regs,
+			      arch->regs_bytes, &unused) == 0;
 }
 
 /* The stack of each CPU, and the code it returns to; where the tasks aren't known by name, what
  * stack and registers point at too. */
-static void add_stacks(struct finder *e, bool named)
+static int add_stacks(struct finder *e, bool named, struct error *err)
 {
-	const struct vmcore *core = e->km->core;
+	AUTO_FREE uint8_t *stacks = malloc(2 * stack_bytes(e));
 	struct stack_search search = {
 		.targets = !named,
 		.bytes_left = STACK_TARGETS_BYTES_MAX,
 		.loads_left = STACK_TARGETS_LOADS_MAX,
 		.pointers_left = STACK_POINTERS_MAX,
+		.stack = stacks,
+		.interrupted = stacks + stack_bytes(e),
 	};
-	uint8_t status[PRSTATUS_REGS + PRSTATUS_REGS_BYTES];
-	const uint8_t *regs = status + PRSTATUS_REGS;
-	unsigned stacks = 0;
+	const size_t regs_bytes = e->paging->arch->regs_bytes;
+	uint8_t regs[ARCH_REGS_BYTES_MAX];
+	unsigned cpus = 0;
 	struct elf_note_walk walk;
 	struct elf_note note;
 	struct error unused;
 
-	elf_note_walk_init(&walk, &core->elf.notes);
-	while (stacks < CPUS_MAX && elf_note_walk_next(&walk, &note, &unused) > 0) {
-		if (!elf_note_is(&note, "CORE") || note.type != ELF_NT_PRSTATUS ||
-		    note.desc_bytes < sizeof(status) ||
-		    elf_notes_read(&core->elf.notes, note.desc_at, status, sizeof(status),
-				   &unused) < 0)
+	if (!stacks)
+		return error_set(err, -ENOMEM, "out of memory for the essential pages");
+	elf_note_walk_init(&walk, &e->km->core->elf.notes);
+	while (cpus < CPUS_MAX && elf_note_walk_next(&walk, &note, &unused) > 0) {
+		if (!read_regs(e, &note, regs))
 			continue;
-		stacks++;
-		add_callers(e, regs, PRSTATUS_REGS_BYTES);
-		add_targets(e, regs, PRSTATUS_REGS_BYTES, &search);
+		cpus++;
+		add_callers(e, regs, regs_bytes);
+		add_targets(e, regs, regs_bytes, &search);
 		add_cpu_stack(e, regs, &search);
 	}
+	return 0;
 }
 
 /* --- pages told by PG_reserved --- */
@@ -621,6 +636,18 @@ static int add_boot_pages(struct finder *e, struct error *err)
 	return r;
 }
 
+/* Name the architecture's symbols, which come last: how many symbols there are. */
+static size_t name_current_task(const struct finder *e, struct kallsyms_symbol *sym)
+{
+	size_t n = 0;
+
+	while (n < ARCH_CURRENT_TASKS_MAX && e->paging->arch->current_task[n]) {
+		sym[SYM_CURRENT_TASKS + n].name = e->paging->arch->current_task[n];
+		n++;
+	}
+	return SYM_CURRENT_TASKS + n;
+}
+
 static int find_pages(struct finder *e, struct error *err)
 {
 	struct kallsyms_symbol sym[SYM_COUNT] = {
@@ -628,17 +655,16 @@ static int find_pages(struct finder *e, struct error *err)
 		[SYM_PER_CPU_START] = {.name = "__per_cpu_start"},
 		[SYM_PCPU_UNIT_SIZE] = {.name = "pcpu_unit_size"},
 		[SYM_NR_CPU_IDS] = {.name = "nr_cpu_ids"},
-		[SYM_CURRENT_TASK] = {.name = "current_task"},
-		[SYM_PCPU_HOT] = {.name = "pcpu_hot"},
 		[SYM_SDATA] = {.name = "_sdata"},
 		[SYM_LINUX_BANNER] = {.name = "linux_banner"},
 		[SYM_RO_AFTER_INIT] = {.name = "__start_ro_after_init"},
 		[SYM_RO_AFTER_INIT_END] = {.name = "__end_ro_after_init"},
 	};
-	const bool named =
-		kallsyms_find(e->paging, sym, SYM_COUNT) && sym[SYM_PER_CPU_OFFSET].found;
+	bool named;
 	int r;
 
+	named = kallsyms_find(e->paging, sym, name_current_task(e, sym)) &&
+		sym[SYM_PER_CPU_OFFSET].found;
 	find_text(e, sym);
 	e->pages = e->parts[ESSENTIAL_IMAGE_TEXT];
 	add_paddr(e, e->text_paddr, e->text_end - e->text);
@@ -653,8 +679,9 @@ static int find_pages(struct finder *e, struct error *err)
 	add_section_roots(e);
 	add_log(e);
 	add_cpu_areas(e, sym);
-	add_stacks(e, named);
-	r = add_tables(e, err);
+	r = add_stacks(e, named, err);
+	if (r == 0)
+		r = add_tables(e, err);
 	if (r == 0 && !named && e->km->rules.known)
 		r = add_boot_pages(e, err);
 	return r;

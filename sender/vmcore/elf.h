@@ -14,9 +14,6 @@
 enum {
 	/* /proc/vmcore has a segment per RAM range and CPU, some thousands at the most. */
 	ELF_LOADS_MAX = 1 << 18,
-
-	ELF_EM_X86_64 = 62,
-	ELF_EM_AARCH64 = 183,
 };
 
 /* A PT_LOAD: mem_bytes of physical memory, of which the first file_bytes are in the file. */

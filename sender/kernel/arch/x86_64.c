@@ -1,14 +1,13 @@
-/* Page tables of x86_64, with 4 and 5 levels.
- * Doesn't know what is mapped. Source: Intel SDM volume 3, chapter 4; AMD APM volume 2, 7.10 (the
- * encryption bit). */
-#include "sender/kernel/paging.h"
+/* x86_64: where its kernels lie, and page tables of 4 and 5 levels.
+ * Doesn't know what is mapped. Source of the tables: Intel SDM volume 3, chapter 4; AMD APM volume
+ * 2, 7.10 (the encryption bit). */
+#include "sender/kernel/arch/arch.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
 #include "base/bytes.h"
 #include "format/vmcoreinfo.h"
-#include "sender/kernel/kernel.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -21,10 +20,54 @@ enum {
 	ENTRY_PRESENT = 0x1,
 	ENTRY_LEAF = 0x80, /* at the levels of 1 GiB and 2 MiB */
 	LEAF_LEVEL_MAX = 3,
+
+	STACK_BYTES = 16 << 10, /* 32 KiB with KASAN: half of it is still the top */
+
+	/* Source: Linux include/linux/elfcore.h, arch/x86/include/asm/user_64.h. */
+	PRSTATUS_REGS = 112,
+	REGS_BYTES = 27 * 8,
+	REGS_RSP = 19 * 8,
 };
+
+/* Where the kernel image is mapped. Source: Linux arch/x86/include/asm/page_64_types.h,
+ * __START_KERNEL_map, KERNEL_IMAGE_SIZE. */
+#define IMAGE_BASE UINT64_C(0xffffffff80000000)
+#define IMAGE_END  (IMAGE_BASE + (UINT64_C(1) << 30))
+
+#define KERNEL_HALF (UINT64_C(1) << 63) /* of addresses */
 
 #define ADDRESS_BITS	 UINT64_C(0x000ffffffffff000)
 #define ENTRY_NO_EXECUTE (UINT64_C(1) << 63) /* of any level */
+
+/* --- the kernel image --- */
+
+static bool image_paddr(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret)
+{
+	uint64_t phys_base;
+
+	if (vaddr < IMAGE_BASE || !vmcoreinfo_number(core->info, "phys_base", &phys_base))
+		return false;
+	*paddr_ret = vaddr - IMAGE_BASE + phys_base; /* which may be negative: it wraps */
+	return true;
+}
+
+/* Source: crash x86_64.c, x86_64_calc_phys_base(). */
+static uint64_t phys_base(const struct vmcore *core)
+{
+	uint64_t n;
+
+	if (vmcoreinfo_number(core->info, "phys_base", &n))
+		return n;
+	for (size_t i = 0; i < core->elf.load_count; i++) {
+		const struct elf_load *l = &core->elf.loads[i];
+
+		if (l->vaddr >= IMAGE_BASE)
+			return l->paddr - (l->vaddr - IMAGE_BASE);
+	}
+	return 0;
+}
+
+/* --- page tables --- */
 
 /* Bytes that one entry of a level maps; level 1 is the last table. */
 static uint64_t entry_bytes(unsigned level)
@@ -147,7 +190,7 @@ static void find_direct_map(const struct paging *p, uint64_t *first_ret, uint64_
 	for (size_t i = 0; i < core->elf.load_count; i++) {
 		const struct elf_load *l = &core->elf.loads[i];
 
-		if (l->vaddr == 0 || l->vaddr >= X86_64_IMAGE_BASE)
+		if (!vaddr_range_has(arch_x86_64.layout.direct_map, l->vaddr))
 			continue;
 		if (*end_ret == 0 || l->vaddr < *first_ret)
 			*first_ret = l->vaddr;
@@ -180,7 +223,7 @@ static size_t tables(const struct paging *p, uint64_t *paddr, size_t max, bool *
 	return list.count;
 }
 
-int paging_x86_64_init(struct paging *p, struct error *err)
+static int find_tables(struct paging *p, struct error *err)
 {
 	const struct vmcoreinfo *info = p->core->info;
 	uint64_t root, five_levels = 0, sme_mask = 0;
@@ -189,7 +232,7 @@ int paging_x86_64_init(struct paging *p, struct error *err)
 	if (!vmcoreinfo_symbol(info, "init_top_pgt", &root) &&
 	    !vmcoreinfo_symbol(info, "swapper_pg_dir", &root))
 		return error_set(err, -ENODATA, "VMCOREINFO doesn't say where the page tables are");
-	if (!kernel_image_paddr(p->core, root, &p->root_paddr) || p->root_paddr % TABLE_BYTES)
+	if (!arch_image_paddr(p->core, root, &p->root_paddr) || p->root_paddr % TABLE_BYTES)
 		return error_set(err, -EBADMSG,
 				 "the top page table at 0x%" PRIx64 " isn't in the kernel image",
 				 root);
@@ -197,8 +240,42 @@ int paging_x86_64_init(struct paging *p, struct error *err)
 	vmcoreinfo_number(info, "sme_mask", &sme_mask);
 	p->levels = five_levels ? 5 : 4;
 	p->address_mask = ADDRESS_BITS & ~sme_mask;
-	p->translate = translate;
-	p->code = code;
-	p->tables = tables;
 	return 0;
 }
+
+/* --- the others --- */
+
+/* Kernels say the first since 5.13, the second since 5.9. Source: Linux
+ * arch/x86/include/asm/sparsemem.h. */
+static void section_bits(const struct vmcoreinfo *info, uint64_t *section_size_ret,
+			 uint64_t *max_physmem_ret)
+{
+	uint64_t five_levels = 0;
+
+	vmcoreinfo_number(info, "pgtable_l5_enabled", &five_levels);
+	*section_size_ret = 27;
+	*max_physmem_ret = five_levels ? 52 : 46;
+}
+
+const struct arch arch_x86_64 = {
+	.elf_machine = ELF_EM_X86_64,
+	.name = "x86_64",
+	/* Where randomized, the direct map may be anywhere below the image; loads without an
+	 * address have 0. */
+	.layout = {.image = {IMAGE_BASE, IMAGE_END}, .direct_map = {1, IMAGE_BASE}},
+	.kernel_vaddr = KERNEL_HALF,
+	.image_paddr = image_paddr,
+	.phys_base = phys_base,
+	.find_tables = find_tables,
+	.translate = translate,
+	.code = code,
+	.tables = tables,
+	.section_bits = section_bits,
+	.stack_bytes = STACK_BYTES,
+	.regs_off = PRSTATUS_REGS,
+	.regs_bytes = REGS_BYTES,
+	.stack_pointer_off = REGS_RSP,
+	/* 6.2 to 6.14 have it first in pcpu_hot, all others on its own. */
+	.current_task = {"current_task", "pcpu_hot"},
+	.kallsyms_percpu_absolute = true,
+};

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "sender/kernel/arch/arch.h"
 #include "sender/kernel/kernel.h"
 #include "sender/output/prologue.h"
 #include "sender/vmcore/vmcore.h"
@@ -174,15 +175,15 @@ static void test_image_paddr(void **state UNUSED)
 	struct vmcore *core = make_core(&as);
 	uint64_t paddr = 1;
 
-	assert_true(kernel_image_paddr(core, UINT64_C(0xffffffff81000000), &paddr));
+	assert_true(arch_image_paddr(core, UINT64_C(0xffffffff81000000), &paddr));
 	assert_int_equal(paddr, IMAGE);
-	assert_true(kernel_image_paddr(core, UINT64_C(0xffffffff81003fff), &paddr));
+	assert_true(arch_image_paddr(core, UINT64_C(0xffffffff81003fff), &paddr));
 	assert_int_equal(paddr, IMAGE + 0x3fff);
-	assert_false(kernel_image_paddr(core, UINT64_C(0xffffffff81004000), &paddr));
-	assert_false(kernel_image_paddr(core, UINT64_C(0xffffffff80ffffff), &paddr));
-	assert_true(kernel_image_paddr(core, UINT64_C(0xffff888000100010), &paddr));
+	assert_false(arch_image_paddr(core, UINT64_C(0xffffffff81004000), &paddr));
+	assert_false(arch_image_paddr(core, UINT64_C(0xffffffff80ffffff), &paddr));
+	assert_true(arch_image_paddr(core, UINT64_C(0xffff888000100010), &paddr));
 	assert_int_equal(paddr, 0x100010);
-	assert_false(kernel_image_paddr(core, 0, &paddr));
+	assert_false(arch_image_paddr(core, 0, &paddr));
 	vmcore_free(core);
 }
 
@@ -293,7 +294,7 @@ int main(int argc, char **argv)
 
 	UNIT_ADD_ROWS(&u, names, test_name);
 	UNIT_ADD_ROWS(&u, bases, test_base);
-	unit_add(&u, "kernel_image_paddr: goes by the loads' virtual addresses", test_image_paddr,
+	unit_add(&u, "arch_image_paddr: goes by the loads' virtual addresses", test_image_paddr,
 		 NULL);
 	unit_add(&u, "prologue_header: says what the core says", test_header, NULL);
 	UNIT_ADD_ROWS(&u, notes, test_notes);

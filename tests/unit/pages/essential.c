@@ -477,12 +477,14 @@ static void test_many_stacks(void **state UNUSED)
 	enum { CPU_NOTES = 20000, DESC_BYTES = 336, NOTE_BYTES = 20 + DESC_BYTES };
 	struct vmcore core = {.page_bytes = KERNEL_PAGE, .map.max_mapnr = 4096};
 	struct kmodel km = {.core = &core, .has_paging = true};
+	struct arch arch = arch_x86_64;
 	struct pageset *parts[ESSENTIAL_PARTS];
 	struct warnings warnings = {0};
 	struct error err;
 
-	km.paging =
-		(struct paging){.core = &core, .translate = maps_nothing, .tables = has_no_tables};
+	arch.translate = maps_nothing;
+	arch.tables = has_no_tables;
+	km.paging = (struct paging){.core = &core, .arch = &arch};
 	core.elf.load_count = ELF_LOADS_MAX;
 	core.elf.loads = calloc(ELF_LOADS_MAX, sizeof(*core.elf.loads));
 	core.elf.notes.bytes = CPU_NOTES * NOTE_BYTES;
@@ -536,6 +538,7 @@ static void test_no_struct_pages(void **state UNUSED)
 		const uint64_t sections = 1 << 20;
 		struct pagemap *map = &f->km.pagemap;
 		struct memmap *memory;
+		struct arch counting;
 		struct error err = {0};
 
 		find(f);
@@ -551,8 +554,10 @@ static void test_no_struct_pages(void **state UNUSED)
 		map->section_count = sections;
 
 		walks = 0;
-		walk = f->km.paging.translate;
-		f->km.paging.translate = count_walk;
+		counting = *f->km.paging.arch;
+		walk = counting.translate;
+		counting.translate = count_walk;
+		f->km.paging.arch = &counting;
 		f->km.paging.stop.signalled = walked_enough;
 		assert_int_equal(essential_find(&f->km, f->parts, &f->warnings, &err), 0);
 		/* Where there is no address there is nothing to look at, and so no end to be told.

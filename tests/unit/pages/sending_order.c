@@ -15,6 +15,7 @@ enum { PAGE = 4096, TABLES_MAX = 16384 };
 struct made_up {
 	struct warnings warnings;
 	struct vmcore core;
+	struct arch arch;
 	struct kmodel km;
 	size_t tables, step;
 	struct sending_order order;
@@ -48,8 +49,10 @@ static void make(size_t tables, size_t step)
 	made.core.map.max_mapnr = (tables + 2) * step;
 	made.km.core = &made.core;
 	made.km.has_paging = true;
-	made.km.paging = (struct paging){
-		.core = &made.core, .translate = maps_nothing, .tables = scattered_tables};
+	made.arch = arch_x86_64;
+	made.arch.translate = maps_nothing;
+	made.arch.tables = scattered_tables;
+	made.km.paging = (struct paging){.core = &made.core, .arch = &made.arch};
 	assert_int_equal(sending_order_init(&made.order, &made.km, &made.warnings, &err), 0);
 }
 

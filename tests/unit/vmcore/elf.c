@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "sender/kernel/arch/arch.h"
 #include "sender/vmcore/elf.h"
 #include "tests/lib/corefile.h"
 

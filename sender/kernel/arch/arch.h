@@ -1,0 +1,136 @@
+/*
+ * The seam between architectures. Each is one file of this folder that fills a struct arch, and a
+ * row in arch.c; nothing outside of this folder asks which machine a vmcore is of. An architecture
+ * whose kernels aren't known yet has a row with a name only: its vmcores are served at the levels 0
+ * and 1.
+ */
+#ifndef ARCH_H
+#define ARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/stop.h"
+
+struct vmcore;
+struct vmcoreinfo;
+struct arch;
+
+enum {
+	/* e_machine of those that have a file. */
+	ELF_EM_X86_64 = 62,
+	ELF_EM_AARCH64 = 183,
+
+	ARCH_REGS_BYTES_MAX = 512,	  /* of .regs_bytes */
+	ARCH_STACK_BYTES_MAX = 256 << 10, /* of .stack_bytes */
+	ARCH_CURRENT_TASKS_MAX = 2,
+};
+
+/* Virtual addresses [first, end); empty: not known. */
+struct vaddr_range {
+	uint64_t first, end;
+};
+
+/* Where the kernel maps what: an address of a load tells by this what the load is. */
+struct arch_layout {
+	struct vaddr_range image;      /* the kernel image alone */
+	struct vaddr_range direct_map; /* all of memory, at one distance from where it lies */
+};
+
+/* Page tables of one crashed kernel. paging.h has what is done with them, and makes one. */
+struct paging {
+	const struct vmcore *core;
+	const struct arch *arch;
+
+	/* Of the architecture's own: set by its find_tables(). */
+	uint64_t root_paddr;   /* of the top table */
+	unsigned levels;       /* of tables */
+	uint64_t address_mask; /* of an entry: the bits that are an address */
+
+	struct stop stop; /* the core's: see paging_stopped() */
+};
+
+/* All members are constant. A function that is NULL, like a zero, stands for what isn't known. */
+struct arch {
+	uint16_t elf_machine; /* e_machine */
+	const char *name;     /* what `uname -m` says */
+
+	/* --- addresses --- */
+
+	struct arch_layout layout;
+	uint64_t kernel_vaddr; /* the lowest address that is the kernel's and no program's */
+
+	/* The physical address of an address in the kernel image, where VMCOREINFO tells it: true
+	 * and *paddr_ret set. */
+	bool (*image_paddr)(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret);
+
+	/* See kernel_phys_base(). */
+	uint64_t (*phys_base)(const struct vmcore *core);
+
+	/* --- page tables: all of these functions, or none --- */
+
+	/* Set p's own members from VMCOREINFO; p->core is set. Fails -ENODATA (a key is missing) or
+	 * -EBADMSG (a value is impossible). */
+	int (*find_tables)(struct paging *p, struct error *err);
+
+	/* See paging_translate(), paging_code(), paging_tables(). Whatever the tables hold, a walk
+	 * ends, and reads nothing outside of the vmcore. */
+	bool (*translate)(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret,
+			  uint64_t *span_ret);
+	bool (*code)(const struct paging *p, uint64_t vaddr, uint64_t *span_ret);
+	size_t (*tables)(const struct paging *p, uint64_t *paddr, size_t max, bool *all_ret);
+
+	/* --- memory sections --- */
+
+	/* SECTION_SIZE_BITS and MAX_PHYSMEM_BITS, for kernels whose VMCOREINFO has neither. With
+	 * page tables only. */
+	void (*section_bits)(const struct vmcoreinfo *info, uint64_t *section_size_ret,
+			     uint64_t *max_physmem_ret);
+
+	/* --- CPUs and tasks: with page tables only --- */
+
+	uint32_t stack_bytes; /* of a task: THREAD_SIZE, and what it is aligned to */
+
+	/* Where the desc of an NT_PRSTATUS has user_regs_struct, and the stack pointer in that. */
+	uint16_t regs_off, regs_bytes, stack_pointer_off;
+
+	/* Per-CPU variables that begin with the address of the running task: the first that the
+	 * kernel has counts. */
+	const char *current_task[ARCH_CURRENT_TASKS_MAX];
+
+	/* Kernels had a symbol table in which per-CPU variables are absolute (--absolute-percpu).
+	 */
+	bool kallsyms_percpu_absolute;
+};
+
+/* One for each file of this folder. */
+extern const struct arch arch_x86_64, arch_aarch64;
+
+/* The architecture of an e_machine, little-endian where there are both: never NULL, and named
+ * "unknown" where it isn't known. */
+const struct arch *arch_by_machine(uint16_t elf_machine);
+
+/* The core's. */
+const struct arch *arch_of(const struct vmcore *core);
+
+/* The physical address of an address in the kernel image (code, data), by VMCOREINFO or else by the
+ * load that has the address: true and *paddr_ret set. */
+bool arch_image_paddr(const struct vmcore *core, uint64_t vaddr, uint64_t *paddr_ret);
+
+static inline bool vaddr_range_has(struct vaddr_range range, uint64_t vaddr)
+{
+	return vaddr >= range.first && vaddr < range.end;
+}
+
+/*
+ * Whether the program was told to end. Then no address is mapped any more, so that all who look for
+ * the kernel's data are done soon, wherever they are; who acts on what they found asks here first.
+ */
+static inline bool paging_stopped(const struct paging *p)
+{
+	return stop_is_due(&p->stop);
+}
+
+#endif
