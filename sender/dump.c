@@ -17,22 +17,14 @@
 #include "sender/pages/pageset.h"
 #include "sender/pages/plan.h"
 #include "sender/pages/sending_order.h"
+#include "sender/resume.h"
+#include "sender/threads/pool.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
-	/* Segments of which the counts are kept for a resume: more than are sent in the second
-	   between acknowledgements. */
-	SNAPSHOTS = 256,
-
 	/* More than the writer takes, and all that comes behind it, such as another writer to
 	   compare a receiver's part with. */
 	SPARE_BYTES = 2 << 20,
-};
-
-/* What was written when a segment ended. */
-struct snapshot {
-	uint64_t segment; /* the cursor's; 0: unused */
-	struct writer_counts counts;
 };
 
 struct dump {
@@ -49,12 +41,8 @@ struct dump {
 	struct sink *own_sink;	 /* the same, of a delivery */
 	struct cursor cursor;	 /* of the last segment's end */
 	uint64_t pages_before;	 /* the cursor that the writer began at */
-	struct writer_counts counts_before;
-	struct snapshot snapshots[SNAPSHOTS];
-	void **workers; /* struct worker */
-	unsigned worker_count;
-	void **chunks; /* struct chunk: what the workers fill */
-	size_t chunk_count;
+	struct resume resume;	 /* what earlier writers wrote */
+	struct pool pool;	 /* struct worker, struct chunk */
 
 	struct codec_pace pace;
 	uint64_t stream_bytes; /* when the last chunk was written */
@@ -63,36 +51,12 @@ struct dump {
 /* What was written by this writer and the ones before it. */
 static struct writer_counts counts_of(const struct dump *d)
 {
-	const struct writer_counts *before = &d->counts_before;
-	struct writer_counts sum = *writer_counts(d->writer);
-
-	sum.zero += before->zero;
-	for (size_t i = 0; i < CODEC_COUNT; i++)
-		sum.by_codec[i] += before->by_codec[i];
-	return sum; /* unreadable: the cursor has those before it */
-}
-
-static void take_snapshot(struct dump *d, uint64_t segment)
-{
-	d->snapshots[segment % SNAPSHOTS] = (struct snapshot){segment, counts_of(d)};
-}
-
-/* Zeros, if the part that the receiver has was sent by another run of the program. */
-static struct writer_counts find_snapshot(const struct dump *d, uint64_t segment)
-{
-	const struct snapshot *s = &d->snapshots[segment % SNAPSHOTS];
-
-	return s->segment == segment ? s->counts : (struct writer_counts){0};
+	return resume_sum(&d->resume, writer_counts(d->writer));
 }
 
 static void dump_deinit(struct dump *d)
 {
-	for (unsigned i = 0; d->workers && i < d->worker_count; i++)
-		worker_free(d->workers[i]);
-	free(d->workers);
-	for (size_t i = 0; d->chunks && i < d->chunk_count; i++)
-		chunk_free(d->chunks[i]);
-	free(d->chunks);
+	pool_deinit(&d->pool);
 	writer_free(d->writer);
 	sink_free(d->own_sink);
 	plan_free(d->plan);
@@ -110,25 +74,9 @@ static size_t spare_bytes(const struct dump *d)
 	return SPARE_BYTES + (connects ? (size_t)s->budget->setup.session_bytes : 0);
 }
 
-/* So many, or as many as there is memory for. */
-static void add_chunks(struct dump *d, size_t count)
+static int new_worker(void *ctx, void **worker_ret, struct error *err)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct chunk *chunk = chunk_new(worker_page_data_bytes(d->workers[0]));
-
-		if (d->chunk_count && !meminfo_can_spare(spare_bytes(d))) {
-			chunk_free(chunk);
-			return;
-		}
-		if (!chunk)
-			return;
-		d->chunks[d->chunk_count++] = chunk;
-	}
-}
-
-/* In line one, with one chunk to fill; with threads as many of both as there is memory for. */
-static int make_workers(struct dump *d, unsigned threads, struct error *err)
-{
+	struct dump *d = ctx;
 	const struct dump_setup *s = d->setup;
 	const struct worker_setup setup = {
 		.core = s->core,
@@ -139,30 +87,44 @@ static int make_workers(struct dump *d, unsigned threads, struct error *err)
 		.exclude_zero = s->level & LEVEL_ZERO,
 		.digest = s->delivery != NULL,
 	};
-	const unsigned count = MAX(threads, 1U);
-	const size_t each = threads ? PIPELINE_ITEMS_PER_WORKER : 1;
+	struct worker *w;
+	const int r = worker_new(&setup, &w, err);
 
-	d->workers = calloc(count, sizeof(*d->workers));
-	d->chunks = calloc(count * each, sizeof(*d->chunks));
-	if (!d->workers || !d->chunks)
-		return error_set(err, -ENOMEM, "out of memory for %u workers", count);
-	while (d->worker_count < count) {
-		struct worker *w;
-		const int r = worker_new(&setup, &w, err);
+	if (r == 0)
+		*worker_ret = w;
+	return r;
+}
 
-		/* Memory for fewer of them is a reason to be slower, not to fail. */
-		if (r < 0)
-			return r == -ENOMEM && d->worker_count ? 0 : r;
-		if (d->worker_count && !meminfo_can_spare(spare_bytes(d))) {
-			worker_free(w);
-			break;
-		}
-		d->workers[d->worker_count++] = w;
-		add_chunks(d, each);
-		if (d->chunk_count == 0)
-			return error_set(err, -ENOMEM, "out of memory for page_data");
-	}
-	return 0;
+static void free_worker(void *worker)
+{
+	worker_free(worker);
+}
+
+static void *new_chunk(void *ctx)
+{
+	const struct dump *d = ctx;
+
+	return chunk_new(worker_page_data_bytes(d->pool.workers[0]));
+}
+
+static void free_chunk(void *chunk)
+{
+	chunk_free(chunk);
+}
+
+static int make_workers(struct dump *d, unsigned threads, struct error *err)
+{
+	const struct pool_setup setup = {
+		.threads = threads,
+		.spare_bytes = spare_bytes(d),
+		.worker_new = new_worker,
+		.worker_free = free_worker,
+		.item_new = new_chunk,
+		.item_free = free_chunk,
+		.ctx = d,
+	};
+
+	return pool_init(&d->pool, &setup, err);
 }
 
 static struct progress_state state_of(const struct dump *d)
@@ -214,11 +176,13 @@ static int chunk_end(void *ctx, struct error *err)
 static int segment_end(void *ctx, const struct cursor *cursor, struct error *err)
 {
 	struct dump *d = ctx;
+	struct writer_counts counts;
 
 	d->cursor = *cursor;
 	if (!d->setup->delivery)
 		return 0;
-	take_snapshot(d, cursor->segment);
+	counts = counts_of(d);
+	resume_note(&d->resume, cursor->segment, &counts);
 	return delivery_checkpoint(d->setup->delivery, cursor, d->sink, err);
 }
 
@@ -288,11 +252,10 @@ static int prepare(struct dump *d, struct error *err)
 	return r;
 }
 
-/* A writer into `sink`. */
-static int make_writer(struct dump *d, struct sink *sink, struct error *err)
+/* Of this dump, without a sink. */
+static struct writer_setup setup_of_writer(struct dump *d)
 {
-	const struct writer_setup setup = {
-		.sink = sink,
+	return (struct writer_setup){
 		.header = d->header,
 		.pages = d->result->pages,
 		.exclude_zero = d->setup->level & LEVEL_ZERO,
@@ -300,13 +263,22 @@ static int make_writer(struct dump *d, struct sink *sink, struct error *err)
 		.chunk_end = chunk_end,
 		.ctx = d,
 	};
-	const int r = writer_new(&setup, &d->writer, err);
+}
+
+/* A writer into `sink`, which goes on after that segment (0: from the beginning). */
+static int make_writer(struct dump *d, struct sink *sink, uint64_t segment, struct error *err)
+{
+	struct writer_setup setup = setup_of_writer(d);
+	int r;
+
+	setup.sink = sink;
+	r = writer_new(&setup, &d->writer, err);
 
 	if (r < 0)
 		return r;
 	d->sink = sink;
 	d->pages_before = 0;
-	d->counts_before = (struct writer_counts){0};
+	resume_begin(&d->resume, segment);
 	d->result->table_end = writer_table_end(d->writer);
 	return 0;
 }
@@ -314,13 +286,13 @@ static int make_writer(struct dump *d, struct sink *sink, struct error *err)
 static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 {
 	const struct pipeline pipeline = {
-		.workers = MIN(d->threads, d->worker_count),
+		.workers = MIN(d->threads, d->pool.worker_count),
 		.first_chunk = first_chunk,
 		.end_chunk = plan_chunk_count(d->plan),
-		.items = d->chunks,
-		.item_count = d->chunk_count,
+		.items = d->pool.items,
+		.item_count = d->pool.item_count,
 		.fill = worker_fill,
-		.worker = d->workers,
+		.worker = d->pool.workers,
 		.write = writer_chunk,
 		.writer = d->writer,
 		.spare_bytes = spare_bytes(d),
@@ -338,7 +310,7 @@ static int page_pass(struct dump *d, uint64_t first_chunk, struct error *err)
 /* The whole dump into `sink`. */
 static int write_all(struct dump *d, struct sink *sink, struct error *err)
 {
-	int r = make_writer(d, sink, err);
+	int r = make_writer(d, sink, 0, err);
 
 	if (r == 0)
 		r = writer_prologue(d->writer, d->setup->core, d->pages, err);
@@ -352,63 +324,16 @@ static int write_rest(struct dump *d, struct sink *sink, const struct cursor *cu
 		      struct error *err)
 {
 	const uint64_t chunk = MIN(cursor->chunk, plan_chunk_count(d->plan));
-	int r = make_writer(d, sink, err);
+	int r = make_writer(d, sink, cursor->segment, err);
 
 	if (r < 0)
 		return r;
 	d->cursor = *cursor;
 	d->pages_before = plan_pages_before(d->plan, chunk);
 	d->pages_before -= MIN(cursor->unreadable, d->pages_before); /* the writer counts them */
-	d->counts_before = find_snapshot(d, cursor->segment);
 	writer_resume(d->writer, cursor);
 	r = page_pass(d, chunk, err);
 	return r == 0 ? writer_finish(d->writer, err) : r;
-}
-
-/* For the comparison of a prologue with the one that a receiver has. */
-struct comparison {
-	struct delivery *delivery;
-	const struct delivery_start *start;
-	const struct sink *sink;
-	bool same;
-};
-
-static int compare_prologue(void *ctx, const struct cursor *cursor UNUSED, struct error *err)
-{
-	struct comparison *c = ctx;
-	const int r = delivery_is_same(c->delivery, c->start, c->sink, err);
-
-	c->same = r > 0;
-	return MIN(r, 0);
-}
-
-/* Whether the receiver's part is of this dump, and its cursor one that can be: 1 or 0. */
-static int can_resume(struct dump *d, const struct delivery_start *start, struct error *err)
-{
-	AUTO(sink_free) struct sink *sink = NULL;
-	AUTO(writer_free) struct writer *writer = NULL;
-	struct comparison c = {.delivery = d->setup->delivery, .start = start};
-	struct writer_setup setup = {
-		.header = d->header,
-		.pages = d->result->pages,
-		.exclude_zero = d->setup->level & LEVEL_ZERO,
-		.segment_end = compare_prologue,
-		.ctx = &c,
-	};
-	int r = sink_new_null(&sink, err);
-
-	if (r == 0)
-		r = sink_keep_segment(sink, err);
-	c.sink = setup.sink = sink;
-	if (r == 0)
-		r = writer_new(&setup, &writer, err);
-	if (r == 0)
-		r = writer_prologue(writer, d->setup->core, d->pages, err);
-	if (r < 0)
-		return r;
-	return c.same && start->cursor.data_off >= writer_table_end(writer) &&
-	       (start->cursor.chunk == CURSOR_AT_END ||
-		start->cursor.chunk <= plan_chunk_count(d->plan));
 }
 
 /* Of the attempt before. */
@@ -424,8 +349,14 @@ static void drop_writer(struct dump *d)
 static int deliver_once(struct dump *d, const struct delivery_start *start, struct error *err)
 {
 	struct delivery *delivery = d->setup->delivery;
+	const struct resume_dump dump = {
+		.core = d->setup->core,
+		.pages = d->pages,
+		.writer = setup_of_writer(d),
+		.chunks = plan_chunk_count(d->plan),
+	};
 	struct end end = {.pages = d->result->pages};
-	int r = start->resumed ? can_resume(d, start, err) : 1;
+	int r = start->resumed ? resume_check(&dump, delivery, start, err) : 1;
 
 	drop_writer(d);
 

@@ -11,10 +11,10 @@
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
 #include "sender/kernel/warnings.h"
-#include "sender/machine/meminfo.h"
 #include "sender/pages/freecheck.h"
 #include "sender/pages/pageset.h"
 #include "sender/threads/pipeline.h"
+#include "sender/threads/pool.h"
 #include "sender/vmcore/vmcore.h"
 
 enum { CHUNKS_EACH = 16 }; /* for each worker, that all may end at about the same time */
@@ -279,85 +279,59 @@ static uint64_t unseen_pages(const struct filter *f)
 	return pages;
 }
 
-struct filter_memory {
-	void **workers, **chunks;
-	unsigned worker_count;
-	size_t chunk_count;
-};
-
-static void memory_deinit(struct filter_memory *m)
-{
-	for (unsigned i = 0; m->workers && i < m->worker_count; i++) {
-		struct filter_worker *w = m->workers[i];
-
-		pagewalk_free(w->walk);
-		free(w);
-	}
-	for (size_t i = 0; m->chunks && i < m->chunk_count; i++)
-		free(m->chunks[i]);
-	free(m->workers);
-	free(m->chunks);
-}
-
-static struct filter_worker *worker_new(const struct filter *f)
+static int new_worker(void *ctx, void **worker_ret, struct error *err)
 {
 	struct filter_worker *w = calloc(1, sizeof(*w));
+	const struct filter *f = ctx;
 	struct error unused;
 
-	if (!w)
-		return NULL;
+	if (!w || pagewalk_new(f->km, &w->walk, &unused) < 0) {
+		free(w);
+		return error_set(err, -ENOMEM, "out of memory for the filter");
+	}
 	w->filter = f;
-	if (pagewalk_new(f->km, &w->walk, &unused) == 0)
-		return w;
-	free(w);
-	return NULL;
+	*worker_ret = w;
+	return 0;
 }
 
-/* Fewer workers where memory is short, but at least one. */
-static int memory_init(struct filter_memory *m, const struct filter *f, unsigned workers,
-		       size_t chunks, struct error *err)
+static void free_worker(void *worker)
 {
-	*m = (struct filter_memory){0};
-	m->workers = calloc(workers, sizeof(*m->workers));
-	m->chunks = calloc(chunks, sizeof(*m->chunks));
-	while (m->workers && m->worker_count < workers &&
-	       (!m->worker_count || meminfo_can_spare(f->setup->spare_bytes))) {
-		m->workers[m->worker_count] = worker_new(f);
-		if (!m->workers[m->worker_count])
-			break;
-		m->worker_count++;
-	}
-	while (m->chunks && m->chunk_count < chunks &&
-	       (!m->chunk_count || meminfo_can_spare(f->setup->spare_bytes))) {
-		m->chunks[m->chunk_count] = malloc(chunk_bytes(f));
-		if (!m->chunks[m->chunk_count])
-			break;
-		m->chunk_count++;
-	}
-	if (m->worker_count == 0 || m->chunk_count == 0)
-		return error_set(err, -ENOMEM, "out of memory for the filter");
-	return 0;
+	struct filter_worker *w = worker;
+
+	pagewalk_free(w->walk);
+	free(w);
+}
+
+static void *new_chunk(void *ctx)
+{
+	return malloc(chunk_bytes(ctx));
 }
 
 static int run_pass(struct filter *f, struct error *err)
 {
-	const unsigned threads = f->setup->threads;
-	struct filter_memory m;
+	const struct pool_setup setup = {
+		.threads = f->setup->threads,
+		.spare_bytes = f->setup->spare_bytes,
+		.worker_new = new_worker,
+		.worker_free = free_worker,
+		.item_new = new_chunk,
+		.item_free = free,
+		.ctx = f,
+	};
 	struct pipeline_crew crew;
-	int r = memory_init(&m, f, MAX(threads, 1U),
-			    threads ? (size_t)threads * PIPELINE_ITEMS_PER_WORKER : 1, err);
+	struct pool pool;
+	int r = pool_init(&pool, &setup, err);
 
 	if (r == 0)
 		r = pagewalk_new(f->km, &f->walk, err);
-
 	if (r == 0) {
 		const struct pipeline p = {
-			.workers = MIN(threads, m.worker_count),
+			.workers = MIN(f->setup->threads, pool.worker_count),
 			.end_chunk = div_round_up(f->map->max_mapnr, f->chunk_pages),
-			.items = m.chunks,
-			.item_count = m.chunk_count,
+			.items = pool.items,
+			.item_count = pool.item_count,
 			.fill = filter_fill,
-			.worker = m.workers,
+			.worker = pool.workers,
 			.write = filter_write,
 			.writer = f,
 			.spare_bytes = f->setup->spare_bytes,
@@ -365,7 +339,7 @@ static int run_pass(struct filter *f, struct error *err)
 
 		r = pipeline_run(&p, &crew, err);
 	}
-	memory_deinit(&m);
+	pool_deinit(&pool);
 	pagewalk_free(f->walk);
 	return r;
 }
