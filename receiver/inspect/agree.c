@@ -1,4 +1,4 @@
-/* Holds a header against VMCOREINFO.
+/* Compares a header with VMCOREINFO.
  * Doesn't know which of the two is right. */
 #include "receiver/inspect/agree.h"
 
@@ -20,7 +20,7 @@ static const struct {
 	{"aarch64", "NUMBER(kimage_voffset)"},
 };
 
-/* The machine that VMCOREINFO is of, or NULL where it doesn't tell. */
+/* The machine whose VMCOREINFO it is, or NULL where that isn't known. */
 static const char *machine_of(const struct vmcoreinfo *vi)
 {
 	const char *machine = NULL;

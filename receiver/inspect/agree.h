@@ -8,9 +8,9 @@
 struct vmcoreinfo;
 
 /*
- * Fails -EBADMSG where VMCOREINFO lacks what each one has, or contradicts the header: release, page
- * size, machine. The text says which, and the first such. What one of the two doesn't say can't
- * contradict. `vi` may be NULL: there is none.
+ * Fails -EBADMSG where VMCOREINFO lacks a key that every kernel has, or contradicts the header:
+ * release, page size, machine. The text names the first such key. A value that only one of the two
+ * has is no contradiction. `vi` may be NULL: there is none.
  */
 NODISCARD int agree_check(const struct kdump_header *h, const struct vmcoreinfo *vi,
 			  struct error *err);

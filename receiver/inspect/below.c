@@ -1,5 +1,5 @@
 /* Looks for dumps below a directory.
- * Reads no more of a file than what it begins with, and judges nothing. */
+ * Reads no more of a file than its first bytes, and doesn't check it. */
 #include "receiver/inspect/below.h"
 
 #include <dirent.h>
@@ -15,7 +15,7 @@
 #include "format/flat.h"
 #include "format/kdump.h"
 
-/* A directory that is being looked into. */
+/* A directory that is being searched. */
 struct folder {
 	DIR *dir; /* ours */
 	const char *path;
@@ -37,7 +37,7 @@ static int no_memory(struct error *err)
 	return error_set(err, -ENOMEM, "out of memory");
 }
 
-/* Takes neither; `trouble` may be NULL. */
+/* Add an item. Copies both; `trouble` may be NULL. */
 static int add(struct below *b, const char *path, const struct error *trouble, struct error *err)
 {
 	struct below_item item = {0};
@@ -65,7 +65,7 @@ static int add(struct below *b, const char *path, const struct error *trouble, s
 	return 0;
 }
 
-/* The system's word for why it can't be looked at. */
+/* Add an item with the system's error as its trouble. */
 static int add_failure(struct below *b, const char *path, const char *what, struct error *err)
 {
 	struct error trouble;
@@ -81,7 +81,7 @@ static bool has_end(const char *name, const char *end)
 	return len > end_len && strcmp(name + len - end_len, end) == 0;
 }
 
-/* 1 if the file begins as a dump does, 0 if not, or -errno: nobody knows. */
+/* 1 if the file begins as a dump does, 0 if not, -errno if it can't be read. */
 static int begins_as_dump(int dirfd, const char *name)
 {
 	AUTO_CLOSE int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -106,7 +106,7 @@ static bool has_beside(int dirfd, const char *name, const char *suffix)
 	return faccessat(dirfd, beside, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-/* The same, or that it is called like one. */
+/* The same, by the beginning or by the name of the file. */
 static int is_dump(int dirfd, const char *name)
 {
 	if (strcmp(name, "vmcore") == 0 || has_end(name, ".part"))
@@ -123,7 +123,7 @@ static int take_file(struct below *b, int dirfd, const char *name, const char *p
 
 	if (r >= 0)
 		return r ? add(b, path, NULL, err) : 0;
-	if (r == -ENOENT) /* it is gone */
+	if (r == -ENOENT) /* the file has gone meanwhile */
 		return 0;
 	errno = -r;
 	return add_failure(b, path, "whether it is a dump can't be told", err);
@@ -131,7 +131,7 @@ static int take_file(struct below *b, int dirfd, const char *name, const char *p
 
 static int walk(struct below *b, const struct folder *f, struct error *err);
 
-/* Takes fd. */
+/* Search the directory `fd`, which is taken. */
 static int enter(struct below *b, int fd, const char *path, unsigned depth, struct error *err)
 {
 	struct folder f = {.path = path, .depth = depth};
@@ -199,7 +199,7 @@ static int walk(struct below *b, const struct folder *f, struct error *err)
 	}
 }
 
-/* A folder's contents stand together: '/' comes before all else. */
+/* A folder's contents stand together: '/' sorts before all other characters. */
 static int compare_items(const void *a, const void *b)
 {
 	const char *x = ((const struct below_item *)a)->path;

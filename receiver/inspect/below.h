@@ -8,13 +8,13 @@
 #include "base/error.h"
 
 enum {
-	/* Folders below each other that are looked into. A collector's DIR has two. */
+	/* The greatest depth of folders that are searched. A collector's DIR has a depth of two. */
 	BELOW_DEPTH_MAX = 16,
 };
 
 struct below_item {
 	char *path;
-	struct error *trouble; /* why it can't be looked at; NULL: it can */
+	struct error *trouble; /* why it can't be read; NULL: it can */
 	bool named;	       /* on the command line, not found below it */
 };
 
@@ -25,10 +25,10 @@ struct below {
 };
 
 /*
- * What isn't a directory stands for itself, whatever it is. A directory stands for each dump that
- * lies below it: a regular file that begins as a dump or a flattened one does, that is called
+ * A path that isn't a directory stands for itself, whatever it is. A directory stands for each dump
+ * below it: each regular file that begins as a dump or a flattened dump does, that is named
  * "vmcore" or NAME.part, or that has its NAME.segments beside it. Symbolic links below it aren't
- * followed. What can't be looked into, or too deep, is an item with a trouble, and so is the
+ * followed. A folder that can't be read, or lies too deep, is an item with a trouble, and so is the
  * directory itself if no dump lies below it.
  *
  * Fails -ENOMEM. The caller deinits.
@@ -37,9 +37,9 @@ NODISCARD int below_find(const char *path, struct below *b_ret, struct error *er
 void below_deinit(struct below *b);
 
 /*
- * Before it is opened: whether it is there still. Where a collector has given NAME.part its final
- * name meanwhile, `path` becomes NAME. What was named on the command line always counts as there:
- * that it isn't is an error.
+ * To be called before an item is opened: whether it is still there. Where a collector has given
+ * NAME.part its final name meanwhile, `path` becomes NAME. An item of the command line always
+ * counts as there, so that its absence becomes an error.
  */
 bool below_is_there(struct below_item *item);
 

@@ -1,5 +1,6 @@
 /* `vmrecv --check`: verifies each file, by its segments or its sums too if they are there, and
- * tells what came of it. Knows of dumps only what verify.h, extents.h and sums_check.h say. */
+ * tells the result.
+ * Knows of dumps only what verify.h, extents.h and sums_check.h say. */
 #include "receiver/inspect/check.h"
 
 #include <errno.h>
@@ -41,14 +42,14 @@ static int verify_file(const struct options *o, const struct kdump_file *d,
 	return r;
 }
 
-/* What FILE.segments and FILE.sums say of it, if they are there. */
+/* The results of checking FILE.segments and FILE.sums, if they are there. */
 struct proof {
 	bool there;
 	struct extents_proof extents;
 	struct sums_check sums;
 };
 
-/* 0 also if there is none. */
+/* Check a file by its segments and sums. Returns 0 also if there are none. */
 static int prove_file(const char *path, struct proof *proof, struct error *err)
 {
 	AUTO_FREE char *journal = journal_path_of(path);
@@ -65,8 +66,9 @@ static int prove_file(const char *path, struct proof *proof, struct error *err)
 	return r < 0 ? error_prefix(err, "by %s", journal) : 0;
 }
 
-/* What proves the bytes, behind what is right; and what is right where nothing does: codecs have no
- * sums of their own, so that a page that decompresses may be another one than was written. */
+/* The end of the line for a dump that is right: the proof of its bytes, or that there is none.
+ * Codecs have no checksums of their own, so a page that decompresses may be another one than was
+ * written. */
 static const char *proof_text(char *out, size_t out_bytes, const struct proof *proof)
 {
 	char hex[DIGEST_HEX_ROOM];
@@ -101,7 +103,7 @@ static void say_problems(const char *name, const struct verify_result *res)
 		log_error("%s: and %" PRIu64 " more", name, res->problem_count - res->kept);
 }
 
-/* Bytes that aren't those that were summed. */
+/* Tell of bytes that differ from those that were summed. */
 static enum exit_status tell_differing(const char *name, const struct sums_check *sums)
 {
 	const size_t kept = (size_t)MIN(sums->bad_count, (uint64_t)SUMS_CHECK_KEPT);
@@ -123,7 +125,7 @@ static enum exit_status tell_differing(const char *name, const struct sums_check
 	return EXIT_FAILED;
 }
 
-/* Of a dump with which nothing else is wrong. */
+/* Tell that the sums of a dump are of no use; nothing else is wrong with the dump. */
 static enum exit_status tell_unusable(const char *name, const struct sums_check *sums)
 {
 	char sums_name[PATH_MAX];
@@ -204,7 +206,7 @@ static enum exit_status check_proof(const struct options *o, const char *path,
 	return status;
 }
 
-/* What can't be read as a dump may have been one when it was summed. */
+/* Tell of a file that can't be read as a dump, but may have been one when it was summed. */
 static void tell_unreadable(const char *path, const struct error *why)
 {
 	struct sums_check sums;
@@ -235,7 +237,8 @@ static enum exit_status check_file(const struct options *o, const char *path)
 	return check_proof(o, path, d, &result);
 }
 
-/* A corrupt dump is worse than an incomplete one, and that worse than none of both. */
+/* A corrupt dump is worse than an incomplete one, and an incomplete one is worse than any other
+ * failure. */
 static enum exit_status worse(enum exit_status a, enum exit_status b)
 {
 	if (a == EXIT_FAILED || b == EXIT_FAILED)
@@ -243,7 +246,7 @@ static enum exit_status worse(enum exit_status a, enum exit_status b)
 	return MAX(a, b);
 }
 
-/* What one word of the command line stands for. */
+/* Check all dumps that one operand of the command line stands for. */
 static enum exit_status check_below(const struct options *o, const char *path)
 {
 	enum exit_status status = EXIT_COMPLETE;

@@ -1,5 +1,5 @@
-/* Judges page descriptors.
- * Doesn't read: neither the descriptors nor what they point at. */
+/* Checks page descriptors.
+ * Doesn't read: neither the descriptors nor their payloads. */
 #include "receiver/inspect/descriptor.h"
 
 #include "base/checked.h"

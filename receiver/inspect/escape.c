@@ -1,5 +1,5 @@
 /* Makes text harmless.
- * Doesn't know where it goes. */
+ * Doesn't know where the text goes. */
 #include "receiver/inspect/escape.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-/* Gathers what --info tells.
- * Doesn't know how it is shown. */
+/* Gathers the facts for --info.
+ * Doesn't know how they are shown. */
 #include "receiver/inspect/facts.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static void add_trouble(struct facts *f, const struct error *err)
 	f->cut_short = f->cut_short || err->code == -ENODATA;
 }
 
-/* A dump that is damaged still has things to tell: only failures of ours end the gathering. */
+/* A damaged dump still has facts to give, so only failures of ours end the gathering. */
 static int tolerate(int r, struct facts *f, const struct error *err)
 {
 	if (r != -EBADMSG && r != -ENODATA && r != -EFBIG)
@@ -54,8 +54,8 @@ static void take_payload(struct walk *w, const struct kdump_desc *desc)
 }
 
 /*
- * Whether all of a payload is a hole: no codec makes zeros only. What is stored raw may well be a
- * page of zeros.
+ * Whether all of a payload is a hole: no codec makes only zeros. A payload that is stored raw may
+ * well be a page of zeros.
  */
 static int is_hole(struct walk *w, const struct kdump_desc *desc, struct error *err)
 {
@@ -118,7 +118,7 @@ static int gather_pages(struct walk *w, struct error *err)
 		if (r < 0)
 			break;
 	}
-	/* The bitmaps are there: it is the table that ends. */
+	/* The bitmaps are there, so it is the table that the file cuts short. */
 	if (r == -ENODATA) {
 		w->facts->beyond_descs = w->facts->bitmaps.in_file - c.index;
 		r = 0;
@@ -127,8 +127,8 @@ static int gather_pages(struct walk *w, struct error *err)
 	return r;
 }
 
-/* What of the pages isn't as the bitmaps have it. Missing pages are no trouble: an incomplete dump
- * is honest about them. */
+/* Note pages that aren't as the bitmaps say. Missing pages are no trouble: an incomplete dump is
+ * marked as such. */
 static void check_pages(struct facts *f)
 {
 	const uint64_t pages = f->bitmaps.in_file;
@@ -193,7 +193,8 @@ static int gather_notes(struct facts *f, const struct kdump_file *d, struct erro
 	if (r < 0)
 		return r;
 	r = notes_vmcoreinfo(d, &f->notes, &f->vmcoreinfo, err);
-	/* Where the notes can't be read, and the header has none, there may be one. */
+	/* Where the notes can't be read, and the header names no VMCOREINFO, there may still be
+	 * one. */
 	f->vmcoreinfo_known = r > 0 || (r == 0 && f->notes_known);
 	r = tolerate(r, f, err);
 	if (r == 0)
@@ -207,7 +208,7 @@ static int gather_notes(struct facts *f, const struct kdump_file *d, struct erro
 	return r;
 }
 
-/* Of a dump whose bitmaps are there. */
+/* Gather the facts about pages, for a dump whose bitmaps are there. */
 static int gather_table(struct facts *f, const struct kdump_file *d, struct error *err)
 {
 	const uint64_t table_end =
@@ -221,7 +222,8 @@ static int gather_table(struct facts *f, const struct kdump_file *d, struct erro
 		if (kdump_file_bitmaps_fault(d, &f->bitmaps, i, err))
 			add_trouble(f, err);
 	check_pages(f);
-	/* Payloads may be shared otherwise than we look for, but no more than that can be there. */
+	/* Payloads may be shared in other ways than we look for, but the file has no more bytes
+	 * than that. */
 	if (f->payload_bytes > 0)
 		f->payload_bytes = MIN(f->payload_bytes, f->file_bytes - table_end);
 	return tolerate(gather_shared(f, &w, err), f, err);

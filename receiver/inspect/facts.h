@@ -1,4 +1,4 @@
-/* What a dump is, gathered from its headers, bitmaps, descriptors and notes. */
+/* Facts about a dump, gathered from its headers, bitmaps, descriptors and notes. */
 #ifndef FACTS_H
 #define FACTS_H
 
@@ -18,12 +18,13 @@ enum { FACTS_TROUBLES_MAX = 12 };
 struct facts {
 	struct kdump_header header;
 	uint64_t file_bytes;
-	bool notes_known, vmcoreinfo_known; /* false: they can't be read, and what is below is 0 */
+	bool notes_known, vmcoreinfo_known; /* false: they can't be read, and their fields below are
+					       0 */
 	bool bitmaps_known;		    /* the same of bitmaps and pages */
 	struct kdump_file_bitmaps bitmaps;
 	struct notes notes;
-	struct vmcoreinfo *vmcoreinfo; /* ours; NULL if there is none, or none that can be read */
-	int64_t crash_time_s;	       /* 0 if nothing says */
+	struct vmcoreinfo *vmcoreinfo; /* ours; NULL if there is none, or if it can't be read */
+	int64_t crash_time_s;	       /* 0 if not known */
 
 	uint64_t missing;		/* pages with a zero descriptor */
 	uint64_t beyond_descs;		/* pages whose descriptor lies beyond the file's end */
@@ -34,22 +35,23 @@ struct facts {
 	uint64_t by_codec[CODEC_COUNT]; /* pages that are there; CODEC_NONE: stored raw */
 	uint64_t payload_bytes; /* of these and the odd ones; a shared payload counts once */
 	uint64_t shared;	/* pages that have the same payload as another: the lowest one */
-	bool shared_is_zero;	/* and that is a page of zeros */
+	bool shared_is_zero;	/* that payload is a page of zeros */
 
-	/* What is wrong, a line each; and whether the file is shorter than it says. */
+	/* The faults that were found, a line each; and whether the file is shorter than its headers
+	 * say. */
 	struct error troubles[FACTS_TROUBLES_MAX];
 	size_t trouble_count;
 	bool cut_short;
 };
 
 /*
- * Gather all of it: reads every descriptor, but no page except one. What a damaged dump can't tell
- * is left out, and what is wrong with it is a trouble. Fails if the reading does, or -ENOMEM. The
- * caller deinits.
+ * Gather the facts: reads every descriptor, but no page except one. Facts that a damaged dump can't
+ * give are left out, and each fault of it is a trouble. Fails if the reading fails, or -ENOMEM. The
+ * caller calls facts_deinit().
  */
 NODISCARD int facts_init(struct facts *f, const struct kdump_file *d, struct error *err);
 
-/* Whether all that the headers speak of is in the file, and nothing is wrong. */
+/* Whether the file has every part that its headers name, and no fault was found. */
 bool facts_complete(const struct facts *f);
 void facts_deinit(struct facts *f);
 

@@ -1,4 +1,4 @@
-/* `vmrecv --info`: tells what each file is, as text or as JSON.
+/* `vmrecv --info`: shows the facts about each file, as text or as JSON.
  * Knows of dumps only what facts.h says. */
 #include "receiver/inspect/info.h"
 
@@ -17,7 +17,7 @@
 #include "receiver/inspect/facts.h"
 #include "receiver/options.h"
 
-/* Of VMCOREINFO, what tells kernels apart or where their memory lies. */
+/* Keys of VMCOREINFO that tell kernels apart, or say where their memory lies. */
 static const char *const vmcoreinfo_keys[] = {
 	"OSRELEASE",
 	"BUILD-ID",
@@ -91,7 +91,7 @@ static uint64_t excluded(const struct facts *f)
 	return f->bitmaps.ram > f->bitmaps.present ? f->bitmaps.ram - f->bitmaps.present : 0;
 }
 
-/* Pages that the dump has, but not this file. */
+/* Pages that the dump has, but this file hasn't. */
 static uint64_t absent(const struct facts *f)
 {
 	return f->beyond_descs + f->beyond_data + f->holed;
@@ -245,7 +245,7 @@ static void print_text(const char *path, const struct facts *f)
 }
 
 #if WITH_JANSSON
-/* JSON is UTF-8; what others wrote may be anything. */
+/* JSON is UTF-8; text of others may be any bytes. */
 static json_t *json_text(const char *text)
 {
 	char escaped[TEXT_BYTES];
@@ -258,7 +258,7 @@ static json_t *json_number(uint64_t n)
 	return json_integer((json_int_t)MIN(n, (uint64_t)INT64_MAX));
 }
 
-/* What a damaged dump can't tell is null. */
+/* A fact that a damaged dump can't give is null. */
 static json_t *json_number_if(bool known, uint64_t n)
 {
 	return known ? json_number(n) : json_null();
@@ -319,7 +319,7 @@ static json_t *json_pages(const struct facts *f)
 	return o;
 }
 
-/* All of them as one text, or null. */
+/* All troubles as one text, or null. */
 static json_t *json_troubles(const struct facts *f)
 {
 	char text[FACTS_TROUBLES_MAX * (sizeof(f->troubles->msg) + 2)];
@@ -351,7 +351,7 @@ static json_t *json_facts(const char *path, const struct facts *f)
 		json_vmcoreinfo(f), "trouble", json_troubles(f));
 }
 
-/* Of a file that isn't a dump, or not even as far as its headers. */
+/* For a file that isn't a dump, or whose headers can't be read. */
 static json_t *json_failure(const char *path, const struct error *err)
 {
 	return json_pack("{s:o, s:n, s:b, s:o}", "file", json_text(path), "format", "complete", 0,
@@ -359,7 +359,7 @@ static json_t *json_failure(const char *path, const struct error *err)
 }
 #endif
 
-/* What --json collects: an array, or nothing in a build without it. */
+/* The output of --json: an array, or nothing in a build without JSON. */
 struct json_output {
 #if WITH_JANSSON
 	json_t *array;
@@ -410,7 +410,7 @@ static enum exit_status info_file(const char *path, struct json_output *json)
 	return status;
 }
 
-/* What one word of the command line stands for. */
+/* Show all dumps that one operand of the command line stands for. */
 static enum exit_status info_below(const char *path, struct json_output *json)
 {
 	enum exit_status status = EXIT_COMPLETE;

@@ -1,4 +1,4 @@
-/* `vmrecv --info FILE...`: what dumps are. */
+/* `vmrecv --info FILE...`: facts about dumps. */
 #ifndef INFO_H
 #define INFO_H
 

@@ -1,5 +1,5 @@
 /* Headers, bitmaps and descriptors of a kdump-compressed file, through windows.
- * Doesn't judge descriptors and doesn't decompress. */
+ * Doesn't know whether descriptors are right, and doesn't decompress. */
 #include "receiver/inspect/kdump_file.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ enum {
 	BITMAP_WINDOW_BYTES = 64 << 10,
 	TABLE_WINDOW_BYTES = 8192 * KDUMP_DESC_BYTES,
 
-	/* What is read where the reading jumps: more would mostly be for nothing. */
+	/* The bytes to read after a jump: more would mostly be for nothing. */
 	JUMP_BYTES = 64 << 10,
 };
 
@@ -222,7 +222,8 @@ static void count_bitmaps(const struct kdump_file *d, const uint8_t *map1, const
 	if (begin < pfn + valid && end > pfn)
 		b->in_file += bits_count(map2, MAX(begin, pfn) - pfn, MIN(end, pfn + valid) - pfn);
 	for (uint64_t i = 0; i < valid; i++) {
-		/* Whole bytes at a time: the exception is looked for bit by bit. */
+		/* Whole bytes at a time; only the rare byte with an exception is searched bit by
+		 * bit. */
 		if (i % 8 == 0 && !(map2[i / 8] & ~map1[i / 8])) {
 			i += 7;
 			continue;
@@ -235,8 +236,7 @@ static void count_bitmaps(const struct kdump_file *d, const uint8_t *map1, const
 			b->first_beyond = pfn + i;
 }
 
-/* The first byte of the bitmaps at or after `off` of which one of them isn't a hole, or their end.
- */
+/* The first byte at or after `off` that isn't a hole in one of the bitmaps, or their end. */
 static int skip_hole_of_both(const struct kdump_file *d, struct stretch known[static 2],
 			     uint64_t off, uint64_t *off_ret, struct error *err)
 {
@@ -368,7 +368,8 @@ int kdump_file_cursor_skip_hole(struct kdump_file_cursor *c, struct error *err)
 	return r;
 }
 
-/* Where [begin, end) can end and have `count` set bits still, which it has, at least one. */
+/* The least end for which [begin, end) still has `count` set bits. It has them; `count` is at least
+ * 1. */
 static uint64_t end_of_bits(const uint8_t *map, uint64_t begin, uint64_t end, uint64_t count)
 {
 	while (end - begin > 1) {
@@ -385,7 +386,7 @@ static uint64_t end_of_bits(const uint8_t *map, uint64_t begin, uint64_t end, ui
 	return end;
 }
 
-/* Pass over up to `max` pages, descriptors and all: how many there were. */
+/* Pass over up to `max` pages and their descriptors. *passed_ret says how many there were. */
 static int pass_pages(struct kdump_file_cursor *c, uint64_t max, uint64_t *passed_ret,
 		      struct error *err)
 {

@@ -1,7 +1,7 @@
 /*
- * Reading a kdump-compressed file, of which nothing is believed: headers, bitmaps, descriptors,
- * bytes. All is read through windows of a fixed size, whatever the headers say. A dump may be read
- * by several threads, each with its own windows and cursors.
+ * Reading a kdump-compressed file: headers, bitmaps, descriptors, bytes. Nothing in it is trusted.
+ * All is read through windows of a fixed size, whatever the headers say. A dump may be read by
+ * several threads, each with its own windows and cursors.
  */
 #ifndef KDUMP_FILE_H
 #define KDUMP_FILE_H
@@ -16,36 +16,36 @@
 struct kdump_file; /* opaque */
 
 /*
- * Open it and judge its headers. Fails -EBADMSG or -ENODATA (headers), -ENOTSUP (something else
- * than a kdump-compressed file; the text says what), or with what the file system says. The caller
+ * Open a dump and check its headers. Fails -EBADMSG or -ENODATA (headers), -ENOTSUP (not a
+ * kdump-compressed file; the text names the kind), or with the file system's error. The caller
  * frees it.
  */
 NODISCARD int kdump_file_open(const char *path, struct kdump_file **d_ret, struct error *err);
 void kdump_file_free(struct kdump_file *d);
 DEFINE_AUTO(struct kdump_file, kdump_file_free)
 
-/* Borrowed, and as trustworthy as kdump_get_header() makes it. */
+/* The header, borrowed; checked by kdump_get_header(), and no further. */
 const struct kdump_header *kdump_file_header(const struct kdump_file *d);
 uint64_t kdump_file_size(const struct kdump_file *d);
 
-/* Nothing here reads the erase info (text, of what makedumpfile was told to erase), but it has to
- * be there. Fails -ENODATA. */
+/* Check that the erase info is in the file (a text: makedumpfile's list of erased symbols). Nothing
+ * here reads it. Fails -ENODATA. */
 NODISCARD int kdump_file_check_eraseinfo(const struct kdump_file *d, struct error *err);
 
 /* The pfns that have their descriptors in this file, where bitmap 2 says so: [*begin_ret,
  * *end_ret). */
 void kdump_file_pfns(const struct kdump_file *d, uint64_t *begin_ret, uint64_t *end_ret);
 
-/* What is known of the file's holes around one place: [begin, data) is one, [data, end) has data.
- * Zeros: nothing is. */
+/* The file around one place, as far as it is known: [begin, data) is a hole, [data, end) has data.
+ * Zeros: nothing is known. */
 struct stretch {
 	uint64_t begin, data, end;
 };
 
 /*
- * The first byte of the file in [off, end) that isn't in a hole, or `end` where there is none. What
- * lies beyond the end of the file isn't a hole. `known` is the caller's, for one walk that goes
- * forward: the file system is asked once for each stretch. Fails with what it says.
+ * The first byte of the file in [off, end) that isn't in a hole, or `end` where there is none.
+ * Offsets beyond the end of the file aren't a hole. `known` is the caller's, for one walk that goes
+ * forward: the file system is asked once for each stretch. Fails with its error.
  */
 NODISCARD int kdump_file_skip_hole(const struct kdump_file *d, struct stretch *known, uint64_t off,
 				   uint64_t end, uint64_t *data_ret, struct error *err);
@@ -58,7 +58,7 @@ struct window {
 	struct stretch known;
 };
 
-/* Fails -ENOMEM. deinit is fine with a window of zeros. */
+/* Fails -ENOMEM. window_deinit() accepts a window of zeros. */
 NODISCARD int window_init(struct window *w, size_t room, struct error *err);
 void window_deinit(struct window *w);
 
@@ -71,7 +71,7 @@ void window_deinit(struct window *w);
 NODISCARD int window_get(struct window *w, const struct kdump_file *d, uint64_t off,
 			 size_t size_bytes, const uint8_t **bytes_ret, struct error *err);
 
-/* What the bitmaps say. */
+/* Counts of the bitmaps. */
 struct kdump_file_bitmaps {
 	uint64_t ram;	  /* pfns in bitmap 1 */
 	uint64_t present; /* pfns in bitmap 2 */
@@ -82,18 +82,19 @@ struct kdump_file_bitmaps {
 	uint64_t first_not_ram;
 };
 
-/* Read both to the end, but for holes. Fails -ENODATA if the file ends before them, -ENOMEM. */
+/* Read both bitmaps to the end, passing over holes. Fails -ENODATA if the file ends before them,
+ * -ENOMEM. */
 NODISCARD int kdump_file_read_bitmaps(const struct kdump_file *d,
 				      struct kdump_file_bitmaps *bitmaps_ret, struct error *err);
 
-/* How many faults bitmaps can have; and fault `i` of these, if they have it: true, and what it is.
- */
+/* The number of faults that bitmaps can have. Returns whether they have fault `i` of these, and
+ * describes it. */
 enum { DUMP_BITMAPS_FAULTS = 3 };
 bool kdump_file_bitmaps_fault(const struct kdump_file *d, const struct kdump_file_bitmaps *b,
 			      unsigned i, struct error *fault_ret);
 
-/* One page that the dump has; or several, in the order of the bitmap, whose descriptors lie in a
- * hole of the file. */
+/* One page of the dump; or several, in the order of the bitmap, whose descriptors lie in a hole of
+ * the file. */
 struct kdump_file_page {
 	uint64_t pfn, index; /* of the (first) descriptor */
 	uint64_t count;	     /* pages; `desc` is zero for more than one */
@@ -101,8 +102,8 @@ struct kdump_file_page {
 };
 
 /*
- * A walk over the pages of [pfn, end_pfn), in order. Its work is bounded by what of bitmap and
- * table isn't a hole, whatever the headers say.
+ * A walk over the pages of [pfn, end_pfn), in order. Its work is bounded by the parts of bitmap and
+ * table that aren't holes, whatever the headers say.
  */
 struct kdump_file_cursor {
 	const struct kdump_file *dump; /* borrowed */
@@ -112,14 +113,14 @@ struct kdump_file_cursor {
 	struct stretch bitmap_known, table_known;
 };
 
-/* Fails -ENOMEM. deinit is fine with a cursor of zeros. */
+/* Fails -ENOMEM. kdump_file_cursor_deinit() accepts a cursor of zeros. */
 NODISCARD int kdump_file_cursor_init(struct kdump_file_cursor *c, const struct kdump_file *d,
 				     struct error *err);
 void kdump_file_cursor_deinit(struct kdump_file_cursor *c);
 
 /*
- * Go to [begin_pfn, end_pfn), within what kdump_file_pfns() says; `index` is that of the first page
- * at or after begin_pfn.
+ * Go to [begin_pfn, end_pfn), within the range of kdump_file_pfns(); `index` is the descriptor
+ * index of the first page at or after begin_pfn.
  */
 void kdump_file_cursor_seek(struct kdump_file_cursor *c, uint64_t begin_pfn, uint64_t end_pfn,
 			    uint64_t index);
@@ -133,8 +134,8 @@ NODISCARD int kdump_file_cursor_skip_hole(struct kdump_file_cursor *c, struct er
 NODISCARD int kdump_file_cursor_count(struct kdump_file_cursor *c, uint64_t *count_ret,
 				      struct error *err);
 
-/* 1 and *page_ret set, or 0 at the end. Fails -ENODATA where the file ends before bitmap or
- * descriptor. */
+/* The next page: 1 and *page_ret set, or 0 at the end. Fails -ENODATA where the file ends before
+ * bitmap or descriptor. */
 NODISCARD int kdump_file_cursor_next(struct kdump_file_cursor *c, struct kdump_file_page *page_ret,
 				     struct error *err);
 

@@ -15,7 +15,7 @@
 enum {
 	WINDOW_BYTES = 64 << 10,
 	HEADER_BYTES = 12,
-	NAME_MAX_BYTES = 16, /* longer ones are none of those that we look for */
+	NAME_MAX_BYTES = 16, /* no note that we look for has a longer name */
 };
 
 struct note {
@@ -45,7 +45,7 @@ static int get_note(struct window *w, const struct kdump_file *d, uint64_t off, 
 	n.type = rd_le32(&r);
 	n.desc_off = off + HEADER_BYTES + div_round_up(n.name_bytes, 4) * 4;
 	n.end = n.desc_off + div_round_up(n.desc_bytes, 4) * 4;
-	/* The last one's padding may be missing. */
+	/* The padding of the last note may be missing. */
 	if (n.desc_off + n.desc_bytes > area_end)
 		return error_set(err, -EBADMSG, "note at %" PRIu64 " reaches out of the area", off);
 	if (n.name_bytes <= NAME_MAX_BYTES) {
@@ -87,8 +87,8 @@ int notes_read(const struct kdump_file *d, struct notes *notes_ret, struct error
 		struct note n;
 
 		r = get_note(&w, d, off, end, &n, err);
-		/* The kernel ends each CPU's notes with a header of zeros; here it can only be the
-		 * last. */
+		/* The kernel ends each CPU's notes with a header of zeros; here only the last note
+		 * can be one. */
 		if (r < 0 || (n.name_bytes == 0 && n.desc_bytes == 0 && n.type == 0))
 			break;
 		take_note(&notes, &n);

@@ -1,4 +1,4 @@
-/* FILE.sums against FILE. What is a hole isn't read: work goes by what is on the disk.
+/* FILE.sums against FILE. Holes aren't read, so the work depends on the bytes on disk.
  * Doesn't know what the bytes are, but for the incomplete bit's place. */
 #include "receiver/inspect/sums_check.h"
 
@@ -26,10 +26,10 @@ struct comparison {
 	bool part;
 	uint8_t *buf; /* READ_BYTES */
 	struct digester *digester;
-	uint64_t fitting; /* lines that fit, but for those of zeros and the header's */
+	uint64_t fitting; /* lines that fit, without those of zeros and of the header */
 	bool head_fits;
 
-	/* Chunks of holes alone have one digest, if they are of one length. */
+	/* Chunks that are holes, of the same length, have the same digest. */
 	uint64_t hole_bytes;
 	uint8_t hole_sha256[DIGEST_BYTES];
 };
@@ -124,7 +124,8 @@ static int sha256_of(struct comparison *c, const struct sums_line *line,
 
 /* --- comparing ------------------------------------------------------------------------------ */
 
-/* A header that has both sums but for the incomplete bit, which a part may have or not. */
+/* Whether a header fits both sums with the incomplete bit set or cleared: a part may have it or
+ * not. */
 static int fits_but_for_bit(const struct comparison *c, const struct sums_line *line,
 			    struct error *err)
 {
@@ -148,7 +149,7 @@ static int fits_but_for_bit(const struct comparison *c, const struct sums_line *
 	return r < 0 ? r : memcmp(sha256, line->sha256, DIGEST_BYTES) == 0;
 }
 
-/* 1 if the file has there what it had, else 0. */
+/* 1 if the chunk still has the bytes that were summed, else 0. */
 static int fits(struct comparison *c, const struct sums_line *line, struct error *err)
 {
 	uint8_t sha256[DIGEST_BYTES];
@@ -185,8 +186,8 @@ static int compare_line(void *ctx, const struct sums_line *line, struct error *e
 	return 0;
 }
 
-/* Sums of which nothing fits were never this file's. A file that was cut off keeps what it begins
- * with; of one that has its header alone in common, nobody can tell. */
+/* Sums of which no line fits were never this file's. A file that was cut off still fits at its
+ * beginning. Where only the header fits, nobody can tell. */
 static void conclude(const struct comparison *c)
 {
 	struct sums_check *check = c->check;

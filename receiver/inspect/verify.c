@@ -37,7 +37,7 @@ struct verify {
 	verify_progress_fn *progress;
 	void *context;
 
-	pthread_mutex_t lock; /* guards what follows, and the calls of `progress` */
+	pthread_mutex_t lock; /* guards the fields below, and the calls of `progress` */
 	uint64_t next_pfn, next_index, end_pfn;
 	uint64_t done, pages, bytes_read;
 	struct error failure; /* code 0: none; ends the claiming */
@@ -119,9 +119,9 @@ static int verify_notes(const struct kdump_file *d, struct verify_result *result
 }
 
 /*
- * Whether this payload was decoded before. Only those that the reading goes back to are remembered:
- * in a dump whose payloads lie in the order of its pages, these are the shared ones, and there are
- * few.
+ * Whether this payload was decoded before. Only payloads that lie before others, or again at their
+ * place, are remembered: in a dump whose payloads lie in the order of its pages, these are the
+ * shared ones, and there are few.
  */
 static bool was_seen(struct verifier *v, const struct kdump_desc *desc)
 {
@@ -158,7 +158,7 @@ static int check_desc(const struct kdump_desc *desc, enum descriptor_state state
 	}
 }
 
-/* Fails only if the reading does. */
+/* Verify a page. Fails only if the reading fails. */
 static int verify_page(struct verifier *v, const struct kdump_file_page *page, struct error *err)
 {
 	const struct kdump_file *d = v->shared->dump;
@@ -222,8 +222,8 @@ static int next_chunk(struct verifier *v, struct error *err)
 	return 1;
 }
 
-/* Give back what was done, and take the next chunk: 1 and the cursor on it, or 0 if there is none.
- */
+/* Report the chunk that is done, and take the next one: 1 and the cursor on it, or 0 if there is
+ * none. */
 static int claim(struct verifier *v, struct error *err)
 {
 	struct verify *s = v->shared;
@@ -319,7 +319,7 @@ static int compare_problems(const void *a, const void *b)
 	return (x->pfn > y->pfn) - (x->pfn < y->pfn);
 }
 
-/* The first problems of both, in order: what one thread would have found. */
+/* The first problems of both, in order, as one thread would have found them. */
 static void merge(struct verify_result *into, const struct verify_result *from)
 {
 	struct verify_problem all[2 * VERIFY_PROBLEMS_MAX];
@@ -348,7 +348,7 @@ static int verify_pages(struct verify *s, int threads, struct verify_result *res
 		r = verifier_new(s, &verifiers[made], err);
 		made += r == 0;
 	}
-	/* This thread is one of them; the others are a help that it can do without. */
+	/* This thread is one of the verifiers; it can do all the work if no other thread starts. */
 	for (; made > 0 && started + 1 < made; started++)
 		if (pthread_create(&verifiers[started + 1]->thread, NULL, verifier_main,
 				   verifiers[started + 1]) != 0)
