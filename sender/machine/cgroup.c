@@ -16,7 +16,7 @@
 
 enum { TEXT_BYTES = 8 << 10 }; /* of a file: memory.stat has some 60 lines */
 
-/* What a version calls its files, and the lines of memory.stat. */
+/* The names that a version has for its files, and for the lines of memory.stat. */
 struct names {
 	const char *limit, *high, *use; /* high: NULL, if there is none */
 	const char *inactive, *active;	/* page cache on disk, of the whole subtree */
@@ -83,7 +83,7 @@ static uint64_t line_number(const char *text, const char *key, uint64_t otherwis
 	return otherwise;
 }
 
-/* What the cgroup of that directory leaves. */
+/* The memory that the cgroup of that directory leaves. */
 static uint64_t left_in(const char *dir, const struct names *names)
 {
 	char path[PATH_MAX], stat[TEXT_BYTES];
@@ -97,7 +97,7 @@ static uint64_t left_in(const char *dir, const struct names *names)
 		*stat = '\0';
 	if (names->above)
 		limit = MIN(limit, line_number(stat, names->above, CGROUP_UNLIMITED));
-	/* Version 1 says "no limit" by the largest number of pages. */
+	/* In version 1 the largest number of pages means "no limit". */
 	if (limit > INT64_MAX / 2)
 		return CGROUP_UNLIMITED;
 	use = file_number(dir, names->use, 0);
@@ -107,8 +107,8 @@ static uint64_t left_in(const char *dir, const struct names *names)
 	return limit - MIN(limit, use);
 }
 
-/* The least that the cgroup `path` and its ancestors leave. What isn't there is passed over: a
- * container may see its own part of the hierarchy only, as its root. */
+/* The least memory that the cgroup `path` and its ancestors leave. Missing directories are passed
+ * over: a container may see its own part of the hierarchy only, as its root. */
 static uint64_t left_in_all(const char *root, const char *path, const struct names *names)
 {
 	uint64_t least = CGROUP_UNLIMITED;
@@ -154,7 +154,7 @@ static uint64_t left_by_line(char *line, const char *mounted)
 	controllers++;
 	if (path == controllers) {
 		left = left_in_all(mounted, path + 1, &names_v2);
-		/* Beside version 1 it is mounted there. */
+		/* Beside version 1, version 2 is mounted there. */
 		if (snprintf(root, sizeof(root), "%s/unified", mounted) < (int)sizeof(root))
 			left = MIN(left, left_in_all(root, path + 1, &names_v2));
 	} else if (has_controller(controllers, (size_t)(path - controllers), "memory") &&

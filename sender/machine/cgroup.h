@@ -1,4 +1,4 @@
-/* What the memory cgroups that this process is in leave it. */
+/* The memory that this process' memory cgroups leave it. */
 #ifndef CGROUP_H
 #define CGROUP_H
 
@@ -11,8 +11,8 @@
  * The bytes that can be taken before one of the cgroups, from the process's own up to the root, is
  * at its limit: the limit less what is in use, of which page cache doesn't count, since the kernel
  * gives that back first. 0 is an answer. Of version 2, memory.max and memory.high; of version 1,
- * memory.limit_in_bytes. `self` is /proc/self/cgroup, and `mounted` /sys/fs/cgroup, but in tests;
- * it is no error where they aren't there. Any thread.
+ * memory.limit_in_bytes. `self` is /proc/self/cgroup, and `mounted` /sys/fs/cgroup, except in
+ * tests; their absence is no error. Any thread.
  */
 uint64_t cgroup_available(const char *self, const char *mounted);
 

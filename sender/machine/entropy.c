@@ -7,7 +7,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { STEP_MS = 100 }; /* how long a signal may go unseen */
+enum { STEP_MS = 100 }; /* how long a signal may go unnoticed */
 
 bool entropy_is_there(void)
 {
@@ -34,7 +34,8 @@ static void *gather(void *unused UNUSED)
 	return NULL;
 }
 
-/* One thread, which nobody waits for. Without one the kernel's interrupts have to do. */
+/* Start a thread that nobody waits for. Without it only the kernel's interrupts gather
+ * randomness. */
 static void start_gathering(void)
 {
 	pthread_t thread;

@@ -1,6 +1,6 @@
 /*
- * The kernel's random numbers, which a machine that has just booted may not have yet: whoever makes
- * keys then waits in the kernel, without a limit and without a word.
+ * The kernel's random numbers. A machine that has just booted may not have any yet; a library that
+ * makes keys then waits in the kernel, without a limit and without a message.
  */
 #ifndef ENTROPY_H
 #define ENTROPY_H
@@ -12,7 +12,8 @@
 
 bool entropy_is_there(void);
 
-/* Wait until they are there. Fails -ETIMEDOUT after timeout_ms, or as stop_check(). */
+/* Wait until the kernel has random numbers. Fails -ETIMEDOUT after timeout_ms, or as
+ * stop_check(). */
 NODISCARD int entropy_await(int timeout_ms, const struct stop *stop, struct error *err);
 
 #endif

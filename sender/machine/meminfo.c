@@ -1,4 +1,4 @@
-/* What the system says of memory, and whether it gives any.
+/* How much memory the system has, and whether it gives any.
  * Doesn't know what the memory is for. */
 #include "sender/machine/meminfo.h"
 
@@ -13,7 +13,10 @@
 #include "base/compiler.h"
 #include "base/io.h"
 
-enum { TEXT_BYTES = 4096 }; /* what is asked for is in the first half of some sixty lines */
+enum {
+	TEXT_BYTES = 4096
+}; /* the keys that we look for are in the first half of some sixty
+      lines */
 
 uint64_t meminfo_value(const char *path, const char *key)
 {
@@ -30,7 +33,7 @@ uint64_t meminfo_value(const char *path, const char *key)
 	if (n <= 0)
 		return 0;
 	text[n] = '\0';
-	/* At the beginning of a line: SwapCached isn't Cached. */
+	/* The key must begin a line: SwapCached isn't Cached. */
 	for (line = text; strncmp(line, key, strlen(key)) != 0; line++) {
 		line = strchr(line, '\n');
 		if (!line)
@@ -56,7 +59,7 @@ bool meminfo_can_spare(uint64_t bytes)
 
 	if (bytes == 0)
 		return true;
-	/* What counts is limits: not whether there would be pages for all of it. */
+	/* This asks the limits only, not whether there would be pages for all of it. */
 	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
 		 -1, 0);
 
@@ -75,7 +78,7 @@ uint64_t meminfo_limited_space(void)
 
 	if (getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
 		return 0;
-	/* The first of its numbers is all there is, in pages. */
+	/* The first number is the whole address space, in pages. */
 	fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : io_pread_full(fd, text, sizeof(text) - 1, 0);
 	if (n <= 0)

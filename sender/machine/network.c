@@ -36,13 +36,13 @@ bool network_changed(int fd, int timeout_ms)
 
 	if (poll(&pfd, 1, timeout_ms) <= 0)
 		return false;
-	/* What it says doesn't matter, only that it does. An overrun is a change, too. */
+	/* The contents of the messages don't matter. An overrun is a change, too. */
 	while (recv(fd, message, sizeof(message), 0) > 0)
 		;
 	return true;
 }
 
-/* How far an interface is. */
+/* The state of an interface. */
 enum stage { STAGE_NONE, STAGE_THERE, STAGE_UP, STAGE_CARRIER, STAGE_ADDRESS };
 
 static bool is_usable(const struct sockaddr *address)
@@ -79,7 +79,7 @@ const char *network_missing(char *text, size_t room)
 	*text = '\0';
 	if (getifaddrs(&list) < 0)
 		return text;
-	/* The one that is farthest tells what is waited for. */
+	/* The interface that has come farthest names the missing part. */
 	for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
 		const enum stage stage = stage_of(i);
 

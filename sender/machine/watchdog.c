@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-	/* Four times within the time-out, and every five seconds if that is more. */
+	/* Feed it four times within the time-out, and at least every five seconds. */
 	FEEDS = 4,
 	INTERVAL_MAX_MS = 5000,
 };
@@ -33,7 +33,7 @@ static int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Any byte will do, but 'V': that one would stop it. */
+/* Any byte will do except 'V', which would stop it. */
 static void feed(const struct watchdog *w)
 {
 	(void)!write(w->fd, "", 1);

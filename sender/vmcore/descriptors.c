@@ -16,13 +16,13 @@ struct descriptors {
 	int first; /* borrowed: not to be closed */
 	struct stat file;
 
-	/* The rest is guarded by the lock. It is held for a few instructions, or while the file is
-	   opened, which happens once for each thread; never while anything is read. */
+	/* The lock guards the fields below. It is held for a few instructions, or while the file is
+	 * opened, which happens once for each thread; never during a read. */
 	pthread_mutex_t lock;
 	pthread_cond_t given_back;
 	int idle[DESCRIPTORS_MAX];
 	size_t idle_count, open_count;
-	bool no_more; /* it couldn't be opened again: those that there are have to do */
+	bool no_more; /* the file couldn't be opened again: no more descriptors come */
 };
 
 int descriptors_new(const char *path, int fd, struct descriptors **d_ret, struct error *err)

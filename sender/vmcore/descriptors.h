@@ -16,11 +16,11 @@
 
 struct descriptors;
 
-/* More threads than that wait for each other. */
+/* The most descriptors of one file; where more threads read, they wait for each other. */
 enum { DESCRIPTORS_MAX = 256 };
 
 /*
- * `fd` is the open file, and `path` its name, by which it is opened again at need. Borrows fd,
+ * `fd` is the open file, and `path` its name, by which it is opened again when needed. Borrows fd,
  * copies path. Fails -ENOMEM.
  */
 NODISCARD int descriptors_new(const char *path, int fd, struct descriptors **d_ret,
@@ -29,8 +29,8 @@ void descriptors_free(struct descriptors *d);
 DEFINE_AUTO(struct descriptors, descriptors_free)
 
 /*
- * As io_pread_full(), by a descriptor that no other thread reads by meanwhile. Where the file can't
- * be opened once more it waits for one that another thread has. Any thread.
+ * As io_pread_full(), by a descriptor that no other thread uses meanwhile. Where the file can't be
+ * opened once more, it waits until another thread has finished with a descriptor. Any thread.
  */
 ssize_t descriptors_pread(struct descriptors *d, void *buf, size_t size_bytes, uint64_t off);
 

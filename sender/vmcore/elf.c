@@ -40,7 +40,8 @@ struct phdr {
 static int read_exactly(int fd, void *buf, size_t n, uint64_t off, const char *what,
 			struct error *err)
 {
-	/* What would end past 2^63 - 1 the system refuses as a bad argument: it is past the end. */
+	/* The system refuses a read that would end past 2^63 - 1 as a bad argument: to us it is
+	 * past the end. */
 	const ssize_t got = off > INT64_MAX - n ? 0 : io_pread_full(fd, buf, n, off);
 
 	if (got < 0)
@@ -149,7 +150,7 @@ static int add_load(struct elf_core *core, const struct phdr *p, uint32_t index,
 /* Takes program header `index`; fails with *err set. */
 typedef int phdr_fn(void *ctx, const struct phdr *p, uint32_t index, struct error *err);
 
-/* Give all of the program headers to fn(), without having them all in memory. */
+/* Give each program header to fn(), without having all of them in memory. */
 static int each_phdr(int fd, const struct ehdr *e, uint32_t count, phdr_fn *fn, void *ctx,
 		     struct error *err)
 {
@@ -161,7 +162,7 @@ static int each_phdr(int fd, const struct ehdr *e, uint32_t count, phdr_fn *fn, 
 		struct rd rd = rd_init(raw, n * PHDR_BYTES);
 		uint64_t off;
 
-		/* Past 2^64 is past the end of any file. */
+		/* An offset past 2^64 is past the end of any file. */
 		if (ckd_add(&off, e->phoff, (uint64_t)first * PHDR_BYTES))
 			off = UINT64_MAX;
 		r = read_exactly(fd, raw, n * PHDR_BYTES, off, "program header table", err);

@@ -1,6 +1,6 @@
 /*
  * ELF64 cores: program headers and notes of /proc/vmcore, of QEMU's dump-guest-memory, of
- * makedumpfile -E. Everything read is hostile until it is checked here.
+ * makedumpfile -E. All bytes are hostile until they are checked here.
  */
 #ifndef ELF_CORE_H
 #define ELF_CORE_H
@@ -25,29 +25,28 @@ struct elf_load {
 
 struct elf_core {
 	uint16_t machine;	/* e_machine */
-	struct elf_load *loads; /* in the file's order; those with mem_bytes 0 left out */
+	struct elf_load *loads; /* in the file's order, without those of mem_bytes 0 */
 	size_t load_count;
 	struct elf_notes notes;
 };
 
 /*
- * Read headers and loads of the ELF core `fd`, and find its notes, which borrow fd. The caller's
- * elf_core_deinit() is due whatever comes back. Fails -EBADMSG (no ELF64 little-endian core,
- * impossible values), -ENODATA (the headers or notes are cut off), -EFBIG (over the limits above),
- * or the read's own error. Loads that reach past the end of the file are no error here: see struct
- * memmap.
+ * Read headers and loads of the ELF core `fd`, and find its notes, which borrow fd. The caller
+ * calls elf_core_deinit() in any case. Fails -EBADMSG (no ELF64 little-endian core, impossible
+ * values), -ENODATA (the headers or notes are cut off), -EFBIG (over the limits above), or the
+ * read's own error. Loads that reach past the end of the file are no error here: see struct memmap.
  */
 NODISCARD int elf_core_init(struct elf_core *core, int fd, struct error *err);
 void elf_core_deinit(struct elf_core *core);
 
-/* How large what a core describes is. */
+/* The size of the memory that a core describes. */
 struct elf_extent {
 	uint32_t phdrs;
 	uint64_t paddr_end; /* of the highest memory */
 };
 
-/* Measure it, taking no memory: for what is to be said where elf_core_init() has none. Fails as
- * that. */
+/* Measure a core without taking memory, for an error message where elf_core_init() had no memory.
+ * Fails as elf_core_init(). */
 NODISCARD int elf_core_measure(int fd, struct elf_extent *extent_ret, struct error *err);
 
 #endif

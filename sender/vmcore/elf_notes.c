@@ -31,7 +31,7 @@ void elf_notes_deinit(struct elf_notes *notes)
 	*notes = (struct elf_notes){.fd = -1};
 }
 
-/* Read bytes of the file that a note segment is said to have. */
+/* Read bytes that a note segment should have in the file. */
 static int read_file(int fd, uint64_t off, void *buf, size_t n, struct error *err)
 {
 	const ssize_t got = io_pread_full(fd, buf, n, off);
@@ -48,14 +48,15 @@ static int read_file(int fd, uint64_t off, void *buf, size_t n, struct error *er
 	return 0;
 }
 
-/* Whether the file has all of a segment: its last byte is looked at, and no other. */
+/* Check that the file has all of a segment: only its last byte is read. */
 static int check_segment(int fd, uint64_t off, uint64_t bytes, struct error *err)
 {
 	struct stat st;
 	uint8_t last;
 	uint64_t end;
 
-	/* What would end past 2^63 - 1 the system refuses as a bad argument: it is past the end. */
+	/* The system refuses a read that would end past 2^63 - 1 as a bad argument: to us it is
+	 * past the end. */
 	if (!ckd_add(&end, off, bytes) && end <= INT64_MAX) {
 		const ssize_t got = io_pread_full(fd, &last, 1, end - 1);
 

@@ -1,10 +1,10 @@
 /*
  * The notes of an ELF core: registers of the CPUs, VMCOREINFO, dumps that drivers make of their
- * devices. The last are megabytes each, so only few bytes are held in memory: larger notes are read
- * from the file again, in pieces, whenever somebody wants them.
+ * devices. The last are megabytes each, so only small notes are held in memory: larger ones are
+ * read from the file again, in pieces, each time they are needed.
  *
- * All functions but those that make it may be called by any thread, as long as each has a walk of
- * its own.
+ * After the notes are made, any thread may call the functions, as long as each has a walk of its
+ * own.
  */
 #ifndef ELF_NOTES_H
 #define ELF_NOTES_H
@@ -15,20 +15,21 @@
 #include "base/error.h"
 
 enum {
-	/* More than drivers have come up with so far. */
+	/* More than any driver is known to make. */
 	ELF_NOTES_MAX_BYTES = 256 << 20,
 
-	/* What is held. It holds those of /proc/kcore, which say something else at each read. */
+	/* Notes up to this size are held in memory. Those of /proc/kcore are: they are different at
+	 * each read. */
 	ELF_NOTES_HELD_BYTES = 256 << 10,
 
-	ELF_NOTE_NAME_ROOM = 16, /* longer names are none of those that we know */
+	ELF_NOTE_NAME_ROOM = 16, /* no note that we know has a longer name */
 
 	ELF_NT_PRSTATUS = 1,
 	ELF_NT_VMCOREINFO = 0,
 	ELF_NT_TASKSTRUCT = 4,
 };
 
-/* The name of the ELF_NT_TASKSTRUCT that says that the kernel was running. Source: crash
+/* The name of the ELF_NT_TASKSTRUCT note which says that the kernel was running. Source: crash
  * diskdump.c, extensions/snap.c. */
 #define ELF_NOTE_LIVE "SNAP"
 
@@ -38,7 +39,7 @@ struct elf_notes_segment {
 	uint8_t *memory; /* NULL: they are in the file */
 };
 
-/* Bytes of the notes that read as others than the file has. */
+/* Bytes of the notes that differ from those of the file. */
 struct elf_notes_change {
 	uint64_t at;
 	char bytes[ELF_NOTE_NAME_ROOM];
@@ -50,14 +51,14 @@ struct elf_notes {
 	struct elf_notes_segment *segments;
 	size_t segment_count, segment_room;
 	uint64_t bytes; /* the contents of all PT_NOTEs, one behind the other */
-	uint8_t *held;	/* all of them; NULL: they are more than ELF_NOTES_HELD_BYTES */
+	uint8_t *held;	/* all of the notes; NULL: they are more than ELF_NOTES_HELD_BYTES */
 
-	/* Of those that aren't held. */
+	/* Changes of notes that aren't held. */
 	struct elf_notes_change *changes;
 	size_t change_count;
 };
 
-/* No notes so far. elf_notes_deinit() is due. */
+/* Begin without notes. The caller calls elf_notes_deinit() in any case. */
 void elf_notes_init(struct elf_notes *notes, int fd);
 void elf_notes_deinit(struct elf_notes *notes);
 
@@ -68,20 +69,22 @@ void elf_notes_deinit(struct elf_notes *notes);
 NODISCARD int elf_notes_add(struct elf_notes *notes, uint64_t off, uint64_t bytes,
 			    struct error *err);
 
-/* All were added: hold them, if they are small. Fails -ENOMEM, or as elf_notes_read(). */
+/* To be called when all notes were added: hold them in memory, if they are small. Fails -ENOMEM, or
+ * as elf_notes_read(). */
 NODISCARD int elf_notes_hold(struct elf_notes *notes, struct error *err);
 
-/* What they take of memory. */
+/* The memory that the notes take. */
 uint64_t elf_notes_memory(const struct elf_notes *notes);
 
-/* Copy n bytes from `at` on, which are there. Fails -ENODATA, or with the read's own error. */
+/* Copy n bytes from `at` on. The notes have these bytes. Fails -ENODATA, or with the read's own
+ * error. */
 NODISCARD int elf_notes_read(const struct elf_notes *notes, uint64_t at, void *buf, size_t n,
 			     struct error *err);
 
 /*
- * Give all of them to fn() in order, in pieces that are borrowed for the call: those that aren't
- * held are read into `buf`, of which all is filled but the last time. Fails with what fn() fails
- * with, or as elf_notes_read().
+ * Give all notes to fn() in order, in pieces that are borrowed for the call. Notes that aren't held
+ * are read into `buf`, which is full each time but the last. Fails with the error of fn(), or as
+ * elf_notes_read().
  */
 typedef int elf_notes_fn(void *ctx, uint64_t at, const uint8_t *bytes, size_t n, struct error *err);
 NODISCARD int elf_notes_each(const struct elf_notes *notes, uint8_t *buf, size_t buf_bytes,
@@ -100,21 +103,21 @@ struct elf_note {
 int elf_note_is(const struct elf_note *note, const char *name);
 
 /*
- * Call a note otherwise: `name` is as long as the name that it has. Only before others have the
- * notes, and not while they are walked. Fails -ENOMEM.
+ * Rename a note: `name` is as long as its old name. Only before other threads have the notes, and
+ * not during a walk. Fails -ENOMEM.
  */
 NODISCARD int elf_note_rename(struct elf_notes *notes, const struct elf_note *note,
 			      const char *name, struct error *err);
 
 /*
- * Append a note that the file doesn't have, behind all others: *desc_at_ret is where its descriptor
- * is. Only before others have the notes. Fails -ENOMEM.
+ * Append a note that the file doesn't have, behind all others: *desc_at_ret is the place of its
+ * descriptor. Only before other threads have the notes. Fails -ENOMEM.
  */
 NODISCARD int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type,
 			       const void *desc, size_t desc_bytes, uint64_t *desc_at_ret,
 			       struct error *err);
 
-/* Of the two above; for elf_notes_read(). Lay what was changed over n bytes from `at` on. */
+/* For elf_notes_read(): lay the changes of the two functions above over n bytes from `at` on. */
 void elf_notes_lay_changes(const struct elf_notes *notes, uint64_t at, uint8_t *bytes, size_t n);
 
 /* A walk over the notes. */
@@ -129,8 +132,8 @@ struct elf_note_walk {
 void elf_note_walk_init(struct elf_note_walk *walk, const struct elf_notes *notes);
 
 /*
- * The next note: 1, or 0 at the end. A malformed rest ends the walk too: readers see the same
- * bytes, and what came before it counts. Fails as elf_notes_read().
+ * The next note: 1, or 0 at the end. A malformed note ends the walk too: readers of the dump see
+ * the same bytes, and the notes before it count. Fails as elf_notes_read().
  */
 NODISCARD int elf_note_walk_next(struct elf_note_walk *walk, struct elf_note *note_ret,
 				 struct error *err);

@@ -1,4 +1,4 @@
-/* Notes that a dump has otherwise than the core.
+/* Notes that are different in the dump than in the core.
  * Doesn't know why. */
 #include "sender/vmcore/elf_notes.h"
 
@@ -47,7 +47,7 @@ int elf_note_rename(struct elf_notes *notes, const struct elf_note *note, const 
 	return 0;
 }
 
-/* A note, behind what is missing of the padding of the one before it. */
+/* Put a note, behind the missing padding of the note before it. */
 static void put_note(uint8_t *p, size_t pad, const char *name, size_t name_bytes, uint32_t type,
 		     const void *desc, size_t desc_bytes)
 {
@@ -86,8 +86,8 @@ static uint8_t *make_room(struct elf_notes *notes, size_t more)
 int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type, const void *desc,
 		     size_t desc_bytes, uint64_t *desc_at_ret, struct error *err)
 {
-	/* The name without a NUL if it needs no padding: crash takes the descriptor to be right
-	   behind what the size says. */
+	/* A name without a NUL if it needs no padding: crash expects the descriptor right behind
+	 * the bytes that the name's size counts. */
 	const size_t name_bytes = strlen(name) + (strlen(name) % 4 != 0);
 	const size_t pad = padded((size_t)notes->bytes) - (size_t)notes->bytes;
 	const size_t desc_off = pad + HEADER_BYTES + padded(name_bytes);

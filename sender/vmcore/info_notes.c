@@ -1,4 +1,4 @@
-/* VMCOREINFO as the notes have it, and as a dump's notes are to have it.
+/* VMCOREINFO in the notes of the core, and in the notes of the dump.
  * Doesn't know which one is right. */
 #include <errno.h>
 #include <string.h>
@@ -9,8 +9,8 @@
 
 static const char INFO_NAME[] = "VMCOREINFO";
 
-/* What a note is called that isn't the one which counts: readers look for one by its name, and some
- * take the last. */
+/* The name in the dump of a VMCOREINFO note that wasn't chosen: readers find the note by its name,
+ * and some take the last one. */
 static const char OTHER_NAME[] = "STALE_INFO";
 
 _Static_assert(sizeof(INFO_NAME) == sizeof(OTHER_NAME), "a note's name keeps its length");
@@ -25,8 +25,7 @@ void vmcore_info_of_none(struct vmcore *core)
 	core->info_at = 0;
 }
 
-/* Parse core->info_text, of which at most n bytes count. One that is unusable is as good as none.
- */
+/* Parse core->info_text, of which at most n bytes count. An unusable one counts as none. */
 static int parse(struct vmcore *core, size_t n, struct error *err)
 {
 	core->info_bytes = strnlen((const char *)core->info_text, n);

@@ -16,7 +16,7 @@
  */
 #define PADDR_END (UINT64_C(1) << 50)
 
-/* What a load offers: [paddr, end) at off, in order of preference. */
+/* A range of memory that a load offers: [paddr, end) at off, in order of preference. */
 struct offer {
 	uint64_t paddr, end, off;
 	size_t rank; /* lower wins: first the load's index, then the lost ones behind all others */
@@ -143,7 +143,7 @@ static int sweep(struct memmap *map, struct offer *offers, size_t n, struct erro
 	return 0;
 }
 
-/* Sort, and join what overlaps or touches; returns the new count. */
+/* Sort the ranges, and join those that overlap or touch. Returns the new count. */
 static size_t join_ranges(struct pfn_range *ranges, size_t count)
 {
 	size_t n = 0;

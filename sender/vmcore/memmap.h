@@ -14,7 +14,8 @@
 
 struct elf_load;
 
-/* Physical memory [paddr, end) lies at `off` of the file: one load's, the first that has it. */
+/* Physical memory [paddr, end) lies at `off` of the file. It belongs to one load: the first that
+ * has it. */
 struct memmap_piece {
 	uint64_t paddr, end;
 	uint64_t off; /* MEMMAP_LOST: the file ends before it */
@@ -33,16 +34,16 @@ struct memmap {
 	struct pfn_range
 		*ram; /* every page that a load touches: ascending, disjoint, not adjacent */
 	size_t ram_count;
-	struct pfn_range *data; /* those of them that have any data (lost or not), likewise */
+	struct pfn_range *data; /* the pages of these that have any data (lost or not), likewise */
 	size_t data_count;
 	uint64_t max_mapnr;  /* one past the highest pfn of `ram` */
 	uint64_t lost_bytes; /* of memory whose data lies past the end of the file */
 };
 
 /*
- * Make the map. `file_bytes` is the file's length, page_bytes a power of two. The caller's
- * memmap_deinit() is due whatever comes back. Fails -EFBIG (an address beyond what any machine has)
- * or -ENOMEM. Takes O(n log n).
+ * Make the map. `file_bytes` is the file's length, page_bytes a power of two. The caller calls
+ * memmap_deinit() in any case. Fails -EFBIG (an address beyond what any machine has) or -ENOMEM.
+ * Takes O(n log n).
  */
 NODISCARD int memmap_init(struct memmap *map, const struct elf_load *loads, size_t load_count,
 			  uint64_t file_bytes, uint64_t page_bytes, struct error *err);

@@ -48,7 +48,7 @@ static int walk_notes(struct vmcore *core, struct error *err)
 	return r;
 }
 
-/* Whether it is a file that the kernel makes as it is read. */
+/* Whether it is a file whose bytes the kernel makes at each read. */
 static bool is_of_proc(int fd)
 {
 	struct statfs fs;
@@ -76,8 +76,8 @@ static int is_live(const struct vmcore *core, bool of_proc, bool *marked_ret, st
 	return r < 0 ? r : reader || *marked_ret;
 }
 
-/* Say of a kernel that runs on that it does, in the way that crash looks for. The task would be the
- * one that reads, which isn't known. */
+/* Mark the dump of a running kernel as such, by the note that crash looks for. The note's task
+ * should be the one that reads, which isn't known. */
 static int mark_live(struct vmcore *core, struct error *err)
 {
 	const uint8_t no_task[8] = {0};
@@ -211,7 +211,7 @@ int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, size_t siz
 
 	while (size_bytes) {
 		const bool hole = !piece || piece == end || piece->paddr > paddr;
-		/* Behind the last piece all is hole, the wrap at 2^64 included. */
+		/* Behind the last piece there is only a hole, the wrap at 2^64 included. */
 		const uint64_t there = !hole		       ? piece->end - paddr
 				       : piece && piece != end ? piece->paddr - paddr
 							       : UINT64_MAX;
@@ -242,7 +242,7 @@ struct page_source {
 	uint8_t *window; /* MAP_FAILED: none */
 	uint64_t window_off;
 	size_t window_bytes;
-	uint64_t refused_off, refused_end; /* where the last mmap() failed: read there */
+	uint64_t refused_off, refused_end; /* where the last mmap() failed: use read() there */
 };
 
 int page_source_new(const struct vmcore *core, struct page_source **src_ret, struct error *err)
@@ -290,7 +290,7 @@ static const uint8_t *window_get(struct page_source *src, uint64_t off, size_t n
 		return NULL;
 	drop_window(src);
 	src->window_off = off & ~(uint64_t)(align - 1);
-	/* Not past the piece: what lies behind it may be what mmap() refuses. */
+	/* Not past the piece: mmap() may refuse the bytes behind it. */
 	src->window_bytes = (size_t)MIN(piece_end - src->window_off, (uint64_t)WINDOW_BYTES);
 	src->window = mmap(NULL, src->window_bytes, PROT_READ, MAP_PRIVATE, src->core->fd,
 			   (off_t)src->window_off);
@@ -303,8 +303,8 @@ static const uint8_t *window_get(struct page_source *src, uint64_t off, size_t n
 }
 
 /*
- * Bytes from paddr on straight from the file, n of them at least in one piece; else NULL. In
- * *there_ret how many there are.
+ * Bytes from paddr on straight from the mapped file, at least n in one piece; else NULL. *there_ret
+ * says how many there are.
  */
 static const uint8_t *get_mapped(struct page_source *src, uint64_t paddr, size_t n,
 				 size_t *there_ret)
@@ -351,7 +351,7 @@ const uint8_t *page_source_get_in(struct page_source *src, uint64_t pfn, size_t 
 	}
 	if (vmcore_read(core, paddr, room, count * page) == 0)
 		return room;
-	/* Something in there can't be read: find out which pages, and keep all others. */
+	/* Some page of the run can't be read: find out which, and keep all others. */
 	for (size_t i = 0; i < count; i++) {
 		if (vmcore_read(core, paddr + i * page, room + i * page, page) == 0)
 			continue;

@@ -17,7 +17,7 @@
 struct descriptors;
 struct vmcoreinfo;
 
-/* How pages are read. */
+/* The way in which pages are read. */
 enum vmcore_access {
 	VMCORE_ACCESS_AUTO, /* MMAP for /proc/vmcore, READ for a regular file */
 	VMCORE_ACCESS_MMAP, /* windows of the file; READ where a window can't be had */
@@ -25,13 +25,13 @@ enum vmcore_access {
 };
 
 enum {
-	/* Notes of VMCOREINFO that are looked at: of more the rest stays what it is. */
+	/* The most notes of VMCOREINFO that are considered; further ones stay as they are. */
 	VMCORE_INFO_NOTES_MAX = 16,
 };
 
 struct vmcore {
 	int fd;
-	struct descriptors *descriptors; /* what is read by; NULL: fd is good for all threads */
+	struct descriptors *descriptors; /* for reading; NULL: all threads read by fd */
 	enum vmcore_access access;	 /* never AUTO */
 	uint64_t file_bytes;
 	uint64_t page_bytes; /* a power of two, 4 KiB to 256 KiB */
@@ -40,23 +40,22 @@ struct vmcore {
 	struct vmcoreinfo *info; /* NULL: there is none, or it is unusable */
 	uint8_t *info_text;	 /* NULL with info_bytes 0 if there is none */
 	size_t info_bytes;
-	uint64_t info_at; /* of the text in elf.notes; 0: not there */
-	struct elf_note info_notes[VMCORE_INFO_NOTES_MAX]; /* that there are of it */
+	uint64_t info_at; /* place of the text in elf.notes; 0: it isn't there */
+	struct elf_note info_notes[VMCORE_INFO_NOTES_MAX]; /* the notes of VMCOREINFO */
 	unsigned info_note_count;
 	uint32_t cpus; /* NT_PRSTATUS notes */
-	bool live;     /* the kernel ran on while it was read; a note says so then */
+	bool live;     /* the kernel ran on while its memory was read; a note says so then */
 
 	/*
-	 * Where it is due, the crashed kernel's own data can't be had any more: see paging.h. Set
+	 * Once it is due, the crashed kernel's own data can't be read any more: see paging.h. Set
 	 * by the function that opened the core, before any other has it.
 	 */
 	struct stop stop;
 };
 
 /*
- * Open the core `path`. The result is the caller's to free. Fails as elf_core_init() and
- * memmap_init(), or with the system's error; the message begins with the path. A missing VMCOREINFO
- * is no failure.
+ * Open the core `path`. The caller frees the core. Fails as elf_core_init() and memmap_init(), or
+ * with the system's error; the message begins with the path. A missing VMCOREINFO is no failure.
  */
 NODISCARD int vmcore_open(const char *path, enum vmcore_access access, struct vmcore **core_ret,
 			  struct error *err);
@@ -68,31 +67,31 @@ void vmcore_free(struct vmcore *core);
 DEFINE_AUTO(struct vmcore, vmcore_free)
 
 /*
- * What VMCOREINFO of the core is, as long as nobody else has it: after vmcore_open() it is that of
- * the first note. Take that of info_notes[number]; an unusable one is as good as none. Fails
+ * Choose the core's VMCOREINFO, before other threads have the core. After vmcore_open() it is that
+ * of the first note. This takes that of info_notes[number]; an unusable one counts as none. Fails
  * -ENOMEM, or with the read's error.
  */
 NODISCARD int vmcore_info_of_note(struct vmcore *core, unsigned number, struct error *err);
 
-/* Take this text of n bytes, which was found in memory; it is copied. Fails -ENOMEM. */
+/* Choose a text of n bytes that was found in memory; it is copied. Fails -ENOMEM. */
 NODISCARD int vmcore_info_of_memory(struct vmcore *core, const char *text, size_t n,
 				    struct error *err);
 
-/* Take none. */
+/* Choose none. */
 void vmcore_info_of_none(struct vmcore *core);
 
 /*
- * What was taken last stays: the notes have it under its name, and no other, and the pages are as
- * long as it says. Once. Fails -ENOMEM, or with the read's error.
+ * Make the last choice final: only the chosen note keeps VMCOREINFO's name, and the page size is
+ * the one that it gives. To be called once. Fails -ENOMEM, or with the read's error.
  */
 NODISCARD int vmcore_settle_info(struct vmcore *core, struct error *err);
 
-/* Of the above: make the map for the page size of core->info, unless it is. */
+/* For the functions above: make the map anew if core->info has another page size. */
 NODISCARD int vmcore_make_map(struct vmcore *core, struct error *err);
 
 /*
- * Read physical memory; what no load covers reads as zeros. Fails with the read's error, or
- * -ENODATA where the file was cut short. Any thread.
+ * Read physical memory; addresses that no load covers read as zeros. Fails with the read's error,
+ * or -ENODATA where the file was cut short. Any thread.
  */
 NODISCARD int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, size_t size_bytes);
 
@@ -100,7 +99,8 @@ NODISCARD int vmcore_read(const struct vmcore *core, uint64_t paddr, void *buf, 
 struct page_source;
 
 enum {
-	PAGE_RUN_BYTES = 256 << 10, /* in one call: long enough that the calls cost nothing */
+	PAGE_RUN_BYTES = 256 << 10, /* in one call: long enough that the number of calls costs
+				       nothing */
 	PAGE_RUN_MAX = 64,	    /* pages of 4 KiB in that: a bit each in a word */
 };
 
@@ -111,23 +111,23 @@ DEFINE_AUTO(struct page_source, page_source_free)
 
 /*
  * Borrow `count` pages (at least 1, at most PAGE_RUN_BYTES) from `pfn` on, one behind the other,
- * until the next call. Bit i of *lost_ret says that page pfn + i could not be read; it is lost
- * alone, and reads as zeros.
+ * until the next call. Bit i of *lost_ret says that page pfn + i can't be read; only that page is
+ * lost, and it reads as zeros.
  */
 const uint8_t *page_source_get(struct page_source *src, uint64_t pfn, size_t count,
 			       uint64_t *lost_ret);
 
 /*
- * The same, for a caller that wants them in `room`, which is its own and long enough: pages that
- * are read, and not mapped, are read to there and need no copy.
+ * The same, for a caller that has a buffer `room` for the pages, which is long enough. Pages that
+ * are read rather than mapped are read into it, and need no copy.
  */
 const uint8_t *page_source_get_in(struct page_source *src, uint64_t pfn, size_t count,
 				  uint8_t *room, uint64_t *lost_ret);
 
 /*
  * Borrow `n` bytes (at most PAGE_RUN_BYTES) at a physical address, as long as with
- * page_source_get(). Where the file is mapped there may be more behind them: *there_ret says how
- * many in all. NULL: any of the n can't be read.
+ * page_source_get(). Where the file is mapped there may be more bytes behind them: *there_ret says
+ * how many in all. NULL: some of the n can't be read.
  */
 const uint8_t *page_source_bytes(struct page_source *src, uint64_t paddr, size_t n,
 				 size_t *there_ret);
