@@ -30,10 +30,12 @@ bool queueing_tells(struct queueing *q, uint32_t place, uint64_t now_ms)
 		q->best = place;
 		q->moved_ms = now_ms;
 	}
-	if (q->told && !due && place > q->told / 2 && (place >= q->told || place > LAST_PLACES))
+	if (q->has_told && !due &&
+	    (place >= q->told || (place > q->told / 2 && place > LAST_PLACES)))
 		return false;
-	if (q->told && due)
+	if (q->has_told && due)
 		q->tell_again_ms *= 2;
+	q->has_told = true;
 	q->told = place;
 	q->told_ms = now_ms;
 	return true;

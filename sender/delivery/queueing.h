@@ -16,7 +16,8 @@ struct queueing {
 
 	uint64_t begun_ms, moved_ms; /* when the place last became a better one */
 	uint32_t best;
-	uint32_t told; /* the place that the operator knows; 0: none */
+	bool has_told;
+	uint32_t told; /* the place that the operator knows */
 	uint64_t told_ms, tell_again_ms;
 };
 

@@ -31,6 +31,22 @@ static void test_lines(void **state UNUSED)
 	assert_in_range(lines(1000, 3600), 11, 18);
 }
 
+/* A server counts as it likes: from 0 on, or up and down. */
+static void test_odd_places(void **state UNUSED)
+{
+	struct queueing q;
+	unsigned told = 0;
+
+	queueing_begin(&q, 0, 0, 1000);
+	for (uint64_t ms = 1000; ms < 50000; ms += 10)
+		told += queueing_tells(&q, 0, ms);
+	assert_int_equal(told, 1);
+	queueing_begin(&q, 0, 0, 1000);
+	for (uint64_t ms = 1000; ms < 50000; ms += 10)
+		told += queueing_tells(&q, ms / 10 % 2 ? 0 : UINT32_MAX, ms);
+	assert_int_equal(told, 3);
+}
+
 /* That it still waits is told, ever more rarely. */
 static void test_stands_still(void **state UNUSED)
 {
@@ -79,6 +95,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "queueing: tells the first place, halves and the last three", test_lines,
 		 NULL);
 	unit_add(&u, "queueing: tells that it waits, ever more rarely", test_stands_still, NULL);
+	unit_add(&u, "queueing: tells no place twice, whatever a server counts from",
+		 test_odd_places, NULL);
 	unit_add(&u, "queueing: has an end", test_limits, NULL);
 	return unit_run(&u, "queueing", argc, argv);
 }
