@@ -574,6 +574,15 @@ static int dump(struct job *job, struct error *err)
 	return job->o->dumpfile ? dump_to_file(job, err) : dump_to_stream(job, err);
 }
 
+/* Of a crash kernel nobody sees why it takes so long. */
+static void say_search(uint64_t bytes)
+{
+	char size[16];
+
+	log_note("no note of VMCOREINFO is right: looking for it in %s of memory",
+		 format_size(size, sizeof(size), bytes));
+}
+
 static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 {
 	int r;
@@ -590,7 +599,7 @@ static int run(struct job *job, enum exit_status *status_ret, struct error *err)
 		return r;
 	if (!job->o->dump_dmesg && !job->o->mem_usage) /* these a signal ends at once */
 		job->core->stop = lifetime_stop();
-	r = find_info(job->core, &job->warnings, err);
+	r = find_info(job->core, say_search, &job->warnings, err);
 	if (r < 0)
 		return r;
 	say_warnings(job);

@@ -126,7 +126,8 @@ static int search_range(struct search *s, struct pfn_range range, struct error *
 	const uint64_t page_bytes = s->core->page_bytes, most = PAGE_RUN_BYTES / page_bytes;
 	int r = 0;
 
-	for (uint64_t pfn = range.first, n; pfn < range.end && s->bytes_left && r == 0; pfn += n) {
+	for (uint64_t pfn = range.first, n;
+	     pfn < range.end && s->bytes_left && s->texts < TEXTS_MAX && r == 0; pfn += n) {
 		const uint8_t *bytes;
 		uint64_t lost;
 
@@ -140,8 +141,17 @@ static int search_range(struct search *s, struct pfn_range range, struct error *
 	return r;
 }
 
+static uint64_t memory_bytes(const struct memmap *map, uint64_t page_bytes)
+{
+	uint64_t bytes = 0;
+
+	for (size_t i = 0; i < map->data_count; i++)
+		bytes += (map->data[i].end - map->data[i].first) * page_bytes;
+	return bytes;
+}
+
 /* Look for the kernel's own text: 1 where core->info is that, else 0. */
-static int search_memory(struct vmcore *core, struct error *err)
+static int search_memory(struct vmcore *core, find_info_tell *tell, struct error *err)
 {
 	const struct memmap *map = &core->map;
 	AUTO(page_source_free) struct page_source *source = NULL;
@@ -154,6 +164,8 @@ static int search_memory(struct vmcore *core, struct error *err)
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory for VMCOREINFO");
 	s.source = source;
+	if (tell)
+		tell(MIN(memory_bytes(map, core->page_bytes), s.bytes_left));
 	for (size_t i = 0; i < map->data_count && r == 0; i++)
 		r = search_range(&s, map->data[i], err);
 	return r;
@@ -230,11 +242,11 @@ static void describe(const struct choice *c, char *out, size_t out_bytes)
 			 c->release);
 }
 
-static int look_elsewhere(struct vmcore *core, const struct choice *c, struct warnings *warnings,
-			  struct error *err)
+static int look_elsewhere(struct vmcore *core, const struct choice *c, find_info_tell *tell,
+			  struct warnings *warnings, struct error *err)
 {
 	char notes[200], release[NAME_ROOM];
-	int r = search_memory(core, err);
+	int r = search_memory(core, tell, err);
 
 	if (r < 0)
 		return r;
@@ -256,7 +268,8 @@ static int look_elsewhere(struct vmcore *core, const struct choice *c, struct wa
 	return 0;
 }
 
-int find_info(struct vmcore *core, struct warnings *warnings, struct error *err)
+int find_info(struct vmcore *core, find_info_tell *tell, struct warnings *warnings,
+	      struct error *err)
 {
 	struct choice choice;
 	int r = choose_note(core, &choice, err);
@@ -264,6 +277,6 @@ int find_info(struct vmcore *core, struct warnings *warnings, struct error *err)
 	if (r == 0 && choice.fit >= INFO_UNPROVED)
 		say_note(&choice, warnings);
 	else if (r == 0)
-		r = look_elsewhere(core, &choice, warnings, err);
+		r = look_elsewhere(core, &choice, tell, warnings, err);
 	return r == 0 ? vmcore_settle_info(core, err) : r;
 }

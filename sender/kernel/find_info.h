@@ -28,12 +28,16 @@ enum info_fit {
 /* How well core->info does. */
 enum info_fit info_check(const struct vmcore *core);
 
+/* Called before memory is searched: so much of it is read at the most, which takes its time. */
+typedef void find_info_tell(uint64_t bytes);
+
 /*
  * Choose among the notes of `core`, which nobody else has so far; where none of them is right, the
  * text is looked for in memory; where it isn't there, a note that memory contradicts is dropped.
- * What was done instead of taking the only note is said in `warnings`. Fails -ENOMEM, or as
- * stop_check() of core->stop.
+ * What was done instead of taking the only note is said in `warnings`. `tell` may be NULL. Fails
+ * -ENOMEM, or as stop_check() of core->stop.
  */
-NODISCARD int find_info(struct vmcore *core, struct warnings *warnings, struct error *err);
+NODISCARD int find_info(struct vmcore *core, find_info_tell *tell, struct warnings *warnings,
+			struct error *err);
 
 #endif

@@ -9,6 +9,15 @@ peek() { tests/tools/peek "$@"; }
 
 tests/tools/mkcore "$T/core" 2M
 
+# --- a search of memory, which takes its time
+
+tests/tools/mkcore --no-vmcoreinfo "$T/none" 2M
+run "$vmsend" -d 1 "$T/none" "$T/none.dump"
+like "no note: tells of the search before it begins" "$(head -n 1 "$T/err")" \
+    "^vmsend: no note of VMCOREINFO is right: looking for it in 1[.]6 MiB of memory\$"
+run "$vmsend" -d 1 "$T/core" "$T/core.dump"
+is "a note: nothing is searched" "$(grep -c "looking for" "$T/err")" 0
+
 # --- the machine, where the kernel's memory doesn't tell
 
 # machine NAME HEX: a core whose ELF header has that e_machine is one of a NAME.

@@ -168,7 +168,7 @@ static void test_choice(void **state)
 	struct warnings warnings = {0};
 	struct error err;
 
-	assert_int_equal(find_info(core, &warnings, &err), 0);
+	assert_int_equal(find_info(core, NULL, &warnings, &err), 0);
 	if (row->want_release) {
 		const char *release = vmcoreinfo_text(core->info, "OSRELEASE");
 
@@ -190,7 +190,7 @@ static void test_page_size(void **state UNUSED)
 	struct error err;
 
 	assert_int_equal(core->page_bytes, 4096);
-	assert_int_equal(find_info(core, &warnings, &err), 0);
+	assert_int_equal(find_info(core, NULL, &warnings, &err), 0);
 	assert_int_equal(core->page_bytes, 16384);
 	assert_int_equal(core->map.max_mapnr, 0x804000 / 16384);
 	vmcore_free(core);
@@ -209,8 +209,65 @@ static void test_cancelled(void **state UNUSED)
 	struct error err;
 
 	core->stop.signalled = stopped;
-	assert_int_equal(find_info(core, &warnings, &err), -ECANCELED);
+	assert_int_equal(find_info(core, NULL, &warnings, &err), -ECANCELED);
 	vmcore_free(core);
+}
+
+static uint64_t told_bytes;
+static unsigned asked;
+
+static void tell(uint64_t bytes)
+{
+	told_bytes += bytes;
+}
+
+static bool count_asking(void)
+{
+	asked++;
+	return false;
+}
+
+static void test_tells(void **state UNUSED)
+{
+	const struct choice as[] = {{.notes = {RIGHT}}, {.in_memory = RIGHT}};
+	struct warnings warnings = {0};
+	struct error err;
+
+	for (size_t i = 0; i < ARRAY_LEN(as); i++) {
+		struct vmcore *core = make_core(&as[i]);
+
+		assert_int_equal(find_info(core, tell, &warnings, &err), 0);
+		assert_int_equal(told_bytes, i * ((64 << 10) + 4 * CORE_PAGE));
+		vmcore_free(core);
+	}
+}
+
+/* Files in the page cache may have many such texts: behind the last that is judged nothing is read.
+ */
+static void test_many_texts(void **state UNUSED)
+{
+	enum { MEMORY = 8 << 20, FULL = 1 << 20, STEP = 2048 };
+	struct core_plan plan = {0};
+	struct warnings warnings = {0};
+	struct vmcore *core;
+	struct core file;
+	struct error err;
+	char path[32];
+	int fd;
+
+	core_add_load(&plan, 0, MEMORY, MEMORY)->salt = CORE_ZEROS;
+	file = core_make(&plan);
+	for (size_t at = 0; at < FULL; at += STEP)
+		strcpy((char *)file.bytes + plan.loads[0].off + at, "OSRELEASE=some\n");
+	fd = core_file(file.bytes, file.size_bytes, path);
+	assert_int_equal(vmcore_open(path, VMCORE_ACCESS_READ, &core, &err), 0);
+	core->stop.signalled = count_asking;
+	assert_int_equal(find_info(core, NULL, &warnings, &err), 0);
+	assert_null(core->info);
+	assert_in_range(asked, 1, FULL / PAGE_RUN_BYTES);
+	vmcore_free(core);
+	close(fd);
+	core_free(&file);
 }
 
 int main(int argc, char **argv)
@@ -223,5 +280,10 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, choices, test_choice);
 	unit_add(&u, "find_info: takes the page size of what it has found", test_page_size, NULL);
 	unit_add(&u, "find_info: ends its search with a signal", test_cancelled, NULL);
+	unit_add(&u,
+		 "find_info: tells of a search before it begins, and of none where there is none",
+		 test_tells, NULL);
+	unit_add(&u, "find_info: ends its search after as many texts as are judged",
+		 test_many_texts, NULL);
 	return unit_run(&u, "find_info", argc, argv);
 }
