@@ -8,38 +8,8 @@
 
 #include "base/cli.h"
 #include "base/hostname.h"
-#include "base/parse.h"
 #include "format/codec.h"
 #include "wire/message.h"
-
-enum option_id {
-	OPT_CHECK,
-	OPT_CONFIG,
-	OPT_DIR,
-	OPT_FORCE,
-	OPT_HELP,
-	OPT_HOST,
-	OPT_INFO,
-	OPT_JSON,
-	OPT_LISTEN,
-	OPT_MAX_SESSIONS,
-	OPT_MAX_SIZE,
-	OPT_NUM_THREADS,
-	OPT_PLAIN_FROM,
-	OPT_PROGRESS,
-	OPT_QUIET,
-	OPT_STDIO,
-	OPT_SUMS,
-	OPT_TIMEOUT,
-	OPT_TLS_CA,
-	OPT_TLS_CERT,
-	OPT_TLS_CRL,
-	OPT_TLS_KEY,
-	OPT_TLS_PSK,
-	OPT_VERBOSE,
-	OPT_VERSION,
-	OPT_COUNT,
-};
 
 enum {
 	THREADS_MAX = 256,
@@ -49,35 +19,77 @@ enum {
 	TIMEOUT_MS = 30000,
 };
 
+static int add_listen(void *values, const struct cli_word *w, struct error *err)
+{
+	struct options *o = values;
+
+	if (tcp_check_address(w->arg, err) < 0)
+		return -EINVAL;
+	o->listen[o->listen_count] = w->arg;
+	o->mode = MODE_LISTEN;
+	return 0;
+}
+
+static int add_network(void *values, const struct cli_word *w, struct error *err)
+{
+	struct options *o = values;
+
+	return network_parse(w->arg, &o->plain_from[o->plain_from_count], err);
+}
+
+static int set_progress(void *values, const struct cli_word *w, struct error *err)
+{
+	struct options *o = values;
+
+	return progress_mode_by_name(w->arg, &o->progress, err);
+}
+
+/* clang-format off */
+#define AT(member) CLI_FIELD(struct options, member)
+#define FLAG(member) .kind = CLI_FLAG, AT(member)
+#define MODE(mode_) .kind = CLI_CONSTANT, AT(mode), .value = mode_
+#define SHOWN(level) .kind = CLI_CONSTANT, AT(shown), .value = level
+#define TEXT(member) .kind = CLI_TEXT, AT(member)
+#define PATH(member) .kind = CLI_PATH, AT(member)
+#define NUMBER(member, min_, max_) .kind = CLI_NUMBER, AT(member), .min = min_, .max = max_
+#define LIST(member, items, max_, add) .kind = CLI_LIST, AT(member##_count), \
+	.from_file = offsetof(struct options, member##_from_file), .max = max_, .text = items, .set = add
+
 /* Sorted as --help shows them. */
-static const struct cli_option table[OPT_COUNT] = {
-	[OPT_CHECK] = {"check", 0, NULL, "verify each FILE, or all below a DIR"},
-	[OPT_CONFIG] = {"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")"},
-	[OPT_DIR] = {"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)"},
-	[OPT_FORCE] = {"force", 'f', NULL, "replace FILE and FILE.part if they exist"},
-	[OPT_HELP] = {"help", 'h', NULL, "show this text"},
-	[OPT_HOST] = {"host", 0, "NAME", "whose dump it is, whatever the sender says"},
-	[OPT_INFO] = {"info", 0, NULL, "say what each FILE is, or all below a DIR"},
-	[OPT_JSON] = {"json", 0, NULL, "with --info: a JSON array, an object per dump"},
-	[OPT_LISTEN] = {"listen", 0, "ADDR:PORT", "take dumps from the network; repeats"},
-	[OPT_MAX_SESSIONS] = {"max-sessions", 0, "N", "at once, with --listen (default 256)"},
-	[OPT_MAX_SIZE] = {"max-size", 0, "SIZE",
-			  "FILE may not get longer (default: by its header)"},
-	[OPT_NUM_THREADS] = {"num-threads", 0, "N", "threads of --check (default: one per CPU)"},
-	[OPT_PLAIN_FROM] = {"plain-from", 0, "NETWORK", "may send without TLS; repeats"},
-	[OPT_PROGRESS] = {"progress", 0, "MODE", "auto, tty, lines, json or none (auto)"},
-	[OPT_QUIET] = {"quiet", 'q', NULL, "only errors and warnings"},
-	[OPT_STDIO] = {"stdio", 0, NULL, "a session, as the far end of ssh"},
-	[OPT_SUMS] = {"sums", 0, "KIND", "FILE.sums: none, crc32c (default) or sha256"},
-	[OPT_TIMEOUT] = {"timeout", 0, "TIME", "silence that breaks a link (default 30s)"},
-	[OPT_TLS_CA] = {"tls-ca", 0, "FILE", "who signs certificates of senders"},
-	[OPT_TLS_CERT] = {"tls-cert", 0, "FILE", "this server's certificate"},
-	[OPT_TLS_CRL] = {"tls-crl", 0, "FILE", "certificates that their CAs have revoked"},
-	[OPT_TLS_KEY] = {"tls-key", 0, "FILE", "its private key"},
-	[OPT_TLS_PSK] = {"tls-psk", 0, "FILE", "keys shared with senders, a line each"},
-	[OPT_VERBOSE] = {"verbose", 'v', NULL, "details as well"},
-	[OPT_VERSION] = {"version", 'V', NULL, "show version and what was built in"},
+static const struct cli_option options[] = {
+	{"check", 0, NULL, "verify each FILE, or all below a DIR", MODE(MODE_CHECK)},
+	{"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")", .kind = CLI_CONFIG, AT(config)},
+	{"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)", PATH(dir)},
+	{"force", 'f', NULL, "replace FILE and FILE.part if they exist", FLAG(force)},
+	{"help", 'h', NULL, "show this text", MODE(MODE_HELP)},
+	{"host", 0, "NAME", "whose dump it is, whatever the sender says", TEXT(host)},
+	{"info", 0, NULL, "say what each FILE is, or all below a DIR", MODE(MODE_INFO)},
+	{"json", 0, NULL, "with --info: a JSON array, an object per dump", FLAG(json)},
+	{"listen", 0, "ADDR:PORT", "take dumps from the network; repeats",
+	 LIST(listen, "addresses", LISTEN_MAX, add_listen)},
+	{"max-sessions", 0, "N", "at once, with --listen (default 256)", NUMBER(max_sessions, 1, SESSIONS_MAX)},
+	{"max-size", 0, "SIZE", "FILE may not get longer (default: by its header)",
+	 .kind = CLI_SIZE, AT(max_size_bytes), .min = 1, .max = INT64_MAX},
+	{"num-threads", 0, "N", "threads of --check (default: one per CPU)", NUMBER(threads, 0, THREADS_MAX)},
+	{"plain-from", 0, "NETWORK", "may send without TLS; repeats",
+	 LIST(plain_from, "networks", NETWORKS_MAX, add_network)},
+	{"progress", 0, "MODE", "auto, tty, lines, json or none (auto)",
+	 .kind = CLI_SET, .names = progress_mode_names, .set = set_progress},
+	{"quiet", 'q', NULL, "only errors and warnings", SHOWN(LOG_WARNING)},
+	{"stdio", 0, NULL, "a session, as the far end of ssh", MODE(MODE_STDIO)},
+	{"sums", 0, "KIND", "FILE.sums: none, crc32c (default) or sha256",
+	 .kind = CLI_CHOICE, AT(sums), .names = sums_kind_names},
+	{"timeout", 0, "TIME", "silence that breaks a link (default 30s)",
+	 .kind = CLI_DURATION, AT(timeout_ms), .min = TIMEOUT_MIN_MS, .max = SILENCE_MAX_MS},
+	{"tls-ca", 0, "FILE", "who signs certificates of senders", PATH(tls.ca)},
+	{"tls-cert", 0, "FILE", "this server's certificate", PATH(tls.cert)},
+	{"tls-crl", 0, "FILE", "certificates that their CAs have revoked", PATH(tls.crl)},
+	{"tls-key", 0, "FILE", "its private key", PATH(tls.key)},
+	{"tls-psk", 0, "FILE", "keys shared with senders, a line each", PATH(tls.psk)},
+	{"verbose", 'v', NULL, "details as well", SHOWN(LOG_DETAIL)},
+	{"version", 'V', NULL, "show version and what was built in", MODE(MODE_VERSION)},
 };
+/* clang-format on */
 
 void options_print_help(void)
 {
@@ -90,7 +102,7 @@ void options_print_help(void)
 	     "Put the kernel dump on standard input together as FILE, which is FILE.part until\n"
 	     "it is complete; take dumps from senders, which go on with one that broke off;\n"
 	     "or verify or describe dumps.\n");
-	cli_help(table, OPT_COUNT);
+	cli_help(options, ARRAY_LEN(options));
 	puts("\nSIZE takes K, M, G or T. Exit status: 0 complete, 1 failed, 2 usage, 3 nothing\n"
 	     "usable arrived, 4 incomplete, 5 refused or no space. See vmrecv(8).");
 }
@@ -101,153 +113,6 @@ void options_print_version(void)
 	for (enum codec_id id = CODEC_ZLIB; id < CODEC_COUNT; id++)
 		printf(" %s%s", codec_is_built(id) ? "" : "no-", codec_name(id));
 	printf("\njson: %s\n", WITH_JANSSON ? "yes" : "no");
-}
-
-static int add_network(struct options *o, const char *value, struct error *err)
-{
-	int r;
-
-	/* A list on the command line is in place of the file's, not behind it. */
-	if (o->plain_from_from_file)
-		o->plain_from_count = 0;
-	o->plain_from_from_file = false;
-	if (o->plain_from_count == NETWORKS_MAX)
-		return error_set(err, -EINVAL, "more than %d networks", NETWORKS_MAX);
-	r = network_parse(value, &o->plain_from[o->plain_from_count], err);
-	if (r == 0)
-		o->plain_from_count++;
-	return r;
-}
-
-static int add_listen(struct options *o, const char *value, struct error *err)
-{
-	if (o->listen_from_file)
-		o->listen_count = 0;
-	o->listen_from_file = false;
-	if (o->listen_count == LISTEN_MAX)
-		return error_set(err, -EINVAL, "more than %d addresses", LISTEN_MAX);
-	if (tcp_check_address(value, err) < 0)
-		return -EINVAL;
-	o->listen[o->listen_count++] = value;
-	o->mode = MODE_LISTEN;
-	return 0;
-}
-
-static int parse_timeout(struct options *o, const char *value, struct error *err)
-{
-	uint64_t ms;
-	const int r = parse_duration(value, &ms, err);
-
-	if (r < 0)
-		return r;
-	if (ms < TIMEOUT_MIN_MS || ms > SILENCE_MAX_MS)
-		return error_set(err, -EINVAL, "\"%s\" isn't from %ds to %dm", value,
-				 TIMEOUT_MIN_MS / 1000, SILENCE_MAX_MS / 60000);
-	o->timeout_ms = (uint32_t)ms;
-	return 0;
-}
-
-static int parse_sessions(struct options *o, const char *value, struct error *err)
-{
-	long long n;
-	const int r = parse_number(value, 1, SESSIONS_MAX, &n, err);
-
-	if (r == 0)
-		o->max_sessions = (unsigned)n;
-	return r;
-}
-
-static int parse_max_size(struct options *o, const char *value, struct error *err)
-{
-	const int r = parse_size(value, &o->max_size_bytes, err);
-
-	if (r == 0 && (o->max_size_bytes == 0 || o->max_size_bytes > INT64_MAX))
-		return error_set(err, -EINVAL, "\"%s\" isn't from 1 to 8388607T", value);
-	return r;
-}
-
-/* An option whose text is kept as it is; false if it is none of these. */
-static bool keep_text(struct options *o, enum option_id option, const char *value)
-{
-	const char **const to = option == OPT_DIR	 ? &o->dir
-				: option == OPT_HOST	 ? &o->host
-				: option == OPT_TLS_CA	 ? &o->tls.ca
-				: option == OPT_TLS_CERT ? &o->tls.cert
-				: option == OPT_TLS_CRL	 ? &o->tls.crl
-				: option == OPT_TLS_KEY	 ? &o->tls.key
-				: option == OPT_TLS_PSK	 ? &o->tls.psk
-							 : NULL;
-
-	if (to)
-		*to = value;
-	return to;
-}
-
-static int apply(void *ctx, size_t option, const char *value, struct error *err)
-{
-	struct options *o = ctx;
-	long long n;
-	int r = 0;
-
-	if (keep_text(o, (enum option_id)option, value))
-		return 0;
-	switch ((enum option_id)option) {
-	case OPT_CHECK:
-		o->mode = MODE_CHECK;
-		break;
-	case OPT_CONFIG:
-		if (o->reading_file)
-			return error_set(err, -EINVAL, "a file can't name another");
-		o->config = value;
-		break;
-	case OPT_STDIO:
-		o->mode = MODE_STDIO;
-		break;
-	case OPT_LISTEN:
-		return add_listen(o, value, err);
-	case OPT_PLAIN_FROM:
-		return add_network(o, value, err);
-	case OPT_TIMEOUT:
-		return parse_timeout(o, value, err);
-	case OPT_MAX_SESSIONS:
-		return parse_sessions(o, value, err);
-	case OPT_FORCE:
-		o->force = true;
-		break;
-	case OPT_HELP:
-		o->mode = MODE_HELP;
-		break;
-	case OPT_INFO:
-		o->mode = MODE_INFO;
-		break;
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case OPT_MAX_SIZE:
-		return parse_max_size(o, value, err);
-	case OPT_NUM_THREADS:
-		r = parse_number(value, 0, THREADS_MAX, &n, err);
-		if (r == 0)
-			o->threads = (int)n;
-		break;
-	case OPT_PROGRESS:
-		r = progress_mode_by_name(value, &o->progress, err);
-		break;
-	case OPT_QUIET:
-		o->shown = LOG_WARNING;
-		break;
-	case OPT_SUMS:
-		return sums_kind_by_name(value, &o->sums, err);
-	case OPT_VERBOSE:
-		o->shown = LOG_DETAIL;
-		break;
-	case OPT_VERSION:
-		o->mode = MODE_VERSION;
-		break;
-	default:
-		break;
-	}
-	return r;
 }
 
 /* --stdio and --listen. */
@@ -305,40 +170,30 @@ static int check_files(struct options *o, struct error *err)
 	return 0;
 }
 
-static const struct options defaults = {.mode = MODE_RECEIVE,
-					.progress = PROGRESS_AUTO,
-					.sums = SUMS_CRC32C,
-					.shown = LOG_NOTE,
-					.max_sessions = SESSIONS,
-					.timeout_ms = TIMEOUT_MS};
-
-/*
- * The command line is read twice: for the file's name, and, after the file, to win over it. Returns
- * the index of the first operand.
- */
-static int parse_all(struct options *o, int argc, char **argv, struct error *err)
+static void set_defaults(void *values)
 {
-	const char *config;
-	int r;
-
-	*o = defaults;
-	r = cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
-	if (r < 0 || o->mode == MODE_HELP || o->mode == MODE_VERSION)
-		return r;
-	config = o->config;
-	*o = defaults;
-	o->reading_file = true;
-	r = cli_parse_file(table, OPT_COUNT, config, CONFIG_PATH, apply, o, &o->text, err);
-	o->reading_file = false;
-	o->listen_from_file = o->listen_count > 0;
-	o->plain_from_from_file = o->plain_from_count > 0;
-	return r < 0 ? r : cli_parse(table, OPT_COUNT, argc, argv, apply, o, err);
+	*(struct options *)values = (struct options){.mode = MODE_RECEIVE,
+						     .progress = PROGRESS_AUTO,
+						     .sums = SUMS_CRC32C,
+						     .shown = LOG_NOTE,
+						     .max_sessions = SESSIONS,
+						     .timeout_ms = TIMEOUT_MS};
 }
+
+static bool needs_no_file(const void *values)
+{
+	const struct options *o = values;
+
+	return o->mode == MODE_HELP || o->mode == MODE_VERSION;
+}
+
+static const struct cli_table table = {options, ARRAY_LEN(options), CONFIG_PATH, set_defaults,
+				       needs_no_file};
 
 int options_parse(int argc, char **argv, struct options *options_ret, struct error *err)
 {
 	struct options o;
-	const int first = parse_all(&o, argc, argv, err);
+	const int first = cli_read(&table, &o, argc, argv, &o.text, err);
 	int r = MIN(first, 0);
 
 	if (r == 0) {

@@ -32,7 +32,6 @@ enum mode {
 struct options {
 	const char *config; /* NULL: CONFIG_PATH, if it is there */
 	char *text;	    /* of that file; strings here are borrowed from it and from argv */
-	bool reading_file;
 
 	enum mode mode;
 	char *const *files; /* of argv */

@@ -22,7 +22,6 @@ enum { LEVELS_MAX = 8, TO_MAX = 16 };
 struct options {
 	const char *config; /* NULL: CONFIG_PATH, if it is there */
 	char *text;	    /* of that file; strings here are borrowed from it and from argv */
-	bool reading_file;
 
 	const char *vmcore;
 	const char *dumpfile; /* NULL: the flattened stream on standard output */

@@ -75,6 +75,23 @@ bad:
 	return error_set(err, -EINVAL, "\"%s\" isn't a duration such as 30s, 5m or 2h", text);
 }
 
+int parse_choice(const char *text, const char *const *names, unsigned *index_ret, struct error *err)
+{
+	char list[256] = "";
+	size_t len = 0;
+
+	for (unsigned i = 0; names[i]; i++) {
+		if (strcmp(text, names[i]) == 0) {
+			*index_ret = i;
+			return 0;
+		}
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+						i ? ", " : "", names[i]);
+	}
+	return error_set(err, -EINVAL, "\"%s\" is none of %s", text, list);
+}
+
 const char *format_size(char *out, size_t out_bytes, uint64_t bytes)
 {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};

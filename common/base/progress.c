@@ -39,22 +39,22 @@ static long long elapsed_ms(const struct progress *p)
 	return (now.tv_sec - p->start.tv_sec) * 1000LL + (now.tv_nsec - p->start.tv_nsec) / 1000000;
 }
 
+const char *const progress_mode_names[] = {
+	[PROGRESS_AUTO] = "auto", [PROGRESS_TTY] = "tty",   [PROGRESS_LINES] = "lines",
+	[PROGRESS_JSON] = "json", [PROGRESS_NONE] = "none", NULL,
+};
+
 int progress_mode_by_name(const char *name, enum progress_mode *mode_ret, struct error *err)
 {
-	static const char *const names[] = {
-		[PROGRESS_AUTO] = "auto", [PROGRESS_TTY] = "tty",   [PROGRESS_LINES] = "lines",
-		[PROGRESS_JSON] = "json", [PROGRESS_NONE] = "none",
-	};
+	unsigned mode;
+	const int r = parse_choice(name, progress_mode_names, &mode, err);
 
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(name, names[i]) != 0)
-			continue;
-		if (i == PROGRESS_JSON && !WITH_JANSSON)
-			return error_set(err, -ENOTSUP, "JSON is not part of this build (jansson)");
-		*mode_ret = (enum progress_mode)i;
-		return 0;
-	}
-	return error_set(err, -EINVAL, "\"%s\" is none of auto, tty, lines, json, none", name);
+	if (r < 0)
+		return r;
+	if (mode == PROGRESS_JSON && !WITH_JANSSON)
+		return error_set(err, -ENOTSUP, "JSON is not part of this build (jansson)");
+	*mode_ret = (enum progress_mode)mode;
+	return 0;
 }
 
 int progress_new(enum progress_mode mode, struct progress **p_ret, struct error *err)

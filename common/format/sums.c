@@ -16,22 +16,12 @@ struct sums {
 	uint32_t chunks[SUMS_CHUNKS_MAX];
 };
 
-int sums_kind_by_name(const char *name, enum sums_kind *kind_ret, struct error *err)
-{
-	static const char *const names[] = {
-		[SUMS_NONE] = "none",
-		[SUMS_CRC32C] = "crc32c",
-		[SUMS_SHA256] = "sha256",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(name, names[i]) == 0) {
-			*kind_ret = (enum sums_kind)i;
-			return 0;
-		}
-	}
-	return error_set(err, -EINVAL, "\"%s\" is none of none, crc32c, sha256", name);
-}
+const char *const sums_kind_names[] = {
+	[SUMS_NONE] = "none",
+	[SUMS_CRC32C] = "crc32c",
+	[SUMS_SHA256] = "sha256",
+	NULL,
+};
 
 int sums_new(struct sums **s_ret, struct error *err)
 {

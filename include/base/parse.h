@@ -18,6 +18,10 @@ NODISCARD int parse_size(const char *text, uint64_t *bytes_ret, struct error *er
  * to clock_ms(), however long it is. Fails -EINVAL. */
 NODISCARD int parse_duration(const char *text, uint64_t *ms_ret, struct error *err);
 
+/* One of `names`, which end with NULL, by its index. Fails -EINVAL, saying what there is. */
+NODISCARD int parse_choice(const char *text, const char *const *names, unsigned *index_ret,
+			   struct error *err);
+
 /* "1.5 GiB", "640 B": for people, at most 12 characters. Returns `out`. */
 const char *format_size(char *out, size_t out_bytes, uint64_t bytes);
 

@@ -23,8 +23,10 @@ struct progress_state {
 	uint64_t bytes_in, bytes_out; /* since the start */
 };
 
-/* The mode of that name ("auto", "tty", "lines", "json", "none"). Fails -EINVAL, -ENOTSUP (not
- * built). */
+/* "auto", "tty", "lines", "json", "none", and NULL. */
+extern const char *const progress_mode_names[];
+
+/* The mode of that name. Fails -EINVAL, -ENOTSUP (not built). */
 NODISCARD int progress_mode_by_name(const char *name, enum progress_mode *mode_ret,
 				    struct error *err);
 

@@ -580,9 +580,9 @@ static void test_version(void **state UNUSED)
 /* --- cli_parse() --- */
 
 static const struct cli_option few[] = {
-	{"alpha", 'a', NULL, "first"},
-	{"beta", 0, "ARG", "second"},
-	{"hidden", 'z', NULL, NULL},
+	{.name = "alpha", .letter = 'a', .help = "first"},
+	{.name = "beta", .arg = "ARG", .help = "second"},
+	{.name = "hidden", .letter = 'z'},
 };
 
 struct seen {
