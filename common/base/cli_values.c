@@ -10,6 +10,8 @@
 
 #include "base/parse.h"
 
+enum { BOUND_ROOM = 32 }; /* characters of a bound as text, with the NUL */
+
 /* The context that cli_parse() and cli_parse_file() hand to take(). */
 struct sink {
 	const struct cli_table *table;
@@ -50,24 +52,24 @@ static bool is_within(const struct cli_option *o, uint64_t n)
 }
 
 /* A bound as it would be given: in minutes from one minute on. */
-static const char *duration_text(char text[static 32], uint64_t ms)
+static const char *duration_text(char *text, uint64_t ms)
 {
 	if (ms < 60000)
-		snprintf(text, 32, "%" PRIu64 "s", ms / 1000);
+		snprintf(text, BOUND_ROOM, "%" PRIu64 "s", ms / 1000);
 	else
-		snprintf(text, 32, "%" PRIu64 "m", ms / 60000);
+		snprintf(text, BOUND_ROOM, "%" PRIu64 "m", ms / 60000);
 	return text;
 }
 
 /* In the largest unit of which it has one; rounded down. */
-static const char *size_text(char text[static 32], uint64_t bytes)
+static const char *size_text(char *text, uint64_t bytes)
 {
-	static const char units[] = "KMGT";
+	static const char *const units[] = {"", "K", "M", "G", "T"};
 	size_t u = 0;
 
-	for (; bytes >= 1024 && u < strlen(units); u++)
+	for (; bytes >= 1024 && u + 1 < ARRAY_LEN(units); u++)
 		bytes /= 1024;
-	snprintf(text, 32, "%" PRIu64 "%.*s", bytes, u > 0, u > 0 ? &units[u - 1] : "");
+	snprintf(text, BOUND_ROOM, "%" PRIu64 "%s", bytes, units[u]);
 	return text;
 }
 
@@ -85,11 +87,10 @@ static int put_number(void *values, const struct cli_word *w, struct error *err)
 /* A size or a duration: a number with a unit, in bounds that are told in such numbers, too. */
 static int put_measure(void *values, const struct cli_word *w,
 		       int (*parse)(const char *text, uint64_t *ret, struct error *err),
-		       const char *(*bound_text)(char text[static 32], uint64_t n),
-		       struct error *err)
+		       const char *(*bound_text)(char *text, uint64_t n), struct error *err)
 {
 	const struct cli_option *o = w->option;
-	char min[32], max[32];
+	char min[BOUND_ROOM], max[BOUND_ROOM];
 	uint64_t n;
 	const int r = parse(w->arg, &n, err);
 
