@@ -1,5 +1,6 @@
 /* vmrecv: arguments to exit status.
  * Doesn't do any of the work. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,19 +15,88 @@
 #include "receiver/intake/receive.h"
 #include "receiver/options.h"
 
+static bool is_quiet(const struct options *o)
+{
+	return o->shown < LOG_NOTE;
+}
+
+static enum progress_mode progress_of(const struct options *o)
+{
+	return is_quiet(o) ? PROGRESS_NONE : o->progress;
+}
+
+static struct receive_setup receive_setup_of(const struct options *o)
+{
+	return (struct receive_setup){
+		.file = o->file_count ? o->files[0] : NULL,
+		.dir = o->dir,
+		.host = o->host,
+		.force = o->force,
+		.max_size_bytes = o->max_size_bytes,
+		.sums = o->sums,
+		.progress = progress_of(o),
+		.timeout_ms = o->timeout_ms,
+	};
+}
+
+static enum exit_status run_receive(const struct options *o)
+{
+	const struct receive_setup setup = receive_setup_of(o);
+
+	return o->mode == MODE_STDIO ? receive_stdio(&setup) : receive_file(&setup);
+}
+
+static enum exit_status run_listen(const struct options *o)
+{
+	const struct listen_setup setup = {
+		.addresses = o->listen,
+		.address_count = o->listen_count,
+		.tls = o->tls,
+		.plain_from = o->plain_from,
+		.plain_from_count = o->plain_from_count,
+		.max_sessions = o->max_sessions,
+		.dir = o->dir,
+		.max_size_bytes = o->max_size_bytes,
+		.timeout_ms = o->timeout_ms,
+		.shown = o->shown,
+	};
+
+	return listen_for_senders(&setup);
+}
+
+static enum exit_status run_check(const struct options *o)
+{
+	const struct check_setup setup = {
+		.files = o->files,
+		.file_count = o->file_count,
+		.threads = o->threads,
+		.progress = progress_of(o),
+		.quiet = is_quiet(o),
+	};
+
+	return check_files(&setup);
+}
+
+static enum exit_status run_info(const struct options *o)
+{
+	const struct info_setup setup = {
+		.files = o->files, .file_count = o->file_count, .json = o->json};
+
+	return info_files(&setup);
+}
+
 static enum exit_status run(const struct options *options)
 {
 	switch (options->mode) {
 	case MODE_RECEIVE:
-		return receive_file(options);
 	case MODE_STDIO:
-		return receive_stdio(options);
+		return run_receive(options);
 	case MODE_LISTEN:
-		return listen_for_senders(options);
+		return run_listen(options);
 	case MODE_CHECK:
-		return check_files(options);
+		return run_check(options);
 	case MODE_INFO:
-		return info_files(options);
+		return run_info(options);
 	case MODE_VERSION:
 		options_print_version();
 		break;

@@ -9,13 +9,11 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "format/sums.h"
+#include "receiver/collector/listen.h"
 #include "receiver/collector/networks.h"
 #include "wire/transport.h"
 
-enum {
-	LISTEN_MAX = 16,
-	SESSIONS_MAX = 4096,
-};
+enum { SESSIONS_MAX = 4096 };
 
 enum mode {
 	MODE_RECEIVE, /* standard input into the one file, or below the directory */

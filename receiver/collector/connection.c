@@ -21,7 +21,6 @@
 #include "receiver/intake/receive.h"
 #include "receiver/intake/serve.h"
 #include "receiver/intake/stop.h"
-#include "receiver/options.h"
 #include "wire/frame.h"
 #include "wire/transport.h"
 
@@ -263,16 +262,17 @@ static bool peek(int fd, char *first_ret)
 
 static enum exit_status connection_stream(const struct launch *l, struct turn *place)
 {
-	const struct options o = {
+	/* Of many streams at once nobody could read the progress. */
+	const struct receive_setup setup = {
 		.dir = l->dir,
 		.max_size_bytes = l->max_size_bytes,
-		.shown = (enum log_level)l->shown,
+		.progress = PROGRESS_NONE,
 	};
 	struct error err;
 
 	if (await_place(place, &err) < 0)
 		return turn_away(l, err.msg);
-	return receive_connection(&o, l->connection_fd, l->name);
+	return receive_connection(&setup, l->connection_fd, l->name);
 }
 
 /* Over plain TCP a host is known by its address. */

@@ -22,7 +22,7 @@ enum { LAUNCH_FAILED = 127 };
 
 struct launch {
 	char dir[PATH_MAX];	 /* where dumps go */
-	uint64_t max_size_bytes; /* this field and those below: as in struct options */
+	uint64_t max_size_bytes; /* this field and those below: as in struct listen_setup */
 	uint32_t timeout_ms;
 	int shown;	       /* enum log_level */
 	struct key_files keys; /* of TLS; none: plain TCP */

@@ -24,7 +24,6 @@
 #include "receiver/collector/rates.h"
 #include "receiver/collector/words.h"
 #include "receiver/intake/stop.h"
-#include "receiver/options.h"
 #include "receiver/store/census.h"
 #include "receiver/store/dumpdir.h"
 #include "wire/transport.h"
@@ -62,7 +61,7 @@ enum {
 };
 
 struct collector {
-	const struct options *o;
+	const struct listen_setup *setup;
 	struct key_files keys; /* none: plain TCP */
 	int fds[LISTEN_MAX];
 	size_t count;
@@ -81,9 +80,9 @@ static int read_keys(struct collector *c, struct error *err)
 	struct error remark;
 	int r;
 
-	if (!c->o->tls.cert && !c->o->tls.psk)
+	if (!c->setup->tls.cert && !c->setup->tls.psk)
 		return 0;
-	r = keys_read(&c->o->tls, &c->keys, &remark, err);
+	r = keys_read(&c->setup->tls, &c->keys, &remark, err);
 	if (r == 0 && remark.code)
 		log_warning("%s", remark.msg);
 	return r;
@@ -98,7 +97,7 @@ static void refresh_keys(struct collector *c)
 
 	if (!keys_given(&c->keys))
 		return;
-	r = keys_refresh(&c->o->tls, &c->keys, &remark, &err);
+	r = keys_refresh(&c->setup->tls, &c->keys, &remark, &err);
 	if (r < 0)
 		log_warning("%s; the files read before stay in use", err.msg);
 	if (r > 0)
@@ -109,17 +108,17 @@ static void refresh_keys(struct collector *c)
 
 static int open_all(struct collector *c, struct error *err)
 {
-	const struct options *o = c->o;
+	const struct listen_setup *setup = c->setup;
 	int r = read_keys(c, err);
 
 	if (r == 0)
-		r = dumpdir_check(o->dir, NULL, err);
+		r = dumpdir_check(setup->dir, NULL, err);
 	if (r == 0)
-		census_sweep(o->dir);
-	while (r == 0 && c->count < o->listen_count) {
+		census_sweep(setup->dir);
+	while (r == 0 && c->count < setup->address_count) {
 		char address[64];
 
-		r = tcp_listen(o->listen[c->count], &c->fds[c->count], address, err);
+		r = tcp_listen(setup->addresses[c->count], &c->fds[c->count], address, err);
 		if (r == 0) {
 			log_note("listening on %s, %s", address,
 				 keys_given(&c->keys) ? "TLS" : "plain TCP");
@@ -148,7 +147,7 @@ static int make_limits(struct collector *c, struct error *err)
 /* Room for as many guests as there may be, and descriptors for them. */
 static int make_room(struct collector *c, struct error *err)
 {
-	const struct queue_limits max = {.in = c->o->max_sessions,
+	const struct queue_limits max = {.in = c->setup->max_sessions,
 					 .waiting = WAITING_MAX,
 					 .waiting_host = WAITING_HOST_MAX,
 					 .fresh = FRESH_MAX,
@@ -221,17 +220,17 @@ static void say_of_guest(struct collector *c, const struct guest *g, enum log_le
 static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_storage *from,
 		       struct launch *l, struct error *err)
 {
-	const struct options *o = c->o;
+	const struct listen_setup *setup = c->setup;
 
 	*l = (struct launch){
-		.max_size_bytes = o->max_size_bytes,
-		.timeout_ms = o->timeout_ms,
-		.shown = (int)o->shown,
+		.max_size_bytes = setup->max_size_bytes,
+		.timeout_ms = setup->timeout_ms,
+		.shown = (int)setup->shown,
 		.keys = c->keys,
 		.connection_fd = fd,
 	};
 	address_name(from, l->name);
-	if ((size_t)snprintf(l->dir, sizeof(l->dir), "%s", o->dir) >= sizeof(l->dir))
+	if ((size_t)snprintf(l->dir, sizeof(l->dir), "%s", setup->dir) >= sizeof(l->dir))
 		return error_set(err, -ENAMETOOLONG, "--dir: the name is too long");
 	return 0;
 }
@@ -363,7 +362,7 @@ static void reap(struct collector *c)
 /* Whether a connection is worth a process. If not, it is closed. */
 static bool is_welcome(struct collector *c, int fd, const struct sockaddr_storage *from)
 {
-	const struct options *o = c->o;
+	const struct listen_setup *setup = c->setup;
 	char name[64], group[64], text[160];
 	unsigned unused;
 
@@ -376,7 +375,7 @@ static bool is_welcome(struct collector *c, int fd, const struct sockaddr_storag
 		say_of(c, group, false, LOG_WARNING, text);
 		return false;
 	}
-	if (keys_given(&c->keys) || networks_have(o->plain_from, o->plain_from_count, from))
+	if (keys_given(&c->keys) || networks_have(setup->plain_from, setup->plain_from_count, from))
 		return true;
 	snprintf(text, sizeof(text), "%s is in no network of --plain-from", name);
 	partings_refuse(&c->partings, fd, text, clock_ms());
@@ -486,9 +485,9 @@ static void leave_no_core(void)
 	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
-enum exit_status listen_for_senders(const struct options *o)
+enum exit_status listen_for_senders(const struct listen_setup *setup)
 {
-	struct collector c = {.o = o, .keys = keys_none()};
+	struct collector c = {.setup = setup, .keys = keys_none()};
 	struct error err;
 	int r;
 

@@ -2,11 +2,30 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
-#include "base/error.h"
+#include <stddef.h>
+#include <stdint.h>
 
-struct options;
+#include "base/error.h"
+#include "base/log.h"
+#include "receiver/collector/networks.h"
+#include "wire/transport.h"
+
+enum { LISTEN_MAX = 16 };
+
+struct listen_setup {
+	const char *const *addresses; /* ADDR:PORT, to listen on; LISTEN_MAX at the most */
+	size_t address_count;
+	struct tls_files tls;		  /* without certificate and keys: plain TCP, … */
+	const struct network *plain_from; /* … from these networks */
+	size_t plain_from_count;
+	unsigned max_sessions;	 /* at once */
+	const char *dir;	 /* where dumps go */
+	uint64_t max_size_bytes; /* of a dump; 0: as in struct store_setup */
+	uint32_t timeout_ms;	 /* silence that breaks a link */
+	enum log_level shown;
+};
 
 /* Serve until a signal comes. Returns the exit status. */
-enum exit_status listen_for_senders(const struct options *options);
+enum exit_status listen_for_senders(const struct listen_setup *setup);
 
 #endif

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "base/cpus.h"
+#include "base/log.h"
 #include "base/progress.h"
 #include "receiver/inspect/below.h"
 #include "receiver/inspect/escape.h"
 #include "receiver/inspect/kdump_file.h"
 #include "receiver/inspect/sums_check.h"
 #include "receiver/inspect/verify.h"
-#include "receiver/options.h"
 #include "receiver/store/extents.h"
 #include "receiver/store/journal.h"
 
@@ -28,15 +28,15 @@ static void show_progress(void *context, uint64_t done, uint64_t pages, uint64_t
 					 .done = done, .total = pages, .bytes_in = bytes_read});
 }
 
-static int verify_file(const struct options *o, const struct kdump_file *d,
+static int verify_file(const struct check_setup *setup, const struct kdump_file *d,
 		       struct verify_result *result, struct error *err)
 {
 	AUTO(progress_free) struct progress *progress = NULL;
-	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, err);
+	int r = progress_new(setup->progress, &progress, err);
 
 	if (r == 0)
-		r = verify_dump(d, o->threads ? o->threads : (int)cpus_at_hand(), show_progress,
-				progress, result, err);
+		r = verify_dump(d, setup->threads ? setup->threads : (int)cpus_at_hand(),
+				show_progress, progress, result, err);
 	if (progress)
 		progress_end(progress, &(struct progress_state){.done = result->pages});
 	return r;
@@ -138,8 +138,9 @@ static enum exit_status tell_unusable(const char *name, const struct sums_check 
 	return EXIT_FAILED;
 }
 
-static enum exit_status tell(const struct options *o, const char *path, const struct kdump_file *d,
-			     const struct verify_result *res, const struct proof *proof)
+static enum exit_status tell(const struct check_setup *setup, const char *path,
+			     const struct kdump_file *d, const struct verify_result *res,
+			     const struct proof *proof)
 {
 	const bool marked = kdump_file_header(d)->status & KDUMP_INCOMPLETE;
 	char name[PATH_MAX], proved[128 + DIGEST_HEX_ROOM];
@@ -172,13 +173,13 @@ static enum exit_status tell(const struct options *o, const char *path, const st
 		       is_proved(proof) ? "is right" : "decompresses", proved);
 		return EXIT_INCOMPLETE;
 	}
-	if (o->shown >= LOG_NOTE)
+	if (!setup->quiet)
 		printf("%s: complete: %" PRIu64 " pages, %s%s\n", name, res->pages,
 		       is_proved(proof) ? "all right" : "every page decompresses", proved);
 	return EXIT_COMPLETE;
 }
 
-static enum exit_status check_proof(const struct options *o, const char *path,
+static enum exit_status check_proof(const struct check_setup *setup, const char *path,
 				    const struct kdump_file *d, const struct verify_result *result)
 {
 	struct proof proof = {0};
@@ -201,7 +202,7 @@ static enum exit_status check_proof(const struct options *o, const char *path,
 		printf("%s: not verified: its sums can't be read\n", name);
 		return EXIT_FAILED;
 	}
-	status = tell(o, path, d, result, &proof);
+	status = tell(setup, path, d, result, &proof);
 	sums_check_deinit(&proof.sums);
 	return status;
 }
@@ -221,7 +222,7 @@ static void tell_unreadable(const char *path, const struct error *why)
 	sums_check_deinit(&sums);
 }
 
-static enum exit_status check_file(const struct options *o, const char *path)
+static enum exit_status check_file(const struct check_setup *setup, const char *path)
 {
 	AUTO(kdump_file_free) struct kdump_file *d = NULL;
 	struct verify_result result = {0};
@@ -229,12 +230,12 @@ static enum exit_status check_file(const struct options *o, const char *path)
 	int r = kdump_file_open(path, &d, &err);
 
 	if (r == 0)
-		r = verify_file(o, d, &result, &err);
+		r = verify_file(setup, d, &result, &err);
 	if (r < 0) {
 		tell_unreadable(path, &err);
 		return EXIT_FAILED;
 	}
-	return check_proof(o, path, d, &result);
+	return check_proof(setup, path, d, &result);
 }
 
 /* A corrupt dump is worse than an incomplete one, and an incomplete one is worse than any other
@@ -247,7 +248,7 @@ static enum exit_status worse(enum exit_status a, enum exit_status b)
 }
 
 /* Check all dumps that one operand of the command line stands for. */
-static enum exit_status check_below(const struct options *o, const char *path)
+static enum exit_status check_below(const struct check_setup *setup, const char *path)
 {
 	enum exit_status status = EXIT_COMPLETE;
 	struct below found;
@@ -264,19 +265,19 @@ static enum exit_status check_below(const struct options *o, const char *path)
 			log_error("%s: %s", item->path, item->trouble->msg);
 			status = worse(status, EXIT_FAILED);
 		} else if (below_is_there(item)) {
-			status = worse(status, check_file(o, item->path));
+			status = worse(status, check_file(setup, item->path));
 		}
 	}
 	below_deinit(&found);
 	return status;
 }
 
-enum exit_status check_files(const struct options *o)
+enum exit_status check_files(const struct check_setup *setup)
 {
 	enum exit_status status = EXIT_COMPLETE;
 
-	for (int i = 0; i < o->file_count; i++)
-		status = worse(status, check_below(o, o->files[i]));
+	for (int i = 0; i < setup->file_count; i++)
+		status = worse(status, check_below(setup, setup->files[i]));
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		log_error("standard output: can't be written");
 		return EXIT_FAILED;

@@ -10,12 +10,12 @@
 #include <jansson.h>
 #endif
 
+#include "base/log.h"
 #include "base/parse.h"
 #include "format/vmcoreinfo.h"
 #include "receiver/inspect/below.h"
 #include "receiver/inspect/escape.h"
 #include "receiver/inspect/facts.h"
-#include "receiver/options.h"
 
 /* Keys of VMCOREINFO that tell kernels apart, or say where their memory lies. */
 static const char *const vmcoreinfo_keys[] = {
@@ -433,19 +433,19 @@ static enum exit_status info_below(const char *path, struct json_output *json)
 	return status;
 }
 
-enum exit_status info_files(const struct options *o)
+enum exit_status info_files(const struct info_setup *setup)
 {
 	enum exit_status status = EXIT_COMPLETE;
-	struct json_output json = {.wanted = o->json};
+	struct json_output json = {.wanted = setup->json};
 
 #if WITH_JANSSON
 	json.array = json_array();
 #endif
-	for (int i = 0; i < o->file_count; i++)
-		if (info_below(o->files[i], &json) != EXIT_COMPLETE)
+	for (int i = 0; i < setup->file_count; i++)
+		if (info_below(setup->files[i], &json) != EXIT_COMPLETE)
 			status = EXIT_FAILED;
 #if WITH_JANSSON
-	if (o->json) {
+	if (setup->json) {
 		json_dumpf(json.array, stdout, JSON_INDENT(2));
 		putchar('\n');
 	}

@@ -16,13 +16,13 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "format/dumpfile.h"
 #include "format/flat.h"
 #include "receiver/assemble/assemble.h"
 #include "receiver/intake/serve.h"
 #include "receiver/intake/stop.h"
-#include "receiver/options.h"
 #include "receiver/store/dumpdir.h"
 #include "receiver/store/kernel_facts.h"
 #include "receiver/store/meta.h"
@@ -214,16 +214,16 @@ static void write_meta(struct meta *meta, struct dumpfile *df, const struct asse
 }
 
 /* A flattened stream into `df`, which the operator knows as `path`. */
-static enum exit_status receive(const struct options *o, struct input *in, struct dumpfile *df,
-				const char *path, struct meta *meta)
+static enum exit_status receive(const struct receive_setup *setup, struct input *in,
+				struct dumpfile *df, const char *path, struct meta *meta)
 {
-	const struct assemble_limits limits = {.max_size_bytes = o->max_size_bytes,
+	const struct assemble_limits limits = {.max_size_bytes = setup->max_size_bytes,
 					       .free_bytes = io_free_bytes(dumpfile_part_path(df))};
 	AUTO(assemble_free) struct assemble *a = NULL;
 	AUTO(progress_free) struct progress *progress = NULL;
 	struct assemble_result res = {0};
 	struct error err = {0}, no_sums;
-	int r = progress_new(o->shown < LOG_NOTE ? PROGRESS_NONE : o->progress, &progress, &err);
+	int r = progress_new(setup->progress, &progress, &err);
 
 	if (r == 0)
 		r = assemble_new(df, &limits, &a, &err);
@@ -269,18 +269,18 @@ static int is_session(struct input *in, struct error *err)
 	return memcmp(in->buf, FRAME_MAGIC, strlen(FRAME_MAGIC)) == 0;
 }
 
-static enum exit_status receive_session(const struct options *o, const struct input *in)
+static enum exit_status receive_session(const struct receive_setup *setup, const struct input *in)
 {
-	const struct serve_setup setup = {
-		.store = {.file = o->file_count ? o->files[0] : NULL,
-			  .dir = o->file_count ? NULL : o->dir,
-			  .host = o->host,
-			  .proof = o->host ? "--host" : NULL,
+	const struct serve_setup serve_setup = {
+		.store = {.file = setup->file,
+			  .dir = setup->file ? NULL : setup->dir,
+			  .host = setup->host,
+			  .proof = setup->host ? "--host" : NULL,
 			  .peer = in->name,
-			  .force = o->force,
-			  .max_size_bytes = o->max_size_bytes},
+			  .force = setup->force,
+			  .max_size_bytes = setup->max_size_bytes},
 		.oneway = true,
-		.timeout_ms = o->timeout_ms,
+		.timeout_ms = setup->timeout_ms,
 		.first = in->buf,
 		.first_bytes = in->first,
 	};
@@ -291,11 +291,11 @@ static enum exit_status receive_session(const struct options *o, const struct in
 		log_error("%s", err.msg);
 		return EXIT_FAILED;
 	}
-	return serve(transport, &setup);
+	return serve(transport, &serve_setup);
 }
 
 /* A flattened stream into a place of its own below --dir. */
-static enum exit_status receive_in_place(const struct options *o, struct input *in,
+static enum exit_status receive_in_place(const struct receive_setup *setup, struct input *in,
 					 const char *host)
 {
 	struct dumpfile *df = NULL;
@@ -305,7 +305,7 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 	struct meta meta = {.stream = true,
 			    .host = host,
 			    .proof = in->fd != STDIN_FILENO ? "address"
-				     : o->host		    ? "--host"
+				     : setup->host	    ? "--host"
 							    : NULL,
 			    .peer = in->name,
 			    .status = "receiving",
@@ -314,11 +314,11 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 	int r = store_check_host(host, &err);
 
 	if (r == 0)
-		r = dumpdir_make(&place, o->dir, host, &err);
+		r = dumpdir_make(&place, setup->dir, host, &err);
 	if (r == 0)
 		r = dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
 	if (r == 0)
-		r = dumpfile_keep_sums(df, o->sums, &until_told, &err);
+		r = dumpfile_keep_sums(df, setup->sums, &until_told, &err);
 	if (r == 0)
 		r = dumpdir_settle(&place, &err);
 	snprintf(path, sizeof(path), "%svmcore", place.path);
@@ -326,7 +326,7 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 		log_error("%s", err.msg);
 		status = error_exit_status(r);
 	} else {
-		status = receive(o, in, df, path, &meta);
+		status = receive(setup, in, df, path, &meta);
 	}
 	dumpfile_free(df); /* a place is left empty if nothing has come */
 	dumpdir_deinit(&place);
@@ -336,49 +336,50 @@ static enum exit_status receive_in_place(const struct options *o, struct input *
 }
 
 /* The dump that is to come, and nothing beside it that is of another one. */
-static int create_file(const struct options *o, struct dumpfile **df_ret, struct error *err)
+static int create_file(const struct receive_setup *setup, struct dumpfile **df_ret,
+		       struct error *err)
 {
-	const char *path = o->files[0];
+	const char *path = setup->file;
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	int r = dumpfile_create(path, dumpfile_replace_if(o->force), &df, err);
+	int r = dumpfile_create(path, dumpfile_replace_if(setup->force), &df, err);
 
 	if (r == 0)
-		r = o->force ? sidecars_drop_part(path, err) : sidecars_check(path, false, err);
+		r = setup->force ? sidecars_drop_part(path, err) : sidecars_check(path, false, err);
 	if (r == 0)
-		r = dumpfile_keep_sums(df, o->sums, &until_told, err);
+		r = dumpfile_keep_sums(df, setup->sums, &until_told, err);
 	if (r == 0)
 		*df_ret = TAKE_PTR(df);
 	return r;
 }
 
-static enum exit_status receive_stream(const struct options *o, struct input *in)
+static enum exit_status receive_stream(const struct receive_setup *setup, struct input *in)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
 	enum exit_status status;
 	struct error err;
 	int r;
 
-	if (o->file_count == 0)
-		return receive_in_place(o, in, o->host ? o->host : "unknown");
-	r = create_file(o, &df, &err);
+	if (!setup->file)
+		return receive_in_place(setup, in, setup->host ? setup->host : "unknown");
+	r = create_file(setup, &df, &err);
 	if (r < 0) {
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	status = receive(o, in, df, o->files[0], NULL);
+	status = receive(setup, in, df, setup->file, NULL);
 	if (status != EXIT_COMPLETE)
 		return status;
 	/* Without --force nothing of a session was there: what has such a name is somebody's own.
 	 */
-	if (o->force && sidecars_settle(o->files[0], &err) < 0)
+	if (setup->force && sidecars_settle(setup->file, &err) < 0)
 		log_warning("%s", err.msg);
 	/* What a power cut brings back beside it would be taken for its proof. */
-	if (sidecars_sync(o->files[0], &err) < 0)
+	if (sidecars_sync(setup->file, &err) < 0)
 		log_warning("%s", err.msg);
 	return status;
 }
 
-enum exit_status receive_file(const struct options *o)
+enum exit_status receive_file(const struct receive_setup *setup)
 {
 	AUTO_FREE uint8_t *buf = io_buffer(INPUT_BYTES);
 	struct input in = {.fd = STDIN_FILENO, .name = "standard input", .buf = buf};
@@ -395,7 +396,7 @@ enum exit_status receive_file(const struct options *o)
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	return r ? receive_session(o, &in) : receive_stream(o, &in);
+	return r ? receive_session(setup, &in) : receive_stream(setup, &in);
 }
 
 /* Where sshd says that the peer is: "ADDRESS PORT ..."; whoever runs us may say what he will. */
@@ -414,16 +415,16 @@ static const char *ssh_peer(char address[static INET6_ADDRSTRLEN])
 	return address;
 }
 
-enum exit_status receive_stdio(const struct options *o)
+enum exit_status receive_stdio(const struct receive_setup *setup)
 {
 	char address[INET6_ADDRSTRLEN];
-	const struct serve_setup setup = {
-		.store = {.dir = o->dir,
-			  .host = o->host,
-			  .proof = o->host ? "--host" : NULL,
+	const struct serve_setup serve_setup = {
+		.store = {.dir = setup->dir,
+			  .host = setup->host,
+			  .proof = setup->host ? "--host" : NULL,
 			  .peer = ssh_peer(address),
-			  .max_size_bytes = o->max_size_bytes},
-		.timeout_ms = o->timeout_ms,
+			  .max_size_bytes = setup->max_size_bytes},
+		.timeout_ms = setup->timeout_ms,
 	};
 	struct transport *transport;
 	struct error err;
@@ -437,19 +438,17 @@ enum exit_status receive_stdio(const struct options *o)
 		log_error("%s", err.msg);
 		return EXIT_FAILED;
 	}
-	return serve(transport, &setup);
+	return serve(transport, &serve_setup);
 }
 
-enum exit_status receive_connection(const struct options *o, int fd, const char *host)
+enum exit_status receive_connection(const struct receive_setup *setup, int fd, const char *host)
 {
 	AUTO_FREE uint8_t *buf = io_buffer(INPUT_BYTES);
 	struct input in = {.fd = fd, .name = host, .buf = buf, .timeout_ms = CONNECTION_SILENCE_MS};
-	struct options quiet = *o;
 	enum exit_status status = EXIT_FAILED;
 
-	quiet.progress = PROGRESS_NONE; /* there may be many of them */
 	if (buf)
-		status = receive_in_place(&quiet, &in, host);
+		status = receive_in_place(setup, &in, host);
 	close(fd);
 	return status;
 }
