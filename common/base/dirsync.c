@@ -62,17 +62,23 @@ int dirsync(int dir_fd, int within_fd)
 	return all < 0 || is_open(dir_fd) ? DIRSYNC_UNSURE : DIRSYNC_DONE;
 }
 
-int dirsync_parent(const char *path, int within_fd)
+int dirsync_parent_at(int dir_fd, const char *path, int within_fd)
 {
 	AUTO_FREE char *copy = strdup(path);
-	AUTO_CLOSE int dir_fd = -1, own_fd = -1;
+	AUTO_CLOSE int parent_fd = -1, own_fd = -1;
 
 	if (!copy)
 		return -ENOMEM;
-	dir_fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir_fd < 0 && errno != EACCES && errno != EPERM)
+	parent_fd = openat(dir_fd, dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent_fd < 0 && errno != EACCES && errno != EPERM)
 		return -errno;
 	if (within_fd < 0)
-		within_fd = own_fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return dirsync(dir_fd, within_fd);
+		within_fd = own_fd =
+			openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return dirsync(parent_fd, within_fd);
+}
+
+int dirsync_parent(const char *path, int within_fd)
+{
+	return dirsync_parent_at(AT_FDCWD, path, within_fd);
 }

@@ -155,19 +155,36 @@ void io_fill_standard_streams(void)
 
 bool io_exists(const char *path)
 {
+	return io_exists_at(AT_FDCWD, path);
+}
+
+bool io_exists_at(int dir_fd, const char *path)
+{
 	struct stat st;
 
-	return lstat(path, &st) == 0;
+	return fstatat(dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static uint64_t free_bytes_of(const struct statvfs *fs)
+{
+	/* Without blocks there is nothing to count: ramfs, an unlimited tmpfs, many a FUSE. */
+	if (fs->f_blocks == 0)
+		return INT64_MAX;
+	return MIN((uint64_t)fs->f_bavail * fs->f_frsize, (uint64_t)INT64_MAX);
 }
 
 uint64_t io_free_bytes(const char *path)
 {
 	struct statvfs fs;
 
-	/* Without blocks there is nothing to count: ramfs, an unlimited tmpfs, many a FUSE. */
-	if (statvfs(path, &fs) < 0 || fs.f_blocks == 0)
-		return INT64_MAX;
-	return MIN((uint64_t)fs.f_bavail * fs.f_frsize, (uint64_t)INT64_MAX);
+	return statvfs(path, &fs) < 0 ? (uint64_t)INT64_MAX : free_bytes_of(&fs);
+}
+
+uint64_t io_free_bytes_of(int fd)
+{
+	struct statvfs fs;
+
+	return fstatvfs(fd, &fs) < 0 ? (uint64_t)INT64_MAX : free_bytes_of(&fs);
 }
 
 uint64_t io_free_bytes_beside(const char *path)

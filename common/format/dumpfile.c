@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/dirsync.h"
 #include "base/io.h"
+#include "base/names.h"
 #include "base/zero.h"
 #include "format/kdump.h"
 #include "format/sums_file.h"
@@ -34,6 +35,7 @@ enum {
 
 struct dumpfile {
 	int fd;
+	int dir_fd; /* which the two names are below; borrowed */
 	char *path, *part_path;
 	enum dumpfile_replace replace;
 	bool wrote;	 /* anything, ever */
@@ -75,41 +77,21 @@ static int sync_all(struct dumpfile *df, bool data_only, struct error *err)
 	return error_sys(err, "%s: %s", df->part_path, data_only ? "fdatasync" : "fsync");
 }
 
-/* Whether the name still leads to what was opened, and not to what somebody else put there. */
-static bool leads_to(const char *path, int fd)
-{
-	struct stat opened, there;
-
-	return fstat(fd, &opened) == 0 && lstat(path, &there) == 0 &&
-	       opened.st_dev == there.st_dev && opened.st_ino == there.st_ino;
-}
-
-/* " (of uid 7, mode 0644)", where what is there is another user's; else "". */
-static const char *owner_text(const char *path, char text[static 48])
-{
-	struct stat st;
-
-	*text = '\0';
-	if (lstat(path, &st) == 0 && st.st_uid != geteuid())
-		snprintf(text, 48, " (of uid %u, mode %04o)", (unsigned)st.st_uid,
-			 (unsigned)st.st_mode & 07777);
-	return text;
-}
-
 /* Refuse what must not become, or isn't, a dump file of ours. */
-static int check_existing(const char *path, bool may_go, struct error *err)
+static int check_existing(const struct dumpfile *df, const char *path, bool may_go,
+			  struct error *err)
 {
 	char owner[48];
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (fstatat(df->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, -EEXIST, "%s%s exists and isn't a regular file", path,
-				 owner_text(path, owner));
+				 names_owner_text(df->dir_fd, path, owner));
 	if (!may_go)
 		return error_set(err, -EEXIST, "%s%s exists; --force replaces it", path,
-				 owner_text(path, owner));
+				 names_owner_text(df->dir_fd, path, owner));
 	return 0;
 }
 
@@ -119,7 +101,7 @@ static int cant_remove(const struct dumpfile *df, struct error *err)
 	const int saved = errno;
 	char owner[48];
 
-	owner_text(df->part_path, owner);
+	names_owner_text(df->dir_fd, df->part_path, owner);
 	errno = saved;
 	return error_sys(err, "%s%s: can't replace it: remove it, or name another file",
 			 df->part_path, owner);
@@ -133,7 +115,8 @@ static int cant_remove(const struct dumpfile *df, struct error *err)
  */
 static int make_room(const struct dumpfile *df, struct error *err)
 {
-	AUTO_CLOSE int fd = open(df->part_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	AUTO_CLOSE int fd =
+		openat(df->dir_fd, df->part_path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r;
 
 	if (fd < 0 && errno != ENOENT)
@@ -141,23 +124,24 @@ static int make_room(const struct dumpfile *df, struct error *err)
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is being written by another process",
 				 df->part_path);
-	r = check_existing(df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
+	r = check_existing(df, df->path, df->replace == DUMPFILE_REPLACE_ALL, err);
 	if (r < 0 || fd < 0)
 		return r;
-	if (!leads_to(df->part_path, fd))
+	if (!names_lead_to(df->dir_fd, df->part_path, fd))
 		return error_set(err, -EBUSY, "%s was replaced by another process", df->part_path);
-	return unlink(df->part_path) < 0 ? cant_remove(df, err) : 0;
+	return unlinkat(df->dir_fd, df->part_path, 0) < 0 ? cant_remove(df, err) : 0;
 }
 
 static int open_part(struct dumpfile *df, struct error *err)
 {
-	int r = check_existing(df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
+	int r = check_existing(df, df->part_path, df->replace != DUMPFILE_REPLACE_NOTHING, err);
 
 	if (r == 0)
 		r = make_room(df, err);
 	if (r < 0)
 		return r;
-	df->fd = open(df->part_path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	df->fd = openat(df->dir_fd, df->part_path,
+			O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (df->fd < 0)
 		return error_sys(err, "%s", df->part_path);
 	/* A file system without locks loses only the protection from a second --force. */
@@ -165,14 +149,15 @@ static int open_part(struct dumpfile *df, struct error *err)
 	return 0;
 }
 
-static int make(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
-		struct error *err)
+static int make(int dir_fd, const char *path, enum dumpfile_replace replace,
+		struct dumpfile **df_ret, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = calloc(1, sizeof(*df));
 
 	if (!df)
 		return error_set(err, -ENOMEM, "out of memory");
 	df->fd = -1;
+	df->dir_fd = dir_fd;
 	df->replace = replace;
 	df->path = strdup(path);
 	if (!df->path || asprintf(&df->part_path, "%s.part", path) < 0) {
@@ -183,11 +168,11 @@ static int make(const char *path, enum dumpfile_replace replace, struct dumpfile
 	return 0;
 }
 
-int dumpfile_create(const char *path, enum dumpfile_replace replace, struct dumpfile **df_ret,
-		    struct error *err)
+int dumpfile_create_at(int dir_fd, const char *path, enum dumpfile_replace replace,
+		       struct dumpfile **df_ret, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	int r = make(path, replace, &df, err);
+	int r = make(dir_fd, path, replace, &df, err);
 
 	if (r == 0)
 		r = open_part(df, err);
@@ -200,8 +185,8 @@ int dumpfile_create(const char *path, enum dumpfile_replace replace, struct dump
 int dumpfile_keep_sums(struct dumpfile *df, enum sums_kind kind, const struct keepalive *alive,
 		       struct error *err)
 {
-	return sums_file_new(df->path, kind, df->replace == DUMPFILE_REPLACE_ALL, alive, &df->sums,
-			     err);
+	return sums_file_new(df->dir_fd, df->path, kind, df->replace == DUMPFILE_REPLACE_ALL, alive,
+			     &df->sums, err);
 }
 
 struct error dumpfile_sums_failure(const struct dumpfile *df)
@@ -225,7 +210,7 @@ void dumpfile_free(struct dumpfile *df)
 		return;
 	if (df->fd >= 0) {
 		if (!df->wrote && !df->published)
-			unlink(df->part_path);
+			unlinkat(df->dir_fd, df->part_path, 0);
 		close(df->fd);
 	}
 	sums_file_free(df->sums);
@@ -298,7 +283,7 @@ static int open_again(struct dumpfile *df, struct error *err)
 	ssize_t n;
 
 	df->wrote = true; /* whatever comes of this, it isn't ours to remove */
-	df->fd = open(df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	df->fd = openat(df->dir_fd, df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (df->fd < 0 || fstat(df->fd, &st) < 0)
 		return error_sys(err, "%s", df->part_path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
@@ -318,10 +303,10 @@ static int open_again(struct dumpfile *df, struct error *err)
 	return marked ? 0 : write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
 }
 
-int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err)
+int dumpfile_resume_at(int dir_fd, const char *path, struct dumpfile **df_ret, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	int r = make(path, DUMPFILE_REPLACE_NOTHING, &df, err);
+	int r = make(dir_fd, path, DUMPFILE_REPLACE_NOTHING, &df, err);
 
 	if (r == 0)
 		r = open_again(df, err);
@@ -490,7 +475,7 @@ bool dumpfile_name_is_unsure(const struct dumpfile *df)
 /* The directory's names, ours among them: as dirsync(). */
 static int sync_names(const struct dumpfile *df, struct error *err)
 {
-	const int r = dirsync_parent(df->path, df->fd);
+	const int r = dirsync_parent_at(df->dir_fd, df->path, df->fd);
 
 	return r < 0 ? fail(err, df, "its directory can't be synced", r) : r;
 }
@@ -508,39 +493,16 @@ static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	return sync_all(df, false, err);
 }
 
-/* rename() that doesn't replace. Returns 0 or -errno. */
-static int rename_noreplace(const char *from, const char *to)
-{
-	struct stat st;
-
-	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
-		return 0;
-	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
-		return -errno;
-	/* A file system without it (NFS, some FUSE): link() doesn't replace either. */
-	if (link(from, to) == 0) {
-		if (unlink(from) < 0)
-			return -errno;
-		return 0;
-	}
-	if (errno == EEXIST)
-		return -errno;
-	/* Nor has it hard links (FAT): look, then rename. Who comes between the two loses. */
-	if (lstat(to, &st) == 0)
-		return -EEXIST;
-	return rename(from, to) == 0 ? 0 : -errno;
-}
-
 static int rename_final(struct dumpfile *df, struct error *err)
 {
 	int r;
 
-	if (!leads_to(df->part_path, df->fd))
+	if (!names_lead_to(df->dir_fd, df->part_path, df->fd))
 		return error_set(err, -EEXIST, "%s was replaced by somebody else", df->part_path);
 	if (df->replace == DUMPFILE_REPLACE_ALL)
-		r = rename(df->part_path, df->path) == 0 ? 0 : -errno;
+		r = names_replace(df->dir_fd, df->part_path, df->path);
 	else
-		r = rename_noreplace(df->part_path, df->path);
+		r = names_change(df->dir_fd, df->part_path, df->path);
 	if (r < 0) {
 		errno = -r;
 		return error_sys(err, "%s: can't become %s", df->part_path, df->path);
@@ -615,8 +577,8 @@ static int unpublish(struct dumpfile *df, int code, struct error *err)
 {
 	struct error ignored;
 
-	if (df->replace != DUMPFILE_REPLACE_ALL && leads_to(df->path, df->fd) &&
-	    rename_noreplace(df->path, df->part_path) == 0) {
+	if (df->replace != DUMPFILE_REPLACE_ALL && names_lead_to(df->dir_fd, df->path, df->fd) &&
+	    names_change(df->dir_fd, df->path, df->part_path) == 0) {
 		if (df->sums)
 			sums_file_drop(df->sums);
 		(void)write_status(df, false, &ignored);
@@ -687,7 +649,7 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 		(void)write_status(df, false, &ignored);
 		return r;
 	}
-	r = dirsync_parent(df->path, df->fd);
+	r = dirsync_parent_at(df->dir_fd, df->path, df->fd);
 	if (r < 0)
 		return unpublish(df, r, err);
 	df->published = true;

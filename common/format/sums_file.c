@@ -14,11 +14,13 @@
 #include "base/crc32c.h"
 #include "base/digest.h"
 #include "base/io.h"
+#include "base/names.h"
 #include "format/sums_text.h"
 
 enum { READ_BYTES = 64 << 10 };
 
 struct sums_file {
+	int dir_fd;		/* which the names are below; borrowed */
 	char *path, *part_path; /* FILE.sums, FILE.part.sums */
 	bool force;
 	const char *stored; /* which of the two names ours have; NULL: they aren't there */
@@ -30,9 +32,9 @@ struct sums_file {
 };
 
 /* Whether a file is by us: what it is about has gone, or it would have been refused before. */
-static bool has_sums(const char *path)
+static bool has_sums(int dir_fd, const char *path)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	char begin[sizeof(SUMS_TEXT_FIRST_LINE) - 1];
 
 	return fd >= 0 && io_pread_full(fd, begin, sizeof(begin), 0) == (ssize_t)sizeof(begin) &&
@@ -40,15 +42,15 @@ static bool has_sums(const char *path)
 }
 
 /* Sums without their dump are of no use to anybody; all else is somebody's. */
-static int check(const char *path, bool force, struct error *err)
+static int check(const struct sums_file *f, const char *path, struct error *err)
 {
 	struct stat st;
 
-	if (lstat(path, &st) < 0)
+	if (fstatat(f->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, -EEXIST, "%s exists and isn't a regular file", path);
-	if (!force && !has_sums(path))
+	if (!f->force && !has_sums(f->dir_fd, path))
 		return error_set(err, -EEXIST, "%s exists; --force replaces it", path);
 	return 0;
 }
@@ -94,23 +96,27 @@ static int make(const char *path, enum sums_kind kind, struct sums_file *f, stru
 	return r;
 }
 
-int sums_file_new(const char *path, enum sums_kind kind, bool force, const struct keepalive *alive,
-		  struct sums_file **f_ret, struct error *err)
+int sums_file_new(int dir_fd, const char *path, enum sums_kind kind, bool force,
+		  const struct keepalive *alive, struct sums_file **f_ret, struct error *err)
 {
 	AUTO(sums_file_free) struct sums_file *f = calloc(1, sizeof(*f));
-	int r = f ? make(path, kind, f, err) : error_set(err, -ENOMEM, "out of memory");
+	int r;
 
-	if (r == 0)
-		r = check(f->path, force, err);
-	if (r == 0)
-		r = check(f->part_path, force, err);
-	if (r < 0)
-		return r;
-	if (unlink(f->part_path) < 0 && errno != ENOENT)
-		return error_sys(err, "%s, which is of another dump: can't remove it",
-				 f->part_path);
+	if (!f)
+		return error_set(err, -ENOMEM, "out of memory");
+	f->dir_fd = dir_fd;
 	f->force = force;
 	f->alive = alive;
+	r = make(path, kind, f, err);
+	if (r == 0)
+		r = check(f, f->path, err);
+	if (r == 0)
+		r = check(f, f->part_path, err);
+	if (r < 0)
+		return r;
+	if (unlinkat(dir_fd, f->part_path, 0) < 0 && errno != ENOENT)
+		return error_sys(err, "%s, which is of another dump: can't remove it",
+				 f->part_path);
 	*f_ret = TAKE_PTR(f);
 	return 0;
 }
@@ -303,13 +309,14 @@ int sums_file_store(struct sums_file *f, int fd, const uint8_t head[static SUMS_
 	if (!f->sums)
 		return 0;
 	sums_file_drop(f); /* of an earlier try */
-	to = open(f->part_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	to = openat(f->dir_fd, f->part_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
 	r = to < 0 ? error_sys(&why, "%s", f->part_path) : write_text(&l, to, &why);
 	f->stored = r == 0 ? f->part_path : NULL;
 	if (r == 0)
 		return 0;
 	if (to >= 0)
-		unlink(f->part_path);
+		unlinkat(f->dir_fd, f->part_path, 0);
 	if (r == -EBADMSG) {
 		*err = why;
 		err->code = -EIO;
@@ -324,11 +331,11 @@ void sums_file_clear_way(struct sums_file *f)
 	struct error why;
 
 	/* It may have come since the dump began. */
-	if (check(f->path, f->force, &why) < 0) {
+	if (check(f, f->path, &why) < 0) {
 		give_up(f, &why);
 		return;
 	}
-	if (unlink(f->path) == 0 || errno == ENOENT)
+	if (unlinkat(f->dir_fd, f->path, 0) == 0 || errno == ENOENT)
 		return;
 	error_sys(&why, "%s, which is of another dump: can't remove it", f->path);
 	give_up(f, &why);
@@ -338,13 +345,13 @@ void sums_file_clear_way(struct sums_file *f)
  * loses. */
 static int rename_sums(const struct sums_file *f)
 {
-	if (renameat2(AT_FDCWD, f->part_path, AT_FDCWD, f->path, RENAME_NOREPLACE) == 0)
+	if (renameat2(f->dir_fd, f->part_path, f->dir_fd, f->path, RENAME_NOREPLACE) == 0)
 		return 0;
 	if (errno != EINVAL && errno != ENOSYS && errno != ENOTSUP)
 		return -errno;
-	if (io_exists(f->path))
+	if (io_exists_at(f->dir_fd, f->path))
 		return -EEXIST;
-	return rename(f->part_path, f->path) == 0 ? 0 : -errno;
+	return names_replace(f->dir_fd, f->part_path, f->path);
 }
 
 void sums_file_settle(struct sums_file *f)
@@ -366,6 +373,6 @@ void sums_file_settle(struct sums_file *f)
 void sums_file_drop(struct sums_file *f)
 {
 	if (f->stored)
-		unlink(f->stored);
+		unlinkat(f->dir_fd, f->stored, 0);
 	f->stored = NULL;
 }

@@ -23,8 +23,11 @@ enum dirsync {
  */
 NODISCARD int dirsync(int dir_fd, int within_fd);
 
-/* The same for the directory that holds `path`. Without a `within_fd`, what `path` leads to serves,
- * if it is there. */
+/*
+ * The same for the directory that holds `path`, which is as openat() has it: below the directory
+ * `dir_fd`, or AT_FDCWD. Without a `within_fd`, what `path` leads to serves, if it is there.
+ */
+NODISCARD int dirsync_parent_at(int dir_fd, const char *path, int within_fd);
 NODISCARD int dirsync_parent(const char *path, int within_fd);
 
 #endif

@@ -55,11 +55,15 @@ NODISCARD int io_writev_full(int fd, struct iovec *iov, int count);
  */
 void io_fill_standard_streams(void);
 
-/* Whether there is something of this name, be it a link that leads nowhere. */
+/* Whether there is something of this name, be it a link that leads nowhere; the second: below the
+ * directory `dir_fd`. */
 bool io_exists(const char *path);
+bool io_exists_at(int dir_fd, const char *path);
 
-/* How much the file system of `path` has room for; INT64_MAX where that can't be told. */
+/* How much the file system of `path`, or of a descriptor, has room for; INT64_MAX where that can't
+ * be told. */
 uint64_t io_free_bytes(const char *path);
+uint64_t io_free_bytes_of(int fd);
 
 /* The same of the directory that holds `path`, which need not be there. */
 uint64_t io_free_bytes_beside(const char *path);

@@ -12,6 +12,7 @@
 #ifndef DUMPFILE_H
 #define DUMPFILE_H
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,18 +39,31 @@ static inline enum dumpfile_replace dumpfile_replace_if(bool force)
 }
 
 /*
- * Create `path`.part, mode 0600. Refused (-EEXIST) if `path` or `path`.part exists and may not be
- * replaced. Anything but a regular file is refused in any case, and so is a .part that another
- * process is writing (-EBUSY). A refusal changes nothing. The caller frees *df_ret.
+ * Create `path`.part, mode 0600. The _at form takes `path` as openat() does, below the directory
+ * `dir_fd`, which is borrowed as long as the dumpfile lives. Refused (-EEXIST) if `path` or
+ * `path`.part exists and may not be replaced. Anything but a regular file is refused in any case,
+ * and so is a .part that another process is writing (-EBUSY). A refusal changes nothing. The caller
+ * frees *df_ret.
  */
-NODISCARD int dumpfile_create(const char *path, enum dumpfile_replace replace,
-			      struct dumpfile **df_ret, struct error *err);
+NODISCARD int dumpfile_create_at(int dir_fd, const char *path, enum dumpfile_replace replace,
+				 struct dumpfile **df_ret, struct error *err);
+NODISCARD static inline int dumpfile_create(const char *path, enum dumpfile_replace replace,
+					    struct dumpfile **df_ret, struct error *err)
+{
+	return dumpfile_create_at(AT_FDCWD, path, replace, df_ret, err);
+}
 
 /*
  * Open PATH.part, which an earlier dumpfile left, to go on with it. Fails -ENOENT if there is none,
  * -EEXIST if it isn't a regular file, -EBUSY if another process is writing it.
  */
-NODISCARD int dumpfile_resume(const char *path, struct dumpfile **df_ret, struct error *err);
+NODISCARD int dumpfile_resume_at(int dir_fd, const char *path, struct dumpfile **df_ret,
+				 struct error *err);
+NODISCARD static inline int dumpfile_resume(const char *path, struct dumpfile **df_ret,
+					    struct error *err)
+{
+	return dumpfile_resume_at(AT_FDCWD, path, df_ret, err);
+}
 
 /*
  * The file is a dump: sum the bytes as they are written, and write the sums beside the dump when it

@@ -17,13 +17,14 @@
 struct sums_file;
 
 /*
- * The sums of PATH, which is about to be written. PATH.part.sums is removed: its part isn't there
- * any more. Refused (-EEXIST) where it or PATH.sums isn't a regular file, or, without `force`,
- * isn't a file of sums. With SUMS_NONE nothing is summed, but PATH.sums of an earlier PATH is still
- * removed when that PATH is replaced. Where memory is short there are no sums, and
- * sums_file_failure() says so. `alive` is borrowed. Fails also -ENOMEM, -ENOTSUP.
+ * The sums of PATH below the directory `dir_fd` (as openat() takes it; borrowed), which is about to
+ * be written. PATH.part.sums is removed: its part isn't there any more. Refused (-EEXIST) where it
+ * or PATH.sums isn't a regular file, or, without `force`, isn't a file of sums. With SUMS_NONE
+ * nothing is summed, but PATH.sums of an earlier PATH is still removed when that PATH is replaced.
+ * Where memory is short there are no sums, and sums_file_failure() says so. `alive` is borrowed.
+ * Fails also -ENOMEM, -ENOTSUP.
  */
-NODISCARD int sums_file_new(const char *path, enum sums_kind kind, bool force,
+NODISCARD int sums_file_new(int dir_fd, const char *path, enum sums_kind kind, bool force,
 			    const struct keepalive *alive, struct sums_file **f_ret,
 			    struct error *err);
 void sums_file_free(struct sums_file *f);

@@ -4,9 +4,9 @@
  *   STEPS_SOCKET=PATH     a SOCK_SEQPACKET socket that answers; without it nothing happens
  *
  * A message is "WHEN CALL PATH [PATH]", separated by NUL: WHEN is before or after, a path as the
- * call has it, or where its descriptor leads. The answer is a byte: 0 to go on, else the errno that
- * the call fails with (in answer to `before`). Nobody there: it goes on. Only regular files and
- * directories count; of writes there is no `after`. */
+ * call has it, below where its descriptor leads if it has one. The answer is a byte: 0 to go on,
+ * else the errno that the call fails with (in answer to `before`). Nobody there: it goes on. Only
+ * regular files and directories count; of writes there is no `after`. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -50,7 +50,7 @@ static int connect_once(void)
 /* 0, or the errno that the call shall fail with. */
 static int ask(const char *when, const char *call, const char *a, const char *b)
 {
-	char text[2 * PATH_MAX + 64];
+	char text[4 * PATH_MAX + 64];
 	const int saved = errno;
 	unsigned char answer = 0;
 	int n = snprintf(text, sizeof(text), "%s%c%s%c%s%c%s", when, 0, call, 0, a, 0, b ? b : "");
@@ -157,19 +157,54 @@ ssize_t write(int of, const void *buf, size_t n)
 	ask("after", #name, a, b);                                                                 \
 	return result
 
+/* The name that a call has below a directory of its own, as whoever hears of it can find it. */
+static const char *name_at(int at, const char *name, char path[static 2 * PATH_MAX])
+{
+	char dir[PATH_MAX];
+
+	if (at == AT_FDCWD || *name == '/' || !path_of(at, dir))
+		return name;
+	snprintf(path, 2 * PATH_MAX, "%s/%s", dir, name);
+	return path;
+}
+
+#define STEP_NAMES_AT(name, from_fd, from, to_fd, to, call)                                        \
+	char from_path[2 * PATH_MAX], to_path[2 * PATH_MAX];                                       \
+	const char *const a = name_at(from_fd, from, from_path);                                   \
+	const char *const b = name_at(to_fd, to, to_path);                                         \
+                                                                                                   \
+	STEP_NAME(name, a, b, call)
+
+#define STEP_NAME_AT(name, at, of, call)                                                           \
+	char of_path[2 * PATH_MAX];                                                                \
+	const char *const a = name_at(at, of, of_path);                                            \
+                                                                                                   \
+	STEP_NAME(name, a, NULL, call)
+
 int rename(const char *from, const char *to)
 {
 	STEP_NAME(rename, from, to, REAL(rename)(from, to));
 }
 
+int renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	STEP_NAMES_AT(rename, from_fd, from, to_fd, to, REAL(renameat)(from_fd, from, to_fd, to));
+}
+
 int renameat2(int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
 {
-	STEP_NAME(rename, from, to, REAL(renameat2)(from_fd, from, to_fd, to, flags));
+	STEP_NAMES_AT(rename, from_fd, from, to_fd, to,
+		      REAL(renameat2)(from_fd, from, to_fd, to, flags));
 }
 
 int unlink(const char *path)
 {
 	STEP_NAME(unlink, path, NULL, REAL(unlink)(path));
+}
+
+int unlinkat(int at, const char *path, int flags)
+{
+	STEP_NAME_AT(unlink, at, path, REAL(unlinkat)(at, path, flags));
 }
 
 int mkdir(const char *path, mode_t mode)
@@ -179,5 +214,5 @@ int mkdir(const char *path, mode_t mode)
 
 int mkdirat(int at, const char *path, mode_t mode)
 {
-	STEP_NAME(mkdir, path, NULL, REAL(mkdirat)(at, path, mode));
+	STEP_NAME_AT(mkdir, at, path, REAL(mkdirat)(at, path, mode));
 }
