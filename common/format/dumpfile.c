@@ -457,6 +457,11 @@ uint64_t dumpfile_size(const struct dumpfile *df)
 	return df->end;
 }
 
+uint64_t dumpfile_free_bytes(const struct dumpfile *df)
+{
+	return io_free_bytes_of(df->fd);
+}
+
 const char *dumpfile_part_path(const struct dumpfile *df)
 {
 	return df->part_path;

@@ -122,6 +122,9 @@ NODISCARD int dumpfile_next_data(struct dumpfile *df, uint64_t off, uint64_t end
 /* Bytes from 0 to the end of the last written byte. */
 uint64_t dumpfile_size(const struct dumpfile *df);
 
+/* How much its file system has room for; INT64_MAX where that can't be told. */
+uint64_t dumpfile_free_bytes(const struct dumpfile *df);
+
 /* "PATH.part"; borrowed until dumpfile_free(). */
 const char *dumpfile_part_path(const struct dumpfile *df);
 

@@ -39,8 +39,13 @@ enum {
 	CONNECTION_SILENCE_MS = 600000,
 };
 
-/* Of a place: we are there. */
 #define META_NAME "meta.json"
+
+/* What is told of a dump in a directory of its own. */
+struct telling {
+	int dir_fd;
+	struct meta meta;
+};
 
 /* A stream on its way in, and what the operator knows it as. */
 struct input {
@@ -88,7 +93,7 @@ static int tell_input(const struct input *in, int code, uint64_t received, struc
 
 /* Take input until the end marker or the input's end: 0, else an error. */
 static int take_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
-			  struct progress *progress, struct meta *meta,
+			  struct progress *progress, struct telling *telling,
 			  const sigset_t *while_waiting, struct error *err)
 {
 	int r = in->first ? assemble_feed(a, in->buf, in->first, err) : 0;
@@ -103,20 +108,21 @@ static int take_until_end(const struct input *in, struct assemble *a, struct dum
 		r = assemble_feed(a, in->buf, (size_t)n, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
-		if (meta)
-			meta_progress(meta, META_NAME, df, assemble_received(a));
+		if (telling)
+			meta_progress(&telling->meta, telling->dir_fd, META_NAME, df,
+				      assemble_received(a));
 	}
 	return r < 0 ? r : 0;
 }
 
 static int take_all(const struct input *in, struct assemble *a, struct dumpfile *df,
-		    struct progress *progress, struct meta *meta, struct error *err)
+		    struct progress *progress, struct telling *telling, struct error *err)
 {
 	sigset_t while_waiting;
 	int r;
 
 	stop_catch(&while_waiting);
-	r = take_until_end(in, a, df, progress, meta, &while_waiting, err);
+	r = take_until_end(in, a, df, progress, telling, &while_waiting, err);
 	sigprocmask(SIG_SETMASK, &while_waiting, NULL);
 	return r;
 }
@@ -196,8 +202,10 @@ static int stop_if_told(void *ctx UNUSED, struct error *err)
 static const struct keepalive until_told = {stop_if_told, NULL};
 
 /* What there is in the end, beside a dump in a place of its own. */
-static void write_meta(struct meta *meta, struct dumpfile *df, const struct assemble_result *res)
+static void write_meta(struct telling *telling, struct dumpfile *df,
+		       const struct assemble_result *res)
 {
+	struct meta *meta = &telling->meta;
 	struct error err;
 
 	if (res->file_bytes == 0)
@@ -209,16 +217,16 @@ static void write_meta(struct meta *meta, struct dumpfile *df, const struct asse
 	meta->totals.pages = res->arrived.pages;
 	meta->end.unreadable = res->arrived.pages_lost;
 	kernel_facts_read(df, &meta->kernel);
-	if (meta_write(META_NAME, meta, &err) < 0)
+	if (meta_write(telling->dir_fd, META_NAME, meta, &err) < 0)
 		log_warning("%s", err.msg);
 }
 
 /* A flattened stream into `df`, which the operator knows as `path`. */
 static enum exit_status receive(const struct receive_setup *setup, struct input *in,
-				struct dumpfile *df, const char *path, struct meta *meta)
+				struct dumpfile *df, const char *path, struct telling *telling)
 {
 	const struct assemble_limits limits = {.max_size_bytes = setup->max_size_bytes,
-					       .free_bytes = io_free_bytes(dumpfile_part_path(df))};
+					       .free_bytes = dumpfile_free_bytes(df)};
 	AUTO(assemble_free) struct assemble *a = NULL;
 	AUTO(progress_free) struct progress *progress = NULL;
 	struct assemble_result res = {0};
@@ -231,12 +239,12 @@ static enum exit_status receive(const struct receive_setup *setup, struct input 
 		log_error("%s", err.msg);
 		return error_exit_status(r);
 	}
-	if (take_all(in, a, df, progress, meta, &err) < 0)
+	if (take_all(in, a, df, progress, telling, &err) < 0)
 		assemble_stop(a, &err);
 	r = assemble_end(a, &res, &err);
 	no_sums = dumpfile_sums_failure(df);
-	if (meta)
-		write_meta(meta, df, &res);
+	if (telling)
+		write_meta(telling, df, &res);
 	progress_end(progress, &(struct progress_state){.bytes_in = res.received_bytes,
 							.bytes_out = res.file_bytes});
 	if (r < 0)
@@ -301,22 +309,22 @@ static enum exit_status receive_in_place(const struct receive_setup *setup, stru
 	struct dumpfile *df = NULL;
 	char path[4096];
 	enum exit_status status;
-	struct dumpdir place = {.host_fd = -1};
-	struct meta meta = {.stream = true,
-			    .host = host,
-			    .proof = in->fd != STDIN_FILENO ? "address"
-				     : setup->host	    ? "--host"
-							    : NULL,
-			    .peer = in->name,
-			    .status = "receiving",
-			    .begun_s = time(NULL)};
+	struct dumpdir place = dumpdir_none();
+	struct telling telling = {.meta = {.stream = true,
+					   .host = host,
+					   .proof = in->fd != STDIN_FILENO ? "address"
+						    : setup->host	   ? "--host"
+									   : NULL,
+					   .peer = in->name,
+					   .status = "receiving",
+					   .begun_s = time(NULL)}};
 	struct error err;
 	int r = store_check_host(host, &err);
 
 	if (r == 0)
 		r = dumpdir_make(&place, setup->dir, host, &err);
 	if (r == 0)
-		r = dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
+		r = dumpfile_create_at(place.fd, "vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err);
 	if (r == 0)
 		r = dumpfile_keep_sums(df, setup->sums, &until_told, &err);
 	if (r == 0)
@@ -326,7 +334,8 @@ static enum exit_status receive_in_place(const struct receive_setup *setup, stru
 		log_error("%s", err.msg);
 		status = error_exit_status(r);
 	} else {
-		status = receive(setup, in, df, path, &meta);
+		telling.dir_fd = place.fd;
+		status = receive(setup, in, df, path, &telling);
 	}
 	dumpfile_free(df); /* a place is left empty if nothing has come */
 	dumpdir_deinit(&place);

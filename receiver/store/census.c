@@ -64,12 +64,12 @@ static uint64_t size_of(int dir_fd, const char *name)
 		       : 0;
 }
 
-static bool is_here(int dir_fd)
+static bool is_same(int one_fd, int other_fd)
 {
-	struct stat there, here;
+	struct stat one, other;
 
-	return fstat(dir_fd, &there) == 0 && stat(".", &here) == 0 && there.st_dev == here.st_dev &&
-	       there.st_ino == here.st_ino;
+	return fstat(one_fd, &one) == 0 && fstat(other_fd, &other) == 0 &&
+	       one.st_dev == other.st_dev && one.st_ino == other.st_ino;
 }
 
 static bool is_attachment(const char *name)
@@ -79,40 +79,46 @@ static bool is_attachment(const char *name)
 
 /* --- counting ------------------------------------------------------------------------------- */
 
+struct taking {
+	struct census census;
+	int own_fd; /* the caller's dump, or -1 */
+};
+
 static bool add_bytes(void *ctx, int dir_fd, const char *name)
 {
-	struct census *c = ctx;
+	struct taking *t = ctx;
 
 	if (is_attachment(name))
-		c->attached_bytes += size_of(dir_fd, name);
+		t->census.attached_bytes += size_of(dir_fd, name);
 	return true;
 }
 
 static bool count_dump(void *ctx, int dir_fd, const char *name)
 {
-	struct census *c = ctx;
+	struct taking *t = ctx;
 	AUTO_CLOSE int fd = *name == '.' ? -1 : open_dir(dir_fd, name);
 	struct journal_state state = {0};
 
 	if (fd < 0 || has(fd, "vmcore"))
 		return true;
-	if (!is_here(fd)) {
+	if (!is_same(fd, t->own_fd)) {
 		if (journal_look(fd, journal_name, &state) < 0 || state.has_pages)
 			return true;
-		c->beginnings += !state.is_held;
+		t->census.beginnings += !state.is_held;
 	}
-	(void)walk(fd, add_bytes, c);
+	(void)walk(fd, add_bytes, t);
 	return true;
 }
 
-int census_take(int dir_fd, const char *name, struct census *census_ret, struct error *err)
+int census_take(int dir_fd, const char *name, int own_fd, struct census *census_ret,
+		struct error *err)
 {
 	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct census c = {0};
+	struct taking t = {.own_fd = own_fd};
 
-	if (fd < 0 || !walk(fd, count_dump, &c))
+	if (fd < 0 || !walk(fd, count_dump, &t))
 		return error_sys(err, "can't read the host's directory");
-	*census_ret = c;
+	*census_ret = t.census;
 	return 0;
 }
 
@@ -129,11 +135,11 @@ static bool count_attachment(void *ctx, int dir_fd UNUSED, const char *name)
 	return true;
 }
 
-unsigned census_attachments(const char *name)
+unsigned census_attachments(int dir_fd, const char *name)
 {
 	struct counting c = {.but = name};
 
-	(void)walk(AT_FDCWD, count_attachment, &c);
+	(void)walk(dir_fd, count_attachment, &c);
 	return c.count;
 }
 

@@ -24,14 +24,15 @@ struct census {
 };
 
 /*
- * Look through a host's directory; `name` as openat() has it. The dump of the directory where the
- * process is counts as one that a session is about: its journal isn't opened.
+ * Look through a host's directory; `name` as openat() has it. The dump of directory `own_fd` (-1:
+ * there is none) counts as one that a session is about: its journal isn't opened, for that would
+ * lose the caller's lock.
  */
-NODISCARD int census_take(int dir_fd, const char *name, struct census *census_ret,
+NODISCARD int census_take(int dir_fd, const char *name, int own_fd, struct census *census_ret,
 			  struct error *err);
 
-/* How many attachments are in the directory where the process is, but for `name`. */
-unsigned census_attachments(const char *name);
+/* How many attachments are in the directory of a dump, but for `name`. */
+unsigned census_attachments(int dir_fd, const char *name);
 
 /*
  * Whether nothing has come of the dump in directory `fd`: no page, no attachment. Removes what

@@ -184,7 +184,7 @@ static int open_locked(const char *dir, const char *host, const struct keepalive
 static int check_beginnings(int host_fd, const struct dumpdir *p, struct error *err)
 {
 	struct census census;
-	const int r = census_take(host_fd, ".", &census, err);
+	const int r = census_take(host_fd, ".", -1, &census, err);
 
 	if (r < 0 || census.beginnings < BEGINNINGS_MAX)
 		return r;
@@ -206,8 +206,7 @@ static const struct dirent *next_entry(DIR *dir)
 	return entry;
 }
 
-/* All that is in the dump's directory, where the process is: not what somebody else has put there.
- */
+/* All that is in the dump's directory: not what somebody else has put there. */
 static int check_files(int fd, const char *path, struct error *err)
 {
 	const int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -233,43 +232,47 @@ static int check_files(int fd, const char *path, struct error *err)
 	return r;
 }
 
-/*
- * Whether the directory `name` of the host's at `path` has the dump: 1 or 0; an error if it seems
- * to and isn't ours, or not all that is in it. Leaves the process there if so, else in `host_fd`.
- */
-static int has_dump(int host_fd, const char *path, const char *name,
-		    const uint8_t dump_id[static DIGEST_BYTES], struct error *err)
+/* Whether the journal in a directory is that of the dump. */
+static bool is_of_dump(int fd, const uint8_t dump_id[static DIGEST_BYTES])
 {
 	struct hello hello;
+	struct error unused;
+
+	return journal_read_hello(fd, "vmcore.segments", &hello, &unused) == 0 &&
+	       memcmp(hello.dump_id, dump_id, DIGEST_BYTES) == 0;
+}
+
+/*
+ * The directory `name` of the host's at `path`, if it has the dump; -ENOENT if it hasn't; another
+ * error if it seems to and isn't ours, or not all that is in it.
+ */
+static int open_if_has(int host_fd, const char *path, const char *name,
+		       const uint8_t dump_id[static DIGEST_BYTES], struct error *err)
+{
 	struct error unused;
 	AUTO_CLOSE int fd = open_dir(host_fd, name, false, &unused);
 	char whole[ROOM];
 	struct stat st;
 	int r;
 
-	if (fd < 0 || fchdir(fd) < 0)
-		return 0;
-	if (journal_read_hello("vmcore.segments", &hello, &unused) < 0 ||
-	    memcmp(hello.dump_id, dump_id, DIGEST_BYTES) != 0) {
-		(void)!fchdir(host_fd);
-		return 0;
-	}
+	if (fd < 0 || !is_of_dump(fd, dump_id))
+		return -ENOENT;
 	snprintf(whole, sizeof(whole), "%.3600s%.255s", path, name);
 	r = fstat(fd, &st) < 0 ? error_sys(err, "%s", whole)
 			       : owner_check(&st, host_fd, whole, err);
 	if (r == 0)
 		r = check_files(fd, whole, err);
-	return r < 0 ? r : 1;
+	return r < 0 ? r : TAKE_FD(fd);
 }
 
-/* The directory of the dump, if a session began it: 1 and the process is there, or 0. */
+/* The directory of the dump, if a session began it: its descriptor, or -ENOENT. */
 static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struct dumpdir *p,
 		  struct error *err)
 {
 	const int fd = dup(host_fd);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *entry;
-	int found = 0;
+	int found = -ENOENT;
 
 	if (!dir) {
 		if (fd >= 0)
@@ -277,15 +280,15 @@ static int search(int host_fd, const uint8_t dump_id[static DIGEST_BYTES], struc
 		return error_sys(err, "can't read the host's directory");
 	}
 	rewinddir(dir);
-	while (!found && (entry = next_entry(dir))) {
+	while (found == -ENOENT && (entry = next_entry(dir))) {
 		if (*entry->d_name == '.')
 			continue;
-		found = has_dump(host_fd, p->path, entry->d_name, dump_id, err);
-		if (found > 0)
+		found = open_if_has(host_fd, p->path, entry->d_name, dump_id, err);
+		if (found >= 0)
 			snprintf(p->name, sizeof(p->name), "%s", entry->d_name);
 	}
 	/* Where it isn't to be found the dump would begin anew, in another place. */
-	if (!found && errno)
+	if (found == -ENOENT && errno)
 		found = error_sys(err, "can't read the host's directory");
 	closedir(dir);
 	return found;
@@ -313,20 +316,16 @@ static int remove_new(int host_fd, struct error *err)
 	return error_sys(err, "%s, which an earlier session left: can't remove it", new_name);
 }
 
-/* An empty directory in a host's that is locked. */
+/* An empty directory in a host's that is locked: its descriptor. */
 static int make_new(int host_fd, struct error *err)
 {
-	AUTO_CLOSE int fd = -1;
 	int r = remove_new(host_fd, err);
 
 	if (r < 0)
 		return r;
 	if (mkdirat(host_fd, new_name, 0700) < 0)
 		return error_sys(err, "a new directory: can't make it");
-	fd = open_dir(host_fd, new_name, false, err);
-	if (fd < 0)
-		return fd;
-	return fchdir(fd) < 0 ? error_sys(err, "a new directory") : 0;
+	return open_dir(host_fd, new_name, false, err);
 }
 
 /* Where it will be, as far as that is known. */
@@ -343,6 +342,18 @@ static void add_name(struct dumpdir *p)
 	snprintf(p->path + n, sizeof(p->path) - n, "%s/", p->name);
 }
 
+/* A new one below the host's directory, which is locked and taken. */
+static int begin_new(struct dumpdir *p, int *host_fd, struct error *err)
+{
+	const int fd = make_new(*host_fd, err);
+
+	if (fd < 0)
+		return fd;
+	p->fd = fd;
+	p->host_fd = TAKE_FD(*host_fd);
+	return 0;
+}
+
 int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
 		 const uint8_t dump_id[static DIGEST_BYTES], const struct keepalive *alive,
 		 struct error *err)
@@ -350,39 +361,31 @@ int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
 	AUTO_CLOSE int host_fd = open_locked(dir, host, alive, err);
 	int r;
 
-	*p = (struct dumpdir){.host_fd = -1};
+	*p = dumpdir_none();
 	if (host_fd < 0)
 		return host_fd;
 	set_path(p, dir, host);
 	r = search(host_fd, dump_id, p, err);
-	if (r < 0)
-		return r;
-	if (r > 0) {
+	if (r >= 0) {
+		p->fd = r;
 		add_name(p);
 		return 1;
 	}
+	if (r != -ENOENT)
+		return r;
 	r = check_beginnings(host_fd, p, err);
-	if (r == 0)
-		r = make_new(host_fd, err);
-	if (r == 0)
-		p->host_fd = TAKE_FD(host_fd);
-	return r;
+	return r < 0 ? r : begin_new(p, &host_fd, err);
 }
 
 int dumpdir_make(struct dumpdir *p, const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int host_fd = open_locked(dir, host, NULL, err);
-	int r;
 
-	*p = (struct dumpdir){.host_fd = -1};
+	*p = dumpdir_none();
 	if (host_fd < 0)
 		return host_fd;
-	r = make_new(host_fd, err);
-	if (r < 0)
-		return r;
 	set_path(p, dir, host);
-	p->host_fd = TAKE_FD(host_fd);
-	return 0;
+	return begin_new(p, &host_fd, err);
 }
 
 /* rename() that replaces nothing: an empty directory can be replaced, too. 0, or -errno. */
@@ -430,33 +433,37 @@ int dumpdir_settle(struct dumpdir *p, struct error *err)
 	return error_set(err, -EAGAIN, "too many dumps at once");
 }
 
-/* The place where the process is, and then the host's, if nothing is in them. */
+/* The dump's directory, and then the host's, if nothing is in them. */
 static void drop_empty(const struct dumpdir *p)
 {
-	AUTO_CLOSE int host_fd = open("..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	AUTO_CLOSE int host_fd = openat(p->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	AUTO_CLOSE int root_fd =
 		host_fd < 0 ? -1 : openat(host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (host_fd < 0 || unlinkat(host_fd, p->name, AT_REMOVEDIR) < 0 || root_fd < 0)
-		return;
-	(void)!fchdir(root_fd);
-	census_drop_host(root_fd, p->host);
+	if (host_fd >= 0 && unlinkat(host_fd, p->name, AT_REMOVEDIR) == 0 && root_fd >= 0)
+		census_drop_host(root_fd, p->host);
+}
+
+/* One that has no name so far, with all that is in it, and then the host's if nothing is in that.
+ */
+static void drop_new(struct dumpdir *p)
+{
+	AUTO_CLOSE int root_fd = openat(p->host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct error unused;
+
+	(void)!remove_new(p->host_fd, &unused);
+	close(p->host_fd);
+	if (root_fd >= 0)
+		census_drop_host(root_fd, p->host);
 }
 
 void dumpdir_deinit(struct dumpdir *p)
 {
-	struct error unused;
-
-	if (p->host_fd >= 0) {
-		AUTO_CLOSE int root_fd =
-			openat(p->host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-		(void)!remove_new(p->host_fd, &unused);
-		close(p->host_fd);
-		if (root_fd >= 0)
-			census_drop_host(root_fd, p->host);
-	} else if (*p->name) {
+	if (p->host_fd >= 0)
+		drop_new(p);
+	else if (*p->name)
 		drop_empty(p);
-	}
-	*p = (struct dumpdir){.host_fd = -1};
+	if (p->fd >= 0)
+		close(p->fd);
+	*p = dumpdir_none();
 }

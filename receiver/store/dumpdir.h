@@ -1,6 +1,5 @@
 /*
- * The directory of a dump: DIR/HOST/TIME/, found by what identifies the dump, or made. The process
- * goes there: one place at a time.
+ * The directory of a dump: DIR/HOST/TIME/, found by what identifies the dump, or made.
  *
  * A new one is DIR/HOST/.new until what it begins with is in it and durable. The host's directory
  * is locked so long, so that two sessions with the same dump come to the same place.
@@ -19,14 +18,20 @@
 #include "format/segment.h"
 
 struct dumpdir {
-	int host_fd;	 /* of a new one, and locked; else -1 */
+	int fd;		 /* the directory; -1: there is none */
+	int host_fd;	 /* that of the host, of a new one, and locked; else -1 */
 	char path[3900]; /* "DIR/HOST/TIME/" */
 	char name[256];	 /* TIME; "": not known so far */
 	char host[256];	 /* HOST */
 };
 
+static inline struct dumpdir dumpdir_none(void)
+{
+	return (struct dumpdir){.fd = -1, .host_fd = -1};
+}
+
 /*
- * Go to the directory below DIR/HOST that has the dump: 1; or, if there is none, to a new one that
+ * Open the directory below DIR/HOST that has the dump: 1; or, if there is none, make a new one that
  * dumpdir_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
  * (another session has been making a directory for too long), -EACCES (what is there isn't ours),
  * or with what `alive` or the system says.

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/io.h"
+#include "base/names.h"
 #include "base/owner.h"
 #include "wire/frame.h"
 
@@ -29,7 +30,7 @@ enum {
 #define LOCKS_OFF ((off_t)1 << 62)
 
 struct journal {
-	int fd;
+	int fd, dir_fd; /* the latter is borrowed, and has `path` */
 	char *path;
 	bool torn;	 /* its end hasn't been looked at */
 	int sync_failed; /* -errno: what its end is by now, nobody knows */
@@ -177,9 +178,9 @@ static int load(int fd, const char *path, struct reading *rd, uint64_t *good_byt
 	return 0;
 }
 
-static int read_path(const char *path, struct reading *rd, struct error *err)
+static int read_path(int dir_fd, const char *path, struct reading *rd, struct error *err)
 {
-	AUTO_CLOSE int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	uint64_t good;
 
 	return fd < 0 ? error_sys(err, "%s", path) : load(fd, path, rd, &good, err);
@@ -189,17 +190,17 @@ int journal_read(const char *path, struct journal_facts *facts_ret, journal_segm
 		 void *ctx, struct error *err)
 {
 	struct reading rd = {.segment = segment, .ctx = ctx};
-	const int r = read_path(path, &rd, err);
+	const int r = read_path(AT_FDCWD, path, &rd, err);
 
 	if (r == 0)
 		*facts_ret = rd.facts;
 	return r;
 }
 
-int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err)
+int journal_read_hello(int dir_fd, const char *path, struct hello *hello_ret, struct error *err)
 {
 	struct reading rd = {.frames_max = 1};
-	const int r = read_path(path, &rd, err);
+	const int r = read_path(dir_fd, path, &rd, err);
 
 	if (r == 0)
 		*hello_ret = rd.facts.hello;
@@ -317,16 +318,15 @@ bool journal_is_wanted(const struct journal *j)
 /* Who had it before may have removed it. */
 static int is_still_there(const struct journal *j, struct error *err)
 {
-	struct stat ours, there;
-
-	if (fstat(j->fd, &ours) < 0 || lstat(j->path, &there) < 0)
+	if (!io_exists_at(j->dir_fd, j->path))
 		return error_sys(err, "%s", j->path);
-	if (ours.st_dev != there.st_dev || ours.st_ino != there.st_ino)
+	if (!names_lead_to(j->dir_fd, j->path, j->fd))
 		return error_set(err, -ENOENT, "%s was removed by another process", j->path);
 	return 0;
 }
 
-static int open_file(const char *path, int flags, struct journal **j_ret, struct error *err)
+static int open_file(int dir_fd, const char *path, int flags, struct journal **j_ret,
+		     struct error *err)
 {
 	AUTO(journal_free) struct journal *j = calloc(1, sizeof(*j));
 	struct stat st;
@@ -335,12 +335,13 @@ static int open_file(const char *path, int flags, struct journal **j_ret, struct
 	if (!j)
 		return error_set(err, -ENOMEM, "out of memory");
 	j->path = strdup(path);
-	j->fd = open(path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
+	j->dir_fd = dir_fd;
+	j->fd = openat(dir_fd, path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | flags, 0600);
 	if (j->fd < 0 || fstat(j->fd, &st) < 0)
 		return error_sys(err, "%s", path);
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
 		return error_set(err, -EEXIST, "%s isn't a regular file of its own", path);
-	r = flags & O_EXCL ? 0 : owner_check(&st, AT_FDCWD, path, err);
+	r = flags & O_EXCL ? 0 : owner_check(&st, dir_fd, path, err);
 	if (r < 0)
 		return r;
 	if (!j->path)
@@ -352,11 +353,11 @@ static int open_file(const char *path, int flags, struct journal **j_ret, struct
 	return 0;
 }
 
-static int open_locked(const char *path, int flags, struct journal **j_ret, pid_t *holder_ret,
-		       struct error *err)
+static int open_locked(int dir_fd, const char *path, int flags, struct journal **j_ret,
+		       pid_t *holder_ret, struct error *err)
 {
 	AUTO(journal_free) struct journal *j = NULL;
-	int r = open_file(path, flags, &j, err);
+	int r = open_file(dir_fd, path, flags, &j, err);
 
 	*holder_ret = 0;
 	if (r == 0)
@@ -369,13 +370,14 @@ static int open_locked(const char *path, int flags, struct journal **j_ret, pid_
 	return 0;
 }
 
-int journal_create(const char *path, const struct frame *hello, struct journal **j_ret,
+int journal_create(int dir_fd, const char *path, const struct frame *hello, struct journal **j_ret,
 		   struct error *err)
 {
 	AUTO(journal_free) struct journal *j = NULL;
 	pid_t unused;
 	/* One that is there is taken as it is: it may be locked. It is judged, too. */
-	int r = open_locked(path, io_exists(path) ? 0 : O_CREAT | O_EXCL, &j, &unused, err);
+	int r = open_locked(dir_fd, path, io_exists_at(dir_fd, path) ? 0 : O_CREAT | O_EXCL, &j,
+			    &unused, err);
 
 	if (r < 0)
 		return r;
@@ -388,9 +390,10 @@ int journal_create(const char *path, const struct frame *hello, struct journal *
 	return 0;
 }
 
-int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret, struct error *err)
+int journal_open(int dir_fd, const char *path, struct journal **j_ret, pid_t *holder_ret,
+		 struct error *err)
 {
-	const int r = open_locked(path, 0, j_ret, holder_ret, err);
+	const int r = open_locked(dir_fd, path, 0, j_ret, holder_ret, err);
 
 	if (r == 0)
 		(*j_ret)->torn = true;
@@ -443,11 +446,11 @@ static int await_lock(struct journal *j, const struct keepalive *alive, struct e
 	}
 }
 
-int journal_take_over(const char *path, const struct keepalive *alive, struct journal **j_ret,
-		      struct error *err)
+int journal_take_over(int dir_fd, const char *path, const struct keepalive *alive,
+		      struct journal **j_ret, struct error *err)
 {
 	AUTO(journal_free) struct journal *j = NULL;
-	int r = open_file(path, 0, &j, err);
+	int r = open_file(dir_fd, path, 0, &j, err);
 
 	if (r == 0)
 		r = await_lock(j, alive, err);

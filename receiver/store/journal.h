@@ -40,8 +40,10 @@ typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct 
 NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 
-/* No more of it than whose it is: it may be long. Fails as journal_read(). */
-NODISCARD int journal_read_hello(const char *path, struct hello *hello_ret, struct error *err);
+/* No more of it than whose it is: it may be long. `path` is below `dir_fd`, as openat() has it,
+ * here and below. Fails as journal_read(). */
+NODISCARD int journal_read_hello(int dir_fd, const char *path, struct hello *hello_ret,
+				 struct error *err);
 
 /* What a look tells. */
 struct journal_state {
@@ -61,15 +63,15 @@ NODISCARD int journal_look(int dir_fd, const char *name, struct journal_state *s
  */
 char *journal_path_of(const char *file);
 
-/* Begin one (replacing what is there) with HELLO. The caller frees it. Fails -EBUSY if another
- * process has it. */
-NODISCARD int journal_create(const char *path, const struct frame *hello, struct journal **j_ret,
-			     struct error *err);
+/* Begin one (replacing what is there) with HELLO. The caller frees it, before it closes `dir_fd`.
+ * Fails -EBUSY if another process has it. */
+NODISCARD int journal_create(int dir_fd, const char *path, const struct frame *hello,
+			     struct journal **j_ret, struct error *err);
 
 /* Open one to go on with it: journal_load() comes next. If another process has it (-EBUSY),
  * *holder_ret is which, or 0 if that can't be told. Fails -ENOENT also if it was removed just now.
  */
-NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *holder_ret,
+NODISCARD int journal_open(int dir_fd, const char *path, struct journal **j_ret, pid_t *holder_ret,
 			   struct error *err);
 
 /*
@@ -78,7 +80,7 @@ NODISCARD int journal_open(const char *path, struct journal **j_ret, pid_t *hold
  * -EBUSY if that takes too long, or if a program that is no session has locked the file; or with
  * what `alive` says.
  */
-NODISCARD int journal_take_over(const char *path, const struct keepalive *alive,
+NODISCARD int journal_take_over(int dir_fd, const char *path, const struct keepalive *alive,
 				struct journal **j_ret, struct error *err);
 
 /* Whether a newer session waits in journal_take_over(): a system call, over a network perhaps. */

@@ -121,7 +121,7 @@ static json_t *make(const struct meta *m)
 }
 
 /* Takes `json`. */
-static int write_json(const char *path, json_t *json, struct error *err)
+static int write_json(int dir_fd, const char *path, json_t *json, struct error *err)
 {
 	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
@@ -130,7 +130,7 @@ static int write_json(const char *path, json_t *json, struct error *err)
 	json_decref(json);
 	if (!text)
 		return error_set(err, -ENOMEM, "out of memory for %s", path);
-	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
+	r = dumpfile_create_at(dir_fd, path, DUMPFILE_REPLACE_ALL, &df, err);
 	if (r == 0)
 		r = dumpfile_write(df, 0, text, strlen(text), err);
 	if (r == 0)
@@ -141,14 +141,15 @@ static int write_json(const char *path, json_t *json, struct error *err)
 	return r;
 }
 
-int meta_write(const char *path, const struct meta *meta, struct error *err)
+int meta_write(int dir_fd, const char *path, const struct meta *meta, struct error *err)
 {
-	return write_json(path, make(meta), err);
+	return write_json(dir_fd, path, make(meta), err);
 }
 
-static int write_new(const char *path, const char *text, struct error *err)
+static int write_new(int dir_fd, const char *path, const char *text, struct error *err)
 {
-	AUTO_CLOSE int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	AUTO_CLOSE int fd =
+		openat(dir_fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
@@ -159,7 +160,7 @@ static int write_new(const char *path, const char *text, struct error *err)
 	return r < 0 ? error_set(err, r, "%s: write: %s", path, strerror(-r)) : 0;
 }
 
-static int update(const char *path, const struct meta *meta, struct error *err)
+static int update(int dir_fd, const char *path, const struct meta *meta, struct error *err)
 {
 	json_t *json = make(meta);
 	char *text = json ? json_dumps(json, JSON_INDENT(2)) : NULL;
@@ -172,20 +173,27 @@ static int update(const char *path, const struct meta *meta, struct error *err)
 		r = error_set(err, -ENOMEM, "out of memory for %s", path);
 	}
 	if (r == 0) {
-		r = write_new(part, text, err);
-		if (r == 0 && rename(part, path) < 0)
+		r = write_new(dir_fd, part, text, err);
+		if (r == 0 && renameat(dir_fd, part, dir_fd, path) < 0)
 			r = error_sys(err, "%s: can't become %s", part, path);
 		if (r < 0 && r != -EEXIST) /* then it isn't ours */
-			unlink(part);
+			unlinkat(dir_fd, part, 0);
 	}
 	free(text);
 	return r;
 }
 
-int meta_complete(const char *path, const struct end *end, time_t done_s, uint64_t file_bytes,
-		  struct error *err)
+static json_t *read_json(int dir_fd, const char *path)
 {
-	json_t *json = json_load_file(path, 0, NULL);
+	AUTO_CLOSE int fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? NULL : json_loadfd(fd, 0, NULL);
+}
+
+int meta_complete(int dir_fd, const char *path, const struct end *end, time_t done_s,
+		  uint64_t file_bytes, struct error *err)
+{
+	json_t *json = read_json(dir_fd, path);
 	const char *status = json_string_value(json_object_get(json, "status"));
 	char digest[DIGEST_HEX_ROOM];
 	json_t *news;
@@ -204,21 +212,23 @@ int meta_complete(const char *path, const struct end *end, time_t done_s, uint64
 		return error_set(err, -ENOMEM, "out of memory for %s", path);
 	}
 	json_decref(news);
-	return write_json(path, json, err);
+	return write_json(dir_fd, path, json, err);
 }
 #else
-static int update(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
+static int update(int dir_fd UNUSED, const char *path UNUSED, const struct meta *meta UNUSED,
+		  struct error *err UNUSED)
 {
 	return 0;
 }
 
-int meta_write(const char *path UNUSED, const struct meta *meta UNUSED, struct error *err UNUSED)
+int meta_write(int dir_fd UNUSED, const char *path UNUSED, const struct meta *meta UNUSED,
+	       struct error *err UNUSED)
 {
 	return 0;
 }
 
-int meta_complete(const char *path UNUSED, const struct end *end UNUSED, time_t done_s UNUSED,
-		  uint64_t file_bytes UNUSED, struct error *err UNUSED)
+int meta_complete(int dir_fd UNUSED, const char *path UNUSED, const struct end *end UNUSED,
+		  time_t done_s UNUSED, uint64_t file_bytes UNUSED, struct error *err UNUSED)
 {
 	return 0;
 }
@@ -227,7 +237,8 @@ int meta_complete(const char *path UNUSED, const struct end *end UNUSED, time_t 
 /* How old it may get while a dump comes. */
 enum { AGE_MS = 2000 };
 
-void meta_progress(struct meta *m, const char *path, struct dumpfile *df, uint64_t received_bytes)
+void meta_progress(struct meta *m, int dir_fd, const char *path, struct dumpfile *df,
+		   uint64_t received_bytes)
 {
 	const uint64_t now_ms = clock_ms();
 	struct error unused;
@@ -239,7 +250,7 @@ void meta_progress(struct meta *m, const char *path, struct dumpfile *df, uint64
 	m->written_ms = now_ms;
 	if (!*m->kernel.build_id)
 		kernel_facts_read(df, &m->kernel);
-	(void)!update(path, m, &unused);
+	(void)!update(dir_fd, path, m, &unused);
 }
 
 void meta_take_log(struct meta *m, const char *dump_path, const struct attach *a)

@@ -30,8 +30,9 @@ struct meta {
 	bool stream;
 };
 
-/* Write it in place of what is there, whole or not at all. A build without jansson writes none. */
-NODISCARD int meta_write(const char *path, const struct meta *meta, struct error *err);
+/* Write it in place of what is there, whole or not at all; `path` is below `dir_fd`, as openat()
+ * has it. A build without jansson writes none. */
+NODISCARD int meta_write(int dir_fd, const char *path, const struct meta *meta, struct error *err);
 
 /* A piece of the kernel's log, which comes to lie beside `dump_path`. */
 void meta_take_log(struct meta *meta, const char *dump_path, const struct attach *a);
@@ -41,12 +42,12 @@ void meta_take_log(struct meta *meta, const char *dump_path, const struct attach
  * is there, whole or not at all. It is no reason to fail, nor to wait for the disk. What the dump
  * says of its kernel is taken as soon as it is there.
  */
-void meta_progress(struct meta *meta, const char *path, struct dumpfile *df,
+void meta_progress(struct meta *meta, int dir_fd, const char *path, struct dumpfile *df,
 		   uint64_t received_bytes);
 
 /* One that a session has left without saying that its dump is complete, though it is: says so now.
  * Does nothing to others. */
-NODISCARD int meta_complete(const char *path, const struct end *end, time_t done_s,
+NODISCARD int meta_complete(int dir_fd, const char *path, const struct end *end, time_t done_s,
 			    uint64_t file_bytes, struct error *err);
 
 #endif

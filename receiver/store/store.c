@@ -1,26 +1,20 @@
-/* A session's dump in files.
- * Doesn't know links or frames; what a kdump file lacks is known by assemble.h. */
+/* A session's dump: journal, chain, and what is assembled.
+ * Doesn't know links or frames; home.h knows where the dump lives, assemble.h what it lacks. */
 #include "receiver/store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "base/io.h"
 #include "format/dumpfile.h"
 #include "receiver/assemble/assemble.h"
-#include "receiver/store/census.h"
-#include "receiver/store/dumpdir.h"
 #include "receiver/store/extents.h"
+#include "receiver/store/home.h"
 #include "receiver/store/journal.h"
 #include "receiver/store/meta.h"
-#include "receiver/store/sidecars.h"
 
 enum {
 	/* Segments' tables that wait for a sync of the data, at the most. */
@@ -34,12 +28,8 @@ enum {
 struct store {
 	struct store_setup setup;
 	char host[HOST_NAME_ROOM];
-	struct dumpdir place; /* the directory of the dump; not of a file */
-	char *base;	      /* path of the dump */
-	const char *beside;   /* between that and what is beside it: ".part" of a file, which may be
-				 there already; else "" */
+	struct home *home;
 	struct meta meta;
-	char *meta_path;
 
 	struct journal *journal;
 	struct journal_facts facts; /* that it had before this session */
@@ -54,8 +44,7 @@ struct store {
 	struct dumpfile *attachment; /* that is coming */
 	char attachment_name[ATTACH_NAME_ROOM];
 	uint64_t attachment_bytes;
-	char attached[ATTACH_COUNT_MAX][ATTACH_NAME_ROOM]; /* that have begun */
-	unsigned attachments;				   /* how many */
+	unsigned attachments; /* that have begun */
 
 	struct store_result result;
 };
@@ -68,12 +57,14 @@ int store_new(const struct store_setup *setup, struct store **s_ret, struct erro
 	if (!s)
 		return error_set(err, -ENOMEM, "out of memory");
 	s->setup = *setup;
-	s->place.host_fd = -1;
 	r = digester_new(&s->digester, err);
-	if (r < 0)
-		return r;
-	*s_ret = TAKE_PTR(s);
-	return 0;
+	if (r == 0)
+		r = home_new(
+			&(struct home_setup){setup->dir, setup->file, setup->force, setup->alive},
+			&s->home, err);
+	if (r == 0)
+		*s_ret = TAKE_PTR(s);
+	return r;
 }
 
 void store_free(struct store *s)
@@ -84,10 +75,8 @@ void store_free(struct store *s)
 	dumpfile_free(s->attachment);
 	dumpfile_free(s->df);
 	journal_free(s->journal);
-	dumpdir_deinit(&s->place);
+	home_free(s->home);
 	digester_free(s->digester);
-	free(s->base);
-	free(s->meta_path);
 	free(s);
 }
 
@@ -141,38 +130,20 @@ int store_check_host(const char *host, struct error *err)
 /* --- beginning ------------------------------------------------------------------------------ */
 
 /* For WELCOME, where it can be told. */
-static void tell_free(struct welcome *w, const char *path)
+static void tell_free(const struct store *s, struct welcome *w)
 {
-	const uint64_t bytes = io_free_bytes(path);
+	const uint64_t bytes = home_free_bytes(s->home);
 
 	w->free_bytes = bytes < INT64_MAX ? bytes : 0;
 	w->full = bytes == 0;
 }
 
-static char *beside(const struct store *s, const char *suffix)
-{
-	char *path;
-
-	return asprintf(&path, "%s%s%s", s->base, s->beside, suffix) < 0 ? NULL : path;
-}
-
 static int begin_new(struct store *s, const struct frame *hello, struct error *err)
 {
-	AUTO_FREE char *path = beside(s, ".segments");
-	int r;
+	int r = home_create(s->home, &s->df, err);
 
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	/* The part first: a FILE that isn't to be replaced keeps its journal, too. */
-	r = dumpfile_create(s->base, dumpfile_replace_if(s->setup.force), &s->df, err);
-	/* The journal has digests of a session's dump; sums are of another one. */
 	if (r == 0)
-		r = dumpfile_keep_sums(s->df, SUMS_NONE, NULL, err);
-	if (r == 0 && s->setup.file)
-		r = s->setup.force ? sidecars_drop_part(s->base, err)
-				   : sidecars_check(s->base, true, err);
-	if (r == 0)
-		r = journal_create(path, hello, &s->journal, err);
+		r = home_create_journal(s->home, hello, &s->journal, err);
 	if (r == 0)
 		r = journal_sync(s->journal, err);
 	return r < 0 ? r : dumpfile_sync_name(s->df, err);
@@ -181,35 +152,26 @@ static int begin_new(struct store *s, const struct frame *hello, struct error *e
 /* What an earlier session left: 1 if it is the whole dump. */
 static int begin_again(struct store *s, struct error *err)
 {
-	AUTO_FREE char *path = beside(s, ".segments");
-	int r;
+	int r = home_take_over(s->home, &s->journal, err);
 
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = journal_take_over(path, &s->setup.alive, &s->journal, err);
 	/* The session before has come to nothing, and removed it: the next try begins anew. */
 	if (r == -ENOENT)
 		r = err->code = -EBUSY;
 	if (r == 0)
 		r = journal_load(s->journal, &s->facts, NULL, NULL, err);
 	/* The end is noted before it is published. */
-	return r == 0 ? s->facts.whole && io_exists(s->base) : r;
+	return r == 0 ? s->facts.whole && home_has_dump(s->home) : r;
 }
 
 /* Nothing is left to be done but to say so, also where the session that could has ended too early:
  * between the name and its sync, perhaps. */
 static int was_there(struct store *s, struct done *done_ret, struct error *err)
 {
-	const int r = sidecars_sync(s->base, err);
-	struct error unused;
-	struct stat st;
+	const int r = home_sync(s->home, err);
 
 	if (r < 0)
 		return r;
-
-	if (stat(s->base, &st) == 0)
-		(void)!meta_complete(s->meta_path, &s->facts.end, st.st_mtime, (uint64_t)st.st_size,
-				     &unused);
+	home_complete_meta(s->home, &s->facts.end);
 	s->result.complete = s->result.was_there = true;
 	memcpy(done_ret->chain, s->facts.chain, DIGEST_BYTES);
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
@@ -219,32 +181,11 @@ static int was_there(struct store *s, struct done *done_ret, struct error *err)
 /* Whether a dump would be taken, as far as that can be said without one. */
 static int probe(struct store *s, struct welcome *welcome_ret, struct error *err)
 {
-	const char *dir = s->setup.dir;
-	const int r = dir ? dumpdir_check(dir, s->host, err) : 0;
+	const int r = home_check(s->home, s->host, err);
 
 	if (r == 0)
-		tell_free(welcome_ret, dir ? dir : ".");
+		tell_free(s, welcome_ret);
 	return r;
-}
-
-/* To the directory of the dump, or, without --dir, where we are. */
-static int go_to_place(struct store *s, const struct hello *hello, struct error *err)
-{
-	const struct store_setup *setup = &s->setup;
-	int r = setup->dir ? dumpdir_find(&s->place, setup->dir, s->host, hello->dump_id,
-					  &setup->alive, err)
-			   : 0;
-
-	if (r < 0)
-		return r;
-	s->going_on = r > 0;
-	s->base = strdup(setup->dir ? "vmcore" : setup->file);
-	s->beside = setup->dir ? "" : ".part";
-	if (s->base)
-		s->meta_path = setup->dir ? strdup("meta.json") : beside(s, ".json");
-	if (!s->base || !s->meta_path)
-		return error_set(err, -ENOMEM, "out of memory");
-	return 0;
 }
 
 /* Whom a dump belongs to: who has proved it, or else whom the sender says. */
@@ -274,13 +215,13 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 	if (hello->probe)
 		return probe(s, welcome_ret, err);
 	s->result.begun = true;
-	r = go_to_place(s, hello, err);
-	if (r == 0)
+	r = home_find(s->home, s->host, hello->dump_id, err);
+	s->going_on = r > 0;
+	if (r >= 0)
 		r = s->going_on ? begin_again(s, err) : begin_new(s, payload, err);
 	if (r == 0)
-		r = dumpdir_settle(&s->place, err);
-	snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path,
-		 s->base ? s->base : "");
+		r = home_settle(s->home, err);
+	home_path(s->home, s->result.path);
 	if (r != 0)
 		return r < 0 ? r : was_there(s, done_ret, err);
 	s->meta = (struct meta){
@@ -291,88 +232,25 @@ static int op_hello(void *ctx, const struct hello *hello, const struct frame *pa
 		.begun_s = time(NULL),
 		.status = "receiving",
 	};
-	tell_free(welcome_ret, setup->dir ? "." : setup->file);
+	tell_free(s, welcome_ret);
 	snprintf(welcome_ret->part, sizeof(welcome_ret->part), "%.190s.part", s->result.path);
-	return meta_write(s->meta_path, &s->meta, err);
+	return home_write_meta(s->home, &s->meta, err);
 }
 
 /* --- attachments ---------------------------------------------------------------------------- */
 
-/* NAME of vmcore-NAME, whether it is sent with that prefix or without. */
-static const char *bare_name(const char *name)
-{
-	static const char prefix[] = "vmcore-";
-
-	return strncmp(name, prefix, strlen(prefix)) == 0 ? name + strlen(prefix) : name;
-}
-
-static char *attachment_path(const struct store *s, const char *name)
-{
-	char *path;
-
-	return asprintf(&path, "%s%s-%s", s->base, s->beside, bare_name(name)) < 0 ? NULL : path;
-}
-
-static bool was_attached(const struct store *s, const char *name)
-{
-	for (unsigned i = 0; i < s->attachments; i++)
-		if (strcmp(s->attached[i], name) == 0)
-			return true;
-	return false;
-}
-
-/* A dump's own directory has nothing of others. Beside FILE, what isn't this session's may be
- * anybody's, and the sender chooses the name. */
-static int check_attachment(const struct store *s, const char *name, struct error *err)
-{
-	if (s->setup.dir || s->setup.force || was_attached(s, name))
-		return 0;
-	return sidecars_check_other(s->base, bare_name(name), err);
-}
-
-/* What attachments without a dump may take of the disk. */
-static int check_room(const struct store *s, const char *path, uint64_t more_bytes,
-		      struct error *err)
-{
-	struct census census;
-	int r;
-
-	if (!s->setup.dir || s->facts.cursor.segment > 1)
-		return 0;
-	r = census_take(AT_FDCWD, "..", &census, err);
-	if (r < 0)
-		return r;
-	if (census.attached_bytes + more_bytes > ATTACHED_BYTES_MAX)
-		return error_set(err, -EDQUOT,
-				 "%s: the host has %" PRIu64 " MiB of attachments of dumps without "
-				 "a page, and more aren't taken",
-				 path, census.attached_bytes >> 20);
-	return 0;
-}
-
 static int begin_attachment(struct store *s, const struct attach *a, struct error *err)
 {
-	AUTO_FREE char *path = attachment_path(s, a->name);
-	int r = check_attachment(s, a->name, err);
+	int r;
 
-	if (r < 0)
-		return r;
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = check_room(s, path, a->total_bytes, err);
-	if (r < 0)
-		return r;
-	/* An earlier session's count, too. */
-	if (s->attachments == ATTACH_COUNT_MAX ||
-	    (s->setup.dir && census_attachments(path) >= ATTACH_COUNT_MAX))
+	if (s->attachments == ATTACH_COUNT_MAX)
 		return error_set(err, -EFBIG, "more than %d attachments", ATTACH_COUNT_MAX);
 	dumpfile_free(s->attachment);
 	s->attachment = NULL;
 	s->attachment_bytes = 0;
 	snprintf(s->attachment_name, sizeof(s->attachment_name), "%s", a->name);
-	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &s->attachment, err);
-	if (r == 0)
-		memcpy(s->attached[s->attachments++], a->name, ATTACH_NAME_ROOM);
+	r = home_attach(s->home, a, s->facts.cursor.segment > 1, &s->attachment, err);
+	s->attachments += r == 0;
 	return r;
 }
 
@@ -381,7 +259,7 @@ static int op_attach(void *ctx, const struct attach *a, struct error *err)
 	struct store *s = ctx;
 	int r = 0;
 
-	if (!s->base) /* a probe */
+	if (!s->result.begun) /* a probe */
 		return 0;
 	if (a->off == 0)
 		r = begin_attachment(s, a, err);
@@ -393,8 +271,7 @@ static int op_attach(void *ctx, const struct attach *a, struct error *err)
 		r = dumpfile_write(s->attachment, a->off, a->bytes, a->size_bytes, err);
 	if (r < 0)
 		return r;
-	if (strcmp(bare_name(a->name), "dmesg.txt") == 0)
-		meta_take_log(&s->meta, s->base, a);
+	home_take_log(s->home, &s->meta, a);
 	s->attachment_bytes += a->size_bytes;
 	if (s->attachment_bytes < a->total_bytes)
 		return 0;
@@ -410,7 +287,7 @@ static int new_assembler(struct store *s, struct error *err)
 {
 	const struct assemble_limits limits = {
 		.max_size_bytes = s->setup.max_size_bytes,
-		.free_bytes = io_free_bytes(dumpfile_part_path(s->df)) + dumpfile_size(s->df),
+		.free_bytes = dumpfile_free_bytes(s->df) + dumpfile_size(s->df),
 		.alive = &s->setup.alive,
 		.once = true,
 	};
@@ -434,7 +311,7 @@ static int resume_part(struct store *s, struct error *err)
 {
 	const struct cursor *cursor = &s->facts.cursor;
 	struct journal_facts unused;
-	int r = dumpfile_resume(s->base, &s->df, err);
+	int r = home_resume(s->home, &s->df, err);
 
 	if (r == 0)
 		r = extents_restore(s->journal, s->df, cursor->data_off, &s->setup.alive, err);
@@ -463,7 +340,7 @@ static int begin_over(struct store *s, struct error *err)
 	s->facts.whole = false;
 	r = journal_cut(s->journal, 0, err);
 	if (r == 0)
-		r = dumpfile_create(s->base, DUMPFILE_REPLACE_ALL, &s->df, err);
+		r = home_create_over(s->home, &s->df, err);
 	return r < 0 ? r : dumpfile_sync_name(s->df, err);
 }
 
@@ -473,7 +350,7 @@ static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, 
 	int r = 0;
 
 	*go_ret = (struct go){.kind = GO_BEGIN};
-	if (!s->base)
+	if (!s->result.begun)
 		return 0;
 	s->meta.totals = *totals;
 	if (s->going_on) {
@@ -548,7 +425,7 @@ static int op_checkpoint(void *ctx, const struct checkpoint *c, const struct fra
 		return r;
 	memcpy(s->chain, chain, sizeof(chain));
 	s->segments++;
-	meta_progress(&s->meta, s->meta_path, s->df, store_stream_bytes(s));
+	home_note_progress(s->home, &s->meta, s->df, store_stream_bytes(s));
 	return journal_waiting(s->journal) > JOURNAL_WAITING_BYTES ? op_sync(s, err) : 0;
 }
 
@@ -578,29 +455,12 @@ static int verify_earlier(struct store *s, struct error *err)
 	return r;
 }
 
-/* FILE is there: what lies beside FILE.part goes with it, all that can. The first error. */
-static int settle_beside(const struct store *s, struct error *err)
-{
-	struct error first = {0}, other;
-
-	(void)!sidecars_settle(s->base, &first);
-	for (unsigned i = 0; i < s->attachments; i++)
-		if (sidecars_settle_other(s->base, bare_name(s->attached[i]), s->setup.force,
-					  &other) < 0 &&
-		    first.code == 0)
-			first = other;
-	if (sidecars_sync(s->base, &other) < 0 && first.code == 0)
-		first = other;
-	*err = first;
-	return first.code;
-}
-
 static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 		  struct done *done_ret, struct error *err)
 {
 	struct store *s = ctx;
 	struct assemble_result res;
-	struct error sidecars_err;
+	struct error other;
 	int r;
 
 	if (end->segments == 0 && s->segments == 0 && end->stream_bytes == 0)
@@ -633,10 +493,10 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	s->meta.file_bytes = res.file_bytes;
 	s->meta.received_bytes = res.received_bytes;
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
-	r = meta_write(s->meta_path, &s->meta, err);
-	/* Whatever became of that: until then what lies beside FILE is of the dump before it. */
-	if (s->setup.file && settle_beside(s, &sidecars_err) < 0 && r == 0) {
-		*err = sidecars_err;
+	r = home_write_meta(s->home, &s->meta, err);
+	/* Whatever became of that: until then what tells of the dump may be of one before it. */
+	if (home_publish(s->home, &other) < 0 && r == 0) {
+		*err = other;
 		r = err->code;
 	}
 	/* The dump is there, which is what counts: the sender may come again, whatever it was, and
@@ -656,46 +516,32 @@ const struct session_ops store_ops = {
 	.end = op_end,
 };
 
-/* The sender has found that the part is of another dump, or it can't be made whole: the next
- * session begins anew. */
-static void forget(struct store *s)
-{
-	AUTO_FREE char *segments = beside(s, ".segments");
-
-	if (segments)
-		unlink(segments);
-}
-
 /* Whatever it has come to, and however late it failed. */
 static void note_incomplete(struct store *s)
 {
-	const char *part = s->df ? dumpfile_part_path(s->df) : NULL;
 	struct error unused;
 
-	if (part && io_exists(part))
-		snprintf(s->result.path, sizeof(s->result.path), "%s%s", s->place.path, part);
+	if (s->df)
+		(void)home_part_path(s->home, s->result.path);
 	s->meta.status = "incomplete";
 	s->meta.file_bytes = s->result.file_bytes;
 	s->meta.received_bytes = s->result.stream_bytes;
 	s->meta.done_s = time(NULL);
-	(void)!meta_write(s->meta_path, &s->meta, &unused);
+	(void)!home_write_meta(s->home, &s->meta, &unused);
 }
 
-/* Whether FILE.part, which goes if it is empty, or an attachment is worth keeping what tells of it.
+/* Whether the part, which goes if it is empty, or an attachment is worth keeping what tells of it.
  */
 static bool has_come(const struct store *s)
 {
 	return s->result.complete || s->attachments || (s->df && dumpfile_size(s->df));
 }
 
-/* Nothing is left of who came and sent nothing, not even a directory; unless somebody waits for
- * it. */
+/* Nothing is left of who came and sent nothing; unless somebody waits for it. */
 static bool clear(const struct store *s)
 {
-	AUTO_CLOSE int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd >= 0 && s->facts.cursor.segment == 0 && !s->segments &&
-	       !journal_is_wanted(s->journal) && census_clear(fd, true);
+	return home_clear(s->home, s->facts.cursor.segment == 0 && !s->segments &&
+					   !journal_is_wanted(s->journal));
 }
 
 void store_close(struct store *s, const struct error *why, struct store_result *result_ret)
@@ -711,13 +557,13 @@ void store_close(struct store *s, const struct error *why, struct store_result *
 			(void)!op_sync(s, &unused);
 		take_result(s, &res);
 	}
-	if (s->setup.file && s->journal && !has_come(s))
-		(void)!sidecars_drop_part(s->base, &unused);
-	else if (s->setup.dir && s->journal && !has_come(s) && clear(s))
+	if (s->journal && !has_come(s) && clear(s))
 		s->result.path[0] = '\0';
 	else if (s->meta.status && !s->result.complete)
 		note_incomplete(s);
+	/* The sender has found that the part is of another dump, or it can't be made whole: the
+	 * next session begins anew. */
 	if (s->began && why && why->code == -ESTALE)
-		forget(s);
+		home_forget(s->home);
 	*result_ret = s->result;
 }

@@ -1,14 +1,12 @@
 /*
- * Where a session's dump goes: DIR/HOST/TIME/ of a collector, or the one FILE of a pipe. Does what
- * a session asks for (struct session_ops), and keeps what is needed to go on with a dump that
- * breaks off.
+ * What becomes of a session's dump. Does what a session asks for (struct session_ops), and keeps
+ * what is needed to go on with a dump that breaks off. Where that is, is the home's (home.h):
+ * DIR/HOST/TIME/ of a collector, or the one FILE of a pipe.
  *
  *   DIR/HOST/TIME/vmcore           complete and verified; before that vmcore.part
  *   DIR/HOST/TIME/vmcore.segments  the journal
  *   DIR/HOST/TIME/vmcore-NAME      attachments: NAME is dmesg.txt
  *   DIR/HOST/TIME/meta.json        what it is, for people and programs
- *
- * In a directory, the process goes there (fchdir): one store at a time.
  */
 #ifndef STORE_H
 #define STORE_H

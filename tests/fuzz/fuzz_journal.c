@@ -5,6 +5,7 @@
  * The input is frames as fuzz_session.c has them, for the journal; behind a TYPE of 255 comes the
  * part, as it is.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static void go_on(const char *path, const char *journal_path)
 	struct error err;
 	pid_t holder;
 
-	if (journal_open(journal_path, &j, &holder, &err) < 0 ||
+	if (journal_open(AT_FDCWD, journal_path, &j, &holder, &err) < 0 ||
 	    journal_load(j, &facts, NULL, NULL, &err) < 0)
 		return;
 	REQUIRE(dumpfile_resume(path, &df, &err) == 0);

@@ -31,7 +31,6 @@ static int remove_entry(const char *path, const struct stat *st UNUSED, int type
 
 void dialogue_clear(void)
 {
-	assert_int_equal(chdir("/"), 0);
 	nftw(scratch_path("dir"), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -262,7 +261,6 @@ struct ending dialogue_run(const struct script *script)
 	end.sent_out = l.out;
 	session_free(l.session);
 	upload_free(l.sender.u);
-	assert_int_equal(chdir("/"), 0);
 	return end;
 }
 

@@ -38,7 +38,7 @@ static void begin(const char *dir)
 	struct error err;
 
 	assert_int_equal(dumpdir_find(&p, dir, "host", tiny.hello.dump_id, NULL, &err), 0);
-	assert_int_equal(journal_create("vmcore.segments", &hello, &j, &err), 0);
+	assert_int_equal(journal_create(p.fd, "vmcore.segments", &hello, &j, &err), 0);
 	assert_int_equal(journal_sync(j, &err), 0);
 	journal_free(j);
 	assert_int_equal(dumpdir_settle(&p, &err), 0);
@@ -75,8 +75,12 @@ static void test_empty(void **state UNUSED)
 		assert_int_equal(dumpdir_settle(&p, &err), 0);
 		snprintf(path, sizeof(path), "%s", p.path);
 		assert_true(file_exists(path));
-		if (kept)
-			file_write("vmcore.part", "a part", 6);
+		if (kept) {
+			char part[sizeof(path) + 16];
+
+			snprintf(part, sizeof(part), "%svmcore.part", path);
+			file_write(part, "a part", 6);
+		}
 		dumpdir_deinit(&p);
 		assert_int_equal(file_exists(path), kept);
 	}

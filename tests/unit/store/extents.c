@@ -47,7 +47,8 @@ static struct journal *open_journal(void)
 	struct error err;
 	pid_t holder;
 
-	assert_int_equal(journal_open(scratch_path("dump.segments"), &j, &holder, &err), 0);
+	assert_int_equal(journal_open(AT_FDCWD, scratch_path("dump.segments"), &j, &holder, &err),
+			 0);
 	assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
 	return j;
 }

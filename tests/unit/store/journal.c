@@ -36,7 +36,7 @@ static void write_journal(const char *path, size_t frames)
 	struct journal *j;
 	struct error err;
 
-	assert_int_equal(journal_create(path, &hello, &j, &err), 0);
+	assert_int_equal(journal_create(AT_FDCWD, path, &hello, &j, &err), 0);
 	for (size_t i = 1; i < frames; i++)
 		append(j, i);
 	assert_int_equal(journal_sync(j, &err), 0);
@@ -114,7 +114,7 @@ static void test_waits(void **state UNUSED)
 	struct journal *j;
 	struct error err;
 
-	assert_int_equal(journal_create(path, &hello, &j, &err), 0);
+	assert_int_equal(journal_create(AT_FDCWD, path, &hello, &j, &err), 0);
 	assert_int_equal(journal_sync(j, &err), 0);
 	assert_int_equal(journal_waiting(j), 0);
 	append(j, 1);
@@ -135,7 +135,7 @@ static void goes_on(const char *path, size_t frames)
 	struct error err;
 	pid_t holder;
 
-	assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+	assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), 0);
 	assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
 	facts_are(&facts, frames);
 	for (size_t i = frames; i < all_frames(); i++)
@@ -310,7 +310,7 @@ static void test_callback(void **state UNUSED)
 		assert_int_equal(c.segments, 2);
 
 		c.segments = 0;
-		assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+		assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), 0);
 		assert_int_equal(journal_load(j, &facts, count_segment, &c, &err), codes[i]);
 		/* Nothing was cut off for that. */
 		c.fail_at = 0;
@@ -333,18 +333,18 @@ static void test_refused(void **state UNUSED)
 	pid_t holder;
 
 	assert_int_equal(journal_read(odd, &facts, NULL, NULL, &err), -ENOENT);
-	assert_int_equal(journal_open(odd, &j, &holder, &err), -ENOENT);
+	assert_int_equal(journal_open(AT_FDCWD, odd, &j, &holder, &err), -ENOENT);
 	write_journal(path, 3);
 	assert_int_equal(symlink(path, odd), 0);
 	assert_int_equal(journal_read(odd, &facts, NULL, NULL, &err), -ELOOP);
-	assert_int_equal(journal_open(odd, &j, &holder, &err), -ELOOP);
-	assert_int_equal(journal_create(odd, &hello, &j, &err), -ELOOP);
+	assert_int_equal(journal_open(AT_FDCWD, odd, &j, &holder, &err), -ELOOP);
+	assert_int_equal(journal_create(AT_FDCWD, odd, &hello, &j, &err), -ELOOP);
 	assert_int_equal(journal_read(path, &facts, NULL, NULL, &err), 0);
 	facts_are(&facts, 3);
 	unlink(odd);
 	assert_int_equal(mkfifo(odd, 0600), 0);
-	assert_int_equal(journal_open(odd, &j, &holder, &err), -EEXIST);
-	assert_true(journal_create(odd, &hello, &j, &err) < 0);
+	assert_int_equal(journal_open(AT_FDCWD, odd, &j, &holder, &err), -EEXIST);
+	assert_true(journal_create(AT_FDCWD, odd, &hello, &j, &err) < 0);
 	assert_true(journal_read(odd, &facts, NULL, NULL, &err) < 0);
 	unlink(odd);
 	file_write(odd, "", 0);
@@ -367,7 +367,7 @@ static void test_busy(void **state UNUSED)
 	assert_int_equal(pipe(to_us), 0);
 	child = fork();
 	if (child == 0) {
-		const int r = journal_open(path, &j, &holder, &err);
+		const int r = journal_open(AT_FDCWD, path, &j, &holder, &err);
 
 		(void)!write(to_us[1], r == 0 ? "+" : "-", 1);
 		pause();
@@ -375,13 +375,13 @@ static void test_busy(void **state UNUSED)
 	}
 	assert_int_equal(read(to_us[0], &c, 1), 1);
 	assert_int_equal(c, '+');
-	assert_int_equal(journal_open(path, &j, &holder, &err), -EBUSY);
+	assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), -EBUSY);
 	assert_int_equal(holder, child);
-	assert_int_equal(journal_create(path, &hello, &j, &err), -EBUSY);
+	assert_int_equal(journal_create(AT_FDCWD, path, &hello, &j, &err), -EBUSY);
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
 	/* Its lock went with it, and the journal is as it was. */
-	assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+	assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), 0);
 	journal_free(j);
 	goes_on(path, 3);
 	close(to_us[0]);
@@ -400,7 +400,7 @@ static void test_cut(void **state UNUSED)
 		pid_t holder;
 
 		write_journal(path, all_frames());
-		assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+		assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), 0);
 		assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
 		append(j, 1);
 		assert_int_equal(journal_cut(j, segments, &err), 0);
@@ -459,7 +459,7 @@ static void hold(const char *path, int to_us)
 	struct error err;
 	pid_t holder;
 
-	(void)!write(to_us, journal_open(path, &j, &holder, &err) == 0 ? "+" : "-", 1);
+	(void)!write(to_us, journal_open(AT_FDCWD, path, &j, &holder, &err) == 0 ? "+" : "-", 1);
 	while (!journal_is_wanted(j))
 		usleep(1000);
 	_exit(7);
@@ -472,7 +472,7 @@ static void hold_fast(const char *path, int to_us)
 	struct error err;
 	pid_t holder;
 
-	(void)!write(to_us, journal_open(path, &j, &holder, &err) == 0 ? "+" : "-", 1);
+	(void)!write(to_us, journal_open(AT_FDCWD, path, &j, &holder, &err) == 0 ? "+" : "-", 1);
 	pause();
 }
 
@@ -491,7 +491,7 @@ static void wait_for_it(const char *path, int to_us)
 	struct journal *j;
 	struct error err;
 
-	_exit(journal_take_over(path, &alive, &j, &err) == -EALREADY ? 7 : 1);
+	_exit(journal_take_over(AT_FDCWD, path, &alive, &j, &err) == -EALREADY ? 7 : 1);
 }
 
 /* What a backup program does: the whole file, for reading. It minds no signals. */
@@ -516,7 +516,7 @@ static void test_take_over(void **state UNUSED)
 	write_journal(path, 3);
 	child = start_other(hold, path, to_us);
 	await_other(to_us, '+');
-	assert_int_equal(journal_take_over(path, NULL, &j, &err), 0);
+	assert_int_equal(journal_take_over(AT_FDCWD, path, NULL, &j, &err), 0);
 	assert_false(journal_is_wanted(j));
 	end_other(child, to_us, 7 << 8);
 	journal_free(j);
@@ -524,7 +524,7 @@ static void test_take_over(void **state UNUSED)
 	/* One that doesn't let go: the waiting ends when nobody wants it. */
 	child = start_other(hold_fast, path, to_us);
 	await_other(to_us, '+');
-	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
+	assert_int_equal(journal_take_over(AT_FDCWD, path, &alive, &j, &err), -ECONNRESET);
 	assert_int_equal(calls, 3);
 	kill(child, SIGKILL);
 	end_other(child, to_us, SIGKILL);
@@ -546,7 +546,7 @@ static void test_last_is_next(void **state UNUSED)
 	next = start_other(wait_for_it, path, of_next);
 	await_other(of_next, 'w');
 	/* It gives way, whether we get further or not. */
-	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
+	assert_int_equal(journal_take_over(AT_FDCWD, path, &alive, &j, &err), -ECONNRESET);
 	end_other(next, of_next, 7 << 8);
 	kill(holder, SIGKILL);
 	end_other(holder, to_us, SIGKILL);
@@ -567,8 +567,8 @@ static void test_others(void **state UNUSED)
 	write_journal(path, 3);
 	backup = start_other(lock_all, path, to_us);
 	await_other(to_us, '+');
-	assert_int_equal(journal_take_over(path, &alive, &j, &err), -ECONNRESET);
-	assert_int_equal(journal_open(path, &j, &holder, &err), -EBUSY);
+	assert_int_equal(journal_take_over(AT_FDCWD, path, &alive, &j, &err), -ECONNRESET);
+	assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), -EBUSY);
 	assert_int_equal(holder, backup);
 	assert_non_null(strstr(err.msg, "locked by another program"));
 	assert_int_equal(waitpid(backup, NULL, WNOHANG), 0);
@@ -617,12 +617,12 @@ static void test_hello(void **state UNUSED)
 	file_write(path, s.bytes, s.size_bytes);
 	stream_free(&s);
 	bytes_read = 0;
-	assert_int_equal(journal_read_hello(path, &hello, &err), 0);
+	assert_int_equal(journal_read_hello(AT_FDCWD, path, &hello, &err), 0);
 	assert_memory_equal(hello.dump_id, tiny.hello.dump_id, DIGEST_BYTES);
 	assert_in_range(bytes_read, 1, 100000);
 	file_write(path, "VMSF", 4);
-	assert_int_equal(journal_read_hello(path, &hello, &err), -EBADMSG);
-	assert_int_equal(journal_read_hello(scratch_path("none"), &hello, &err), -ENOENT);
+	assert_int_equal(journal_read_hello(AT_FDCWD, path, &hello, &err), -EBADMSG);
+	assert_int_equal(journal_read_hello(AT_FDCWD, scratch_path("none"), &hello, &err), -ENOENT);
 }
 
 int main(int argc, char **argv)

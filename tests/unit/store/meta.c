@@ -1,7 +1,8 @@
-/* receiver/store/meta.h: meta.json, which anybody may read, and nobody may break. */
+#include <fcntl.h>
 #include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ static json_t *write_and_read(const struct meta *m)
 	struct error err;
 	json_t *json;
 
-	assert_int_equal(meta_write(path, m, &err), 0);
+	assert_int_equal(meta_write(AT_FDCWD, path, m, &err), 0);
 	assert_false(file_exists(scratch_path("meta.json.part")));
 	json = json_load_file(path, 0, &why);
 	if (!json)
@@ -117,8 +118,8 @@ static void test_progress(void **state UNUSED)
 			 0);
 	assert_int_equal(dumpfile_write(df, 0, t.bytes, t.size_bytes, &err), 0);
 	meta_take_log(&m, scratch_path("dump"), &a);
-	meta_progress(&m, path, df, 4711);
-	meta_progress(&m, path, df, 4712); /* too soon to be written */
+	meta_progress(&m, AT_FDCWD, path, df, 4711);
+	meta_progress(&m, AT_FDCWD, path, df, 4712); /* too soon to be written */
 	assert_false(file_exists(scratch_path("meta.json.part")));
 	json = json_load_file(path, 0, NULL);
 	text_is(json, "build_id", "00112233445566778899aabbccddeeff00112233");
@@ -189,7 +190,8 @@ static void test_numbers(void **state UNUSED)
 	m.status = "receiving";
 	m.end.pages = UINT64_MAX;
 	json_decref(write_and_read(&m));
-	assert_int_equal(meta_complete(scratch_path("meta.json"), &m.end, 1, UINT64_MAX, &err), 0);
+	assert_int_equal(
+		meta_complete(AT_FDCWD, scratch_path("meta.json"), &m.end, 1, UINT64_MAX, &err), 0);
 	json = json_load_file(scratch_path("meta.json"), 0, NULL);
 	text_is(json, "status", "complete");
 	assert_true(json_integer_value(json_object_get(json, "pages")) > 0);

@@ -399,7 +399,7 @@ static void test_load(void **state)
 	file_write(path, s.bytes, s.size_bytes);
 	stream_free(&s);
 	recording = true;
-	assert_int_equal(journal_open(path, &j, &holder, &err), 0);
+	assert_int_equal(journal_open(AT_FDCWD, path, &j, &holder, &err), 0);
 	assert_int_equal(journal_load(j, &facts, NULL, NULL, &err), 0);
 	recording = false;
 	for (size_t i = 0; i < event_count; i++)

@@ -119,7 +119,7 @@ static void tells_incomplete(struct store *s, const struct error *why, const cha
 	assert_false(res.complete);
 	slash = strrchr(res.path, '/');
 	assert_string_equal(slash ? slash + 1 : res.path, name);
-	text = (char *)file_read("meta.json", &size_bytes); /* the process is there */
+	text = (char *)file_read(dialogue_path("meta.json"), &size_bytes);
 	assert_non_null(memmem(text, size_bytes, "\"incomplete\"", strlen("\"incomplete\"")));
 	free(text);
 	store_free(s);
@@ -191,8 +191,8 @@ static void test_attached_bytes(void **state UNUSED)
 	struct error err;
 
 	assert_int_equal(attach(s, "small", 1, &err), 0);
-	file_write("vmcore-huge", "x", 1);
-	assert_int_equal(truncate("vmcore-huge", (off_t)ATTACHED_BYTES_MAX - 2), 0);
+	file_write(dialogue_path("vmcore-huge"), "x", 1);
+	assert_int_equal(truncate(dialogue_path("vmcore-huge"), (off_t)ATTACHED_BYTES_MAX - 2), 0);
 	assert_int_equal(attach(s, "last", 1, &err), 0);
 	assert_int_equal(attach(s, "more", 1, &err), -EDQUOT);
 	assert_non_null(strstr(err.msg, "attachments of dumps without a page"));
@@ -221,7 +221,7 @@ static void test_failed_late(void **state UNUSED)
 	struct store *s = begin(tiny.segments);
 	struct error err;
 
-	file_write("vmcore", "in the way", 10);
+	file_write(dialogue_path("vmcore"), "in the way", 10);
 	assert_int_equal(end(s, &err), -EEXIST);
 	tells_incomplete(s, &err, "vmcore.part");
 }
@@ -282,6 +282,40 @@ static void test_beside_file(void **state UNUSED)
 	dialogue_clear();
 }
 
+static void complete(struct store *s)
+{
+	struct store_result res;
+	struct error err;
+	size_t size_bytes;
+	uint8_t *bytes;
+
+	assert_int_equal(end(s, &err), 0);
+	store_close(s, NULL, &res);
+	store_free(s);
+	bytes = file_read(res.path, &size_bytes);
+	assert_int_equal(size_bytes, tiny.dump.size_bytes);
+	assert_memory_equal(bytes, tiny.dump.bytes, size_bytes);
+	free(bytes);
+}
+
+/* Nothing of a store is the process': two of them take turns. */
+static void test_two(void **state UNUSED)
+{
+	struct store_setup setup = {
+		.dir = scratch_path("dir"), .host = "other", .proof = "test", .peer = "test"};
+	struct store *one = offer(), *other = offer_as(&setup);
+	struct error err;
+
+	assert_int_equal(attach(one, "dmesg.txt", 1, &err), 0);
+	assert_int_equal(attach(other, "dmesg.txt", 1, &err), 0);
+	go_on(one, tiny.segments);
+	go_on(other, tiny.segments);
+	complete(one);
+	assert_true(file_exists(dialogue_path("vmcore-dmesg.txt")));
+	complete(other);
+	dialogue_clear();
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -299,6 +333,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "store: tells where a dump is that couldn't be published", test_failed_late,
 		 NULL);
 	unit_add(&u, "store: gives FILE what came for it in the end", test_beside_file, NULL);
+	unit_add(&u, "store: takes two dumps at a time, each to its own place", test_two, NULL);
 	r = unit_run(&u, "store", argc, argv);
 	tinysession_free(&tiny);
 	return r;

@@ -1,0 +1,120 @@
+/*
+ * Where a session's dump lives: the dump or its part, the journal, meta.json and attachments, by
+ * whatever names. A home is asked in this order:
+ *
+ *   home_check()                                a probe, and nothing after it
+ *   home_find(), then home_settle()             once what a dump begins with is durable
+ *   home_attach(), home_write_meta(), …         while the dump comes
+ *   home_publish()                              the dump has its final name
+ *   home_clear() or home_forget(), home_free()  files and journal are closed before the last
+ *
+ * There are two: a directory below a collector's (home_dir.c), and the one FILE of a pipe
+ * (home_file.c). A home more is a file that fills in struct home_ops, and a row in home_new().
+ */
+#ifndef HOME_H
+#define HOME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/keepalive.h"
+#include "format/segment.h"
+#include "wire/message.h"
+
+struct dumpfile;
+struct home;
+struct journal;
+struct meta;
+
+enum { HOME_PATH_ROOM = 4096 };
+
+struct home_setup {
+	const char *dir;	/* NULL: a file */
+	const char *file;	/* NULL: a directory */
+	bool force;		/* replace what is there of another dump */
+	struct keepalive alive; /* called while something takes long */
+};
+
+/* Nothing is opened or made so far. Strings are borrowed. Fails -ENOMEM. */
+NODISCARD int home_new(const struct home_setup *setup, struct home **h_ret, struct error *err);
+
+/* A place that was made and that nothing has come to goes. NULL is fine. */
+void home_free(struct home *h);
+DEFINE_AUTO(struct home, home_free)
+
+/* Whether a dump of `host` would be taken, as far as that can be said without one. */
+NODISCARD int home_check(struct home *h, const char *host, struct error *err);
+
+/*
+ * Find what an earlier session has left of the dump: 1; or make room for a new one: 0. `host` is a
+ * name that store_name() has made, or that was proved. Fails -EBUSY, -EACCES, -EDQUOT, or with what
+ * keepalive() or the system says.
+ */
+NODISCARD int home_find(struct home *h, const char *host,
+			const uint8_t dump_id[static DIGEST_BYTES], struct error *err);
+
+/* What a new dump begins with is there and durable: so is the place from now on. */
+NODISCARD int home_settle(struct home *h, struct error *err);
+
+/* How much more there is room for; INT64_MAX where that can't be told. */
+uint64_t home_free_bytes(const struct home *h);
+
+/* What the operator knows the dump as; and the part of it, if that is there: else false. */
+void home_path(const struct home *h, char out[static HOME_PATH_ROOM]);
+bool home_part_path(const struct home *h, char out[static HOME_PATH_ROOM]);
+
+/* --- the dump ------------------------------------------------------------------------------- */
+
+/* The part of a new dump; of one that is begun anew in the place of another try; of one that is
+ * gone on with. As dumpfile_create() and dumpfile_resume(); the caller's to free. */
+NODISCARD int home_create(struct home *h, struct dumpfile **df_ret, struct error *err);
+NODISCARD int home_create_over(struct home *h, struct dumpfile **df_ret, struct error *err);
+NODISCARD int home_resume(struct home *h, struct dumpfile **df_ret, struct error *err);
+
+/* Whether the dump has its final name. */
+bool home_has_dump(const struct home *h);
+
+/* It has: what tells of it gets its final names, too, durably. All that can is done, and the first
+ * failure told. */
+NODISCARD int home_publish(struct home *h, struct error *err);
+
+/* Make the names durable of the dump and of what tells of it. */
+NODISCARD int home_sync(const struct home *h, struct error *err);
+
+/* --- what tells of it ----------------------------------------------------------------------- */
+
+/* As journal_create() and journal_take_over(). */
+NODISCARD int home_create_journal(struct home *h, const struct frame *hello, struct journal **j_ret,
+				  struct error *err);
+NODISCARD int home_take_over(struct home *h, struct journal **j_ret, struct error *err);
+
+/* As meta_write(), meta_progress(), meta_take_log() and meta_complete(). */
+NODISCARD int home_write_meta(struct home *h, const struct meta *meta, struct error *err);
+void home_note_progress(struct home *h, struct meta *meta, struct dumpfile *df,
+			uint64_t received_bytes);
+void home_take_log(struct home *h, struct meta *meta, const struct attach *a);
+void home_complete_meta(struct home *h, const struct end *end);
+
+/*
+ * Begin the attachment `a`, of a dump that `has_pages` or hasn't so far; ATTACH_COUNT_MAX times at
+ * the most. Refused where it would
+ * replace what isn't this dump's (-EEXIST), where there are too many (-EFBIG), or where
+ * attachments of dumps without a page take too much (-EDQUOT).
+ */
+NODISCARD int home_attach(struct home *h, const struct attach *a, bool has_pages,
+			  struct dumpfile **df_ret, struct error *err);
+
+/* --- endings -------------------------------------------------------------------------------- */
+
+/* The journal goes: nobody will go on with the dump. */
+void home_forget(struct home *h);
+
+/*
+ * Nothing has come of the dump in this session: what tells of it goes, unless there is more.
+ * `untouched`: no earlier session has left anything of it, either, and none waits for it. Returns
+ * whether nothing is left.
+ */
+bool home_clear(struct home *h, bool untouched);
+
+#endif
