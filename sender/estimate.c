@@ -3,6 +3,7 @@
 #include "sender/estimate.h"
 
 #include "base/clock.h"
+#include "sender/kernel/find_info.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/warnings.h"
 #include "sender/machine/meminfo.h"
@@ -22,17 +23,22 @@ static uint64_t count_pages(const struct estimate_setup *setup)
 	struct filter_result result;
 	struct kmodel km;
 	struct error err;
-	uint64_t bytes = 0;
+	uint64_t bytes = 0, until_ms = clock_ms() + LOOK_MS;
 	struct filter_setup filter = {.km = &km, .exclude = exclude, .threads = setup->threads};
 
 	if (vmcore_open(setup->core, setup->access, &core, &err) < 0)
 		return 0;
-	filter.stop.deadline_ms = clock_ms() + LOOK_MS;
+	filter.stop = setup->stop;
+	if (!filter.stop.deadline_ms || filter.stop.deadline_ms > until_ms)
+		filter.stop.deadline_ms = until_ms;
 	core->stop = filter.stop;
-	kmodel_init(&km, core, exclude, &warnings);
-	if (filter_run(&filter, &pages, &result, &warnings, &err) == 0)
-		bytes = pageset_count(pages) * core->page_bytes;
-	kmodel_deinit(&km);
+	if (find_info(core, NULL, &warnings, &err) == 0) {
+		kmodel_init(&km, core, exclude, &warnings);
+		if (filter_run(&filter, &pages, &result, &warnings, &err) == 0 &&
+		    !stop_is_due(&setup->stop))
+			bytes = pageset_count(pages) * core->page_bytes;
+		kmodel_deinit(&km);
+	}
 	vmcore_free(core);
 	return bytes;
 }

@@ -13,6 +13,7 @@ struct estimate_setup {
 	bool compressed;     /* pages are, and take half of it */
 	unsigned threads;
 	enum vmcore_access access;
+	struct stop stop;
 };
 
 /* The pages of the core that the level leaves in; or, where it can't be read (that takes root) or

@@ -510,6 +510,7 @@ static enum exit_status probe(const struct options *o)
 		.compressed = strcmp(codec_ladder_name(&o->ladder), "none") != 0,
 		.threads = o->threads,
 		.access = o->access,
+		.stop = lifetime_stop(),
 	};
 	const struct probe_need need = estimate_dump(&estimate);
 
