@@ -49,7 +49,7 @@ with unconfigured
 echo "to = tcp://dumpserver:7777" >/etc/vmsend.conf
 with simple
 touch /etc/carrier.key
-echo "to = exec:exec KEY=7 carrier -i /etc/carrier.key hub vmrecv --stdio # by it" >/etc/vmsend.conf
+echo "to = exec:exec KEY=7 'carrier' -i /etc/carrier.key hub vmrecv --stdio # by it" >/etc/vmsend.conf
 with program
 rm /usr/local/bin/carrier
 with missing
@@ -63,6 +63,13 @@ fstab_lines=("none /mnt tmpfs defaults" "/dev/vda / ext4 defaults" "/dev/vdb /mn
 mkdir -p "$out/inmemory/tools/etc"
 printf '%s\n' "${fstab_lines[@]}" >"$out/inmemory/tools/etc/fstab"
 with inmemory
+for fstab in "byname:LABEL=tmpfs /mnt ext4 defaults" "onrequest:/dev/vdb /mnt ext4 rw,noauto" "zram:/dev/zram0 /mnt ext4" \
+    "remark:# /dev/vdb /mnt ext4"; do
+    fstab_lines=("${fstab#*:}")
+    mkdir -p "$out/${fstab%%:*}/tools/etc"
+    echo -n "${fstab_lines[0]}" >"$out/${fstab%%:*}/tools/etc/fstab"
+    with "${fstab%%:*}"
+done
 fstab_lines=()
 mkdir -p /etc/default
 echo 'MOUNTED="/x /mnt"' >/etc/default/vmsend
@@ -96,14 +103,14 @@ rc 1"
 is "dracut: a program that isn't there ends dracut" "$(<"$T/missing.dracut")" \
     "F: vmsend: there is no carrier, which an exec: of /etc/vmsend.conf starts
 rc 1"
-for case in unmounted inmemory; do
+for case in unmounted inmemory onrequest zram remark; do
     lost="vmsend: nothing mounts a disk for file:/mnt/crash/, where a reboot would lose the dump: if another script of the \
 initramfs does, name its mount point in MOUNTED of /etc/default/vmsend
 rc 1"
     is "initramfs-tools: a file: for which no disk is mounted is an error ($case)" "$(tail -n 2 "$T/$case.tools")" "E: $lost"
     is "dracut: a file: for which no disk is mounted ends dracut ($case)" "$(<"$T/$case.dracut")" "F: $lost"
 done
-for case in mounted named volatile; do
+for case in mounted byname named volatile; do
     is "initramfs-tools: a file: is all right if it is $case" "$(tail -n 1 "$T/$case.tools")" "rc 0"
     is "dracut: a file: is all right if it is $case" "$(tail -n 1 "$T/$case.dracut")" "rc 0"
 done
