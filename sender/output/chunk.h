@@ -1,5 +1,5 @@
 /*
- * What a worker makes of a chunk's pages and the writer takes: a list of page_flags in pfn order,
+ * A worker's result for a chunk's pages, which the writer takes: a list of page_flags in pfn order,
  * and the bytes of the pages that need any, one behind the other, in page_data. A zero or lost page
  * has a page_flag only.
  */
@@ -19,7 +19,8 @@ enum page_kind {
 
 struct page_flag {
 	uint64_t pfn;
-	uint32_t size_bytes; /* of its bytes in page_data; they begin where the page's before end */
+	uint32_t size_bytes; /* of its bytes in page_data; they begin where those of the page before
+				it end */
 	uint8_t kind;	     /* enum page_kind */
 	uint8_t codec;	     /* enum codec_id: how the bytes are compressed */
 };
@@ -28,12 +29,12 @@ struct chunk {
 	uint64_t first_rank; /* the index of the first page's descriptor */
 	uint32_t pages;
 	struct page_flag page_flag[CHUNK_PAGES_MAX];
-	uint32_t data_bytes; /* of page_data that are used */
-	uint8_t sha256[32];  /* of these bytes, if the workers were told to make it */
+	uint32_t data_bytes; /* used bytes of page_data */
+	uint8_t sha256[32];  /* of these bytes, if the workers make digests */
 
-	/* Room for as many bytes as chunk_new() was given. It begins more than 1,000 bytes behind a
-	   page, where a page that is copied to it is copied fast, be it behind the few bytes that
-	   liblzo2 puts before one that it can't compress: io_buffer(). */
+	/* Room for as many bytes as chunk_new() was given. It begins more than 1,000 bytes behind
+	 * the beginning of a page, so that copies of pages into it are fast, even behind the few
+	 * bytes that liblzo2 puts in front of a page that it can't compress: io_buffer(). */
 	uint8_t page_data[];
 };
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum {
-	/* What a codec takes, rounded up. Pages of 4 KiB: zlib 268 KiB, zstd 71 KiB at level 1 and
-	   269 KiB at level 12. Of 64 KiB: zstd 1.8 MiB at level 19. */
+	/* The memory that a codec takes, rounded up. Pages of 4 KiB: zlib 268 KiB, zstd 71 KiB at
+	 * level 1 and 269 KiB at level 12. Of 64 KiB: zstd 1.8 MiB at level 19. */
 	SMALL_CODEC_BYTES = 256 << 10,
 	LARGE_CODEC_BYTES = 2 << 20,
 	LEAST_CODEC_BYTES = 1 << 20,
@@ -31,10 +31,10 @@ static void add(struct codec_ladder *ladder, enum codec_id codec, int level)
 }
 
 /*
- * Each step costs several times the CPU of the one before, and is smaller: of a page pass at level
- * 31 (docs/PERFORMANCE.md), lzo 0.11 s and 26.7 MB, zstd:1 0.39 s and 18.4 MB, zstd:4 0.7 s and
- * 17.7 MB; zlib:1 0.58 s and 19.4 MB, zlib:6 1.1 s and 17.7 MB. What lies between these is no
- * better than a mix of its neighbours. zstd:12 (6 s, 16.4 MB) would hold up the chunks behind it
+ * Each step costs several times the CPU of the one before it, and makes a smaller dump: for a page
+ * pass at level 31 (docs/PERFORMANCE.md), lzo 0.11 s and 26.7 MB, zstd:1 0.39 s and 18.4 MB, zstd:4
+ * 0.7 s and 17.7 MB; zlib:1 0.58 s and 19.4 MB, zlib:6 1.1 s and 17.7 MB. A codec between two of
+ * these is no better than a mix of them. zstd:12 (6 s, 16.4 MB) would hold up the chunks behind it
  * for as long as fifty of them take with lzo.
  */
 struct codec_ladder codec_ladder_auto(unsigned codecs)

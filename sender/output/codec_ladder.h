@@ -1,5 +1,5 @@
-/* The codecs that chunks may be compressed with, from the fastest to the strongest: one, or several
- * of which each chunk's is chosen as it is made (codec_pace.h). */
+/* The codecs for chunks, from the fastest to the strongest. Where there are several, codec_pace.h
+ * chooses one for each chunk as it is made. */
 #ifndef CODEC_LADDER_H
 #define CODEC_LADDER_H
 
@@ -19,26 +19,26 @@ struct rung {
 struct codec_ladder {
 	struct rung rung[LADDER_MAX];
 	unsigned count;	 /* at least one */
-	unsigned codecs; /* that were allowed, a bit for each enum codec_id; 0: the one is fixed */
+	unsigned codecs; /* the allowed ones, a bit for each enum codec_id; 0: one codec is fixed */
 };
 
-/* One codec. */
+/* A ladder of one codec. */
 struct codec_ladder codec_ladder_fixed(enum codec_id codec, int level);
 
-/* What `codecs` and the build have to offer; zlib where that is nothing. */
+/* A ladder of the codecs that are both in `codecs` and in the build; zlib where there are none. */
 struct codec_ladder codec_ladder_auto(unsigned codecs);
 
 /* "zlib,lzo": a bit for each. Fails -EINVAL. */
 NODISCARD int codec_ladder_parse_codecs(const char *list, unsigned *codecs_ret, struct error *err);
 
-/* What it is called, as in --compress, and the level of the one codec (of several: 0). */
+/* The ladder's name, as in --compress, and the level of the one codec (0 if there are several). */
 const char *codec_ladder_name(const struct codec_ladder *ladder);
 int codec_ladder_level(const struct codec_ladder *ladder);
 
-/* What the header's status says of the codecs: the bits of all. */
+/* The bits of all the codecs, for the header's status. */
 uint32_t codec_ladder_kdump_flags(const struct codec_ladder *ladder);
 
-/* The most memory that the compressors of one thread take. */
+/* The most memory that one thread's compressors take. */
 uint64_t codec_ladder_memory_bytes(const struct codec_ladder *ladder, uint64_t page_bytes);
 
 #endif

@@ -7,36 +7,38 @@
 #include "base/compiler.h"
 
 enum {
-	/* What may wait though the link isn't the limit: what was handed over this very moment. */
+	/* Bytes that may wait though the link isn't the limit: those that were handed over this
+	 * moment. */
 	SLACK_BYTES = 192 << 10,
-	/* That much in front of the link is a queue, however many workers there are, whose chunks
-	   would be none by themselves. */
+	/* So many bytes in front of the link are a queue, even if there are so many workers that
+	 * their chunks explain more. */
 	QUEUE_BYTES = 640 << 10,
-	/* From there to where the strongest is chosen. */
+	/* So many bytes more choose the strongest codec. */
 	RANGE_BYTES = 1 << 20,
 
-	/* Until something was sent, nothing can be said: the step that is best on most links. */
+	/* Before any byte was sent, nothing is known of the link: begin with the step that is best
+	 * on most links. */
 	START_STRENGTH = PACE_STEP,
 
 	SMOOTHING = 16, /* chunks */
 
-	/* Chunks per worker that are no queue: one in work, and those that are ready behind the one
-	   that is next to be written. */
+	/* Chunks per worker that are no queue: one in work, and those that are ready and follow the
+	 * next one to be written. */
 	IDLE_CHUNKS = 3,
 
-	/* How long there must have been a queue, where the link has shown that it isn't the limit,
-	   before it is believed to be one now. A receiver that gets no CPU or disk for a moment
-	   makes a queue too, as does a lost packet, and it is gone as soon as they go on: 10 to 40
-	   ms were seen of a receiver whose CPU had other work. The time that stronger codecs take
-	   meanwhile would be missing afterwards. */
+	/* Where the link has shown that it isn't the limit, a queue must have lasted so long before
+	 * the link counts as the limit. A receiver that gets no CPU or disk for a moment makes a
+	 * queue too, as does a lost packet, and it is gone as soon as they go on: 10 to 40 ms were
+	 * seen of a receiver whose CPU had other work. The time that stronger codecs take meanwhile
+	 * would be missing afterwards. */
 	HOLD_MS = 32,
-	/* What shows it: that much went out and none of it had to wait. More than a limit on the
-	   way lets through at once. */
+	/* So many bytes that went out without waiting show that the link isn't the limit: more than
+	 * a rate limit on the way lets through at once. */
 	FREELY_BYTES = 2 << 20,
 };
 
-/* Take down whether bytes had to wait, and say whether a link that was no limit a moment ago may be
- * one now. */
+/* Note whether bytes had to wait. Returns whether a link that was no limit a moment ago may be one
+ * now. */
 static bool note_and_believe(struct codec_pace_queue *q, const struct codec_pace_sample *s)
 {
 	const bool waits = s->waiting_bytes > MAX((uint64_t)SLACK_BYTES, s->chunk_bytes);

@@ -21,8 +21,8 @@ NODISCARD int prologue_header(const struct vmcore *core, unsigned level, uint32_
 			      struct kdump_header *header_ret, bool *uname_known_ret,
 			      struct error *err);
 
-/* Write it; `pages` is the 2nd bitmap. Every byte of the notes and of both bitmaps is covered by a
- * record. */
+/* Write the prologue; `pages` is the 2nd bitmap. Every byte of the notes and of both bitmaps is
+ * covered by a record. */
 NODISCARD int prologue_write(struct sink *sink, const struct kdump_header *header,
 			     const struct vmcore *core, const struct pageset *pages,
 			     struct error *err);

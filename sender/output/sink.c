@@ -1,4 +1,4 @@
-/* Where the dump goes.
+/* The outputs of a dump.
  * Doesn't know what the bytes are. */
 #include "sender/output/sink.h"
 
@@ -72,7 +72,8 @@ int sink_new_flat(int fd, struct sink **sink_ret, struct error *err)
 	if (r < 0)
 		return r;
 	sink->ctx = sink;
-	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* no pipe, or not allowed: as good as it is */
+	(void)fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* a failure (no pipe, or not allowed) doesn't
+						      matter */
 	r = put_header(sink, err);
 	if (r < 0)
 		return r;
@@ -139,8 +140,8 @@ int sink_tell(struct sink *sink, uint64_t off, uint32_t size_bytes,
 	return segment_add(&sink->segment, &extent, err);
 }
 
-/* An extent's size is 32 bits on the wire; what is larger (notes with devices' dumps) is several.
- */
+/* An extent's size is 32 bits on the wire; larger writes (notes with devices' dumps) become several
+ * extents. */
 static int tell_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_t size_bytes,
 		    struct error *err)
 {

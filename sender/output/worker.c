@@ -36,14 +36,14 @@ static uint32_t store(struct worker *w, const uint8_t *page, uint8_t *out, uint8
 		*codec_ret = (uint8_t)w->setup.ladder->rung[w->rung].codec;
 		return (uint32_t)size;
 	}
-	/* It may have been read to there, or a few pages behind: worker_fill(). */
+	/* The page may have been read to this place, or to a few pages behind it: worker_fill(). */
 	if (out != page)
 		memmove(out, page, w->page_bytes);
 	*codec_ret = CODEC_NONE;
 	return (uint32_t)w->page_bytes;
 }
 
-/* By the strongest, which is hardly work for one page. */
+/* Use the strongest codec: for one page that is hardly any work. */
 static int make_zero_payload(struct worker *w, struct error *err)
 {
 	AUTO_FREE uint8_t *page = calloc(1, w->page_bytes);

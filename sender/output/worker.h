@@ -19,13 +19,13 @@ struct worker_setup {
 	const struct vmcore *core;
 	const struct pageset *pages;	   /* the pages to dump */
 	const struct plan *plan;	   /* their order */
-	const struct codec_ladder *ladder; /* what chunks may be compressed with */
-	struct codec_pace *pace;	   /* chooses among it; NULL: the fastest */
+	const struct codec_ladder *ladder; /* the codecs for chunks */
+	struct codec_pace *pace;	   /* chooses one of them; NULL: the fastest */
 	bool exclude_zero;		   /* level bit 1 */
 	bool digest;			   /* make each chunk's SHA-256 */
 };
 
-/* All memory that it takes is taken here. Fails -ENOMEM, -ENOTSUP (codec). */
+/* Takes all memory that the worker will need. Fails -ENOMEM, -ENOTSUP (codec). */
 NODISCARD int worker_new(const struct worker_setup *setup, struct worker **w_ret,
 			 struct error *err);
 void worker_free(struct worker *w);
@@ -35,9 +35,9 @@ DEFINE_AUTO(struct worker, worker_free)
 size_t worker_page_data_bytes(const struct worker *w);
 
 /*
- * Fill `chunk`, a struct chunk, with chunk k of the plan: what it holds then depends on the vmcore,
- * k, the setup and what the pace chooses alone. The `worker` is a struct worker. A page that can't
- * be read becomes PAGE_UNREADABLE; fails only where a digest can't be made.
+ * Fill `chunk`, a struct chunk, with chunk k of the plan. The result depends only on the vmcore, k,
+ * the setup and the choice of the pace. The `worker` is a struct worker. A page that can't be read
+ * becomes PAGE_UNREADABLE; fails only where a digest can't be made.
  */
 int worker_fill(void *worker, uint64_t k, void *chunk, struct error *err);
 

@@ -11,8 +11,8 @@
 
 enum {
 	/*
-	 * Descriptors wait for that much data at the most: a stream that is cut loses what has none
-	 * yet. Less would make records small, and readers pay for each.
+	 * Descriptors wait for at most so many bytes of data: a stream that is cut loses the pages
+	 * whose descriptors wait. With less, records would be small, and readers pay for each.
 	 */
 	DATA_AHEAD_BYTES = 4 << 20,
 
@@ -26,11 +26,11 @@ struct writer {
 	size_t descs_used;
 	uint64_t descs_off;	/* of the first in the file */
 	uint64_t data_off;	/* of the next payload */
-	struct cursor cursor;	/* chunk, segment, unreadable are kept up to date; the rest at
-					  a segment's end */
-	uint64_t described_off; /* payloads before that have their descriptors written */
+	struct cursor cursor;	/* chunk, segment and unreadable are always right; the other fields
+				   at a segment's end */
+	uint64_t described_off; /* payloads before this offset have their descriptors written */
 	uint64_t segment_start; /* stream bytes where the segment began */
-	uint64_t earlier_bytes; /* what the stream has beyond the sink's count; may wrap */
+	uint64_t earlier_bytes; /* bytes of the stream that the sink hasn't counted; may wrap */
 	uint64_t zero_off;	/* the shared page of zeros */
 	struct writer_counts counts;
 };
@@ -61,8 +61,8 @@ void writer_free(struct writer *w)
 	free(w);
 }
 
-/* Write the descriptors that wait as one record; what comes next follows it in the file. Their data
- * was written before: a cut stream never has a descriptor without it. */
+/* Write the waiting descriptors as one record; the next ones follow it in the file. Their data was
+ * written before: a cut stream never has a descriptor without its data. */
 static int flush_descs(struct writer *w, struct error *err)
 {
 	int r = 0;
@@ -149,8 +149,7 @@ static int make_room(struct writer *w, const struct chunk *chunk, struct error *
 	return r;
 }
 
-/* One record, one extent: payloads go from the chunk to where the dump goes, and are copied nowhere
- * in between. */
+/* One record, one extent: payloads go from the chunk to the output without a copy in between. */
 static int write_data(struct writer *w, const struct chunk *chunk, struct error *err)
 {
 	int r;

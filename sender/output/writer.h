@@ -3,9 +3,9 @@
  * data of chunk after chunk, as records of the stream.
  *
  * The data of a chunk is one record; descriptors gather into records of up to 256 KiB, never one
- * before its data. None is left at a segment's end, a chunk boundary at least SEGMENT_BYTES of
- * stream behind the last: the page pass can be stopped there and begun again from the cursor, and
- * the bytes are the same.
+ * before its data. No descriptor waits at a segment's end, which is a chunk boundary at least
+ * SEGMENT_BYTES of stream behind the last one: the page pass can be stopped there and begun again
+ * from the cursor, and the bytes are the same.
  */
 #ifndef WRITER_H
 #define WRITER_H
@@ -26,27 +26,27 @@ struct writer;
 
 enum { SEGMENT_BYTES = 16 << 20 };
 
-/* What was written, in pages. */
+/* Counts of written pages. */
 struct writer_counts {
 	uint64_t zero, unreadable;
 	uint64_t by_codec[CODEC_COUNT]; /* the others; CODEC_NONE: raw */
 };
 
-/* Of them, those that were compressed; and all. */
+/* The number of compressed pages, and of all pages. */
 uint64_t writer_counts_compressed(const struct writer_counts *counts);
 uint64_t writer_counts_all(const struct writer_counts *counts);
 
 struct writer_setup {
 	struct sink *sink;
 	struct kdump_header
-		header;	   /* final, but for the incomplete bit of pages that turn out unreadable */
+		header;	   /* final, except for the incomplete bit if pages turn out unreadable */
 	uint64_t pages;	   /* in the dump: the length of the descriptor table */
 	bool exclude_zero; /* one shared payload for all zero pages */
 
 	/*
-	 * Called at each segment's end, the prologue's and the last one's included, behind its last
-	 * record. What the segment wrote is in sink_segment(). Returns 0 to go on, 1 to end the
-	 * page pass here, or fails with *err set. May be NULL.
+	 * Called at each segment's end, after its last record, also for the prologue and for the
+	 * last segment. sink_segment() has the table of the segment. Returns 0 to go on, 1 to end
+	 * the page pass here, or fails with *err set. May be NULL.
 	 */
 	int (*segment_end)(void *ctx, const struct cursor *cursor, struct error *err);
 	/* Called after each chunk; the same returns. May be NULL. */
@@ -59,7 +59,7 @@ NODISCARD int writer_new(const struct writer_setup *setup, struct writer **w_ret
 void writer_free(struct writer *w);
 DEFINE_AUTO(struct writer, writer_free)
 
-/* Segment 0. Returns as segment_end does. */
+/* Write segment 0. Returns as segment_end does. */
 NODISCARD int writer_prologue(struct writer *w, const struct vmcore *core,
 			      const struct pageset *pages, struct error *err);
 
@@ -67,17 +67,18 @@ NODISCARD int writer_prologue(struct writer *w, const struct vmcore *core,
  * prologue. */
 void writer_resume(struct writer *w, const struct cursor *cursor);
 
-/* The next chunk. `writer` is a struct writer, `chunk` a struct chunk. For struct pipeline. */
+/* Write the next chunk. `writer` is a struct writer, `chunk` a struct chunk. For struct
+ * pipeline. */
 int writer_chunk(void *writer, const void *chunk, struct error *err);
 
-/* All chunks are written: the last descriptors, a second main header if pages were unreadable, the
- * last segment's end, the end marker. Returns as segment_end does. */
+/* To be called after all chunks: writes the last descriptors, a second main header if pages were
+ * unreadable, the last segment's end, and the end marker. Returns as segment_end does. */
 NODISCARD int writer_finish(struct writer *w, struct error *err);
 
 const struct writer_counts *writer_counts(const struct writer *w);
 
-/* Bytes of the stream so far, with descriptors that wait and what is before the cursor that it
- * began at. */
+/* Bytes of the stream by now. Waiting descriptors count, and so do the bytes before the cursor
+ * where this writer began. */
 uint64_t writer_stream_bytes(const struct writer *w);
 
 /* The least length of a file that holds this dump: to the end of the descriptor table. */

@@ -72,7 +72,7 @@ struct ring {
 	uint64_t head;				/* the next chunk to write: the role's holder's */
 
 	atomic_bool ended; /* somebody failed or asked to end */
-	int result;	   /* written by who set `ended`, read when all are joined */
+	int result;	   /* written by the thread that set `ended`, read when all are joined */
 	struct error *err;
 };
 
@@ -132,8 +132,8 @@ static void slot_publish(struct ring *ring, uint64_t k)
 {
 	/*
 	 * [P2] release: pairs with the acquire in slot_is_ready(). [P6] and sequentially
-	 * consistent, as the exchange of the role behind it: either it takes the role, or the
-	 * holder, who looks again after giving it back, sees this.
+	 * consistent, as the exchange of the role after it: either that takes the role, or the
+	 * holder, which looks again after giving the role back, sees this.
 	 */
 	atomic_fetch_add_explicit(&slot_of(ring, k)->word, STEP, memory_order_seq_cst);
 }
@@ -155,8 +155,8 @@ static void slot_retire(struct ring *ring, uint64_t k)
 	const unsigned was = atomic_fetch_add_explicit(&slot->word, STEP, memory_order_release);
 
 	if (was & WAITED) {
-		/* [P4] Relaxed: the add above published the slot. Who sets the bit after it finds
-		 * the new value. */
+		/* [P4] Relaxed: the add above published the slot. A worker that sets the bit later
+		 * finds the new value. */
 		atomic_fetch_and_explicit(&slot->word, ~(unsigned)WAITED, memory_order_relaxed);
 		futex_wake_all(&slot->word);
 	}
@@ -165,7 +165,8 @@ static void slot_retire(struct ring *ring, uint64_t k)
 /* End the pass, with the first result that anybody reports [P5]. */
 static void ring_end(struct ring *ring, int result, const struct error *err)
 {
-	/* Relaxed: it decides who writes the result; the joins order that before it is read. */
+	/* Relaxed: it decides which thread writes the result; the joins order that before the
+	 * result is read. */
 	if (!atomic_exchange_explicit(&ring->ended, true, memory_order_relaxed)) {
 		ring->result = result;
 		if (result < 0)
@@ -198,7 +199,7 @@ static bool ring_drain(struct ring *ring)
 			const int r = p->write(p->writer, slot_of(ring, head)->item, &err);
 
 			if (r != 0) {
-				/* The role is kept: nobody writes behind a failure. */
+				/* The role is kept: nobody writes after a failure. */
 				ring_end(ring, r, &err);
 				return false;
 			}
@@ -270,7 +271,7 @@ static int run_in_line(const struct pipeline *p, struct error *err)
 	return r;
 }
 
-/* Start the threads beside the calling one, which is worker 0, as far as they are to be had. */
+/* Start the threads beside the calling one, which is worker 0, as many as the system gives. */
 static struct pipeline_crew start_crew(struct ring *ring, const struct pipeline *p,
 				       struct worker_thread *threads)
 {
