@@ -154,6 +154,20 @@ static void let_in(struct queue *q, struct guest *g, uint64_t now_ms)
 	g->window_bytes = g->bytes;
 }
 
+/* Whether too little has come in a guest's time. If enough has come, its time begins anew. */
+static bool is_slow(struct guest *g, uint64_t now_ms)
+{
+	const uint64_t limit_ms = g->going ? FLOOR_MS : PREPARE_MS;
+
+	if (g->is_patient || now_ms - g->window_ms < limit_ms)
+		return false;
+	if (!g->going || g->bytes - MIN(g->bytes, g->window_bytes) < FLOOR_BYTES)
+		return true;
+	g->window_ms = now_ms;
+	g->window_bytes = g->bytes;
+	return false;
+}
+
 /* The session that has the same dump of the same host. */
 static struct guest *other_with_dump(struct queue *q, const struct guest *g)
 {
@@ -169,9 +183,11 @@ static struct guest *other_with_dump(struct queue *q, const struct guest *g)
 }
 
 /* `g` takes the place of `old`, and its measure of progress as well: else a sender that connects
- * again and again would never be slow. */
-static void replace(struct queue *q, struct guest *g, struct guest *old)
+ * again and again would never be slow. That measure is brought up to date first: nobody may have
+ * looked at it since `old` began. */
+static void replace(struct queue *q, struct guest *g, struct guest *old, uint64_t now_ms)
 {
+	(void)is_slow(old, now_ms);
 	set_state(q, g, old->state);
 	g->order = old->order;
 	g->place = old->place;
@@ -238,7 +254,7 @@ void queue_ask(struct queue *q, struct guest *g, const char *host, const uint8_t
 	g->is_patient = !dump_id;
 	old = dump_id ? other_with_dump(q, g) : NULL;
 	if (old) {
-		replace(q, g, old);
+		replace(q, g, old, now_ms);
 	} else if (q->of[GUEST_IN] < q->max.in && q->of[GUEST_WAITING] == 0) {
 		let_in(q, g, now_ms);
 	} else if (make_room(q, g)) {
@@ -292,19 +308,6 @@ static struct guest *rank(struct queue *q)
 	for (unsigned i = 0; i < n; i++)
 		q->sorted[i]->place = (int)i + 1;
 	return q->sorted[0];
-}
-
-static bool is_slow(struct guest *g, uint64_t now_ms)
-{
-	const uint64_t limit_ms = g->going ? FLOOR_MS : PREPARE_MS;
-
-	if (g->is_patient || now_ms - g->window_ms < limit_ms)
-		return false;
-	if (!g->going || g->bytes - MIN(g->bytes, g->window_bytes) < FLOOR_BYTES)
-		return true;
-	g->window_ms = now_ms;
-	g->window_bytes = g->bytes;
-	return false;
 }
 
 /* A guest that is too slow, or NULL. */

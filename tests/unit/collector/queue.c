@@ -297,6 +297,24 @@ static void test_slow_again(void **state UNUSED)
 	queue_deinit(&q);
 }
 
+/* But what the first one has sent does: it was the link that broke. */
+static void test_not_slow_again(void **state UNUSED)
+{
+	struct queue q = make(1, 10, 20);
+
+	for (int i = 0; i < 3; i++)
+		add(&q, i);
+	assert_int_equal(ask_for(&q, 0, "a", 1), 0);
+	queue_progress(find(&q, 0), true, 0, now_ms);
+	now_ms += 3600000;
+	queue_progress(find(&q, 0), true, 10 << 20, now_ms);
+	assert_int_equal(ask_for(&q, 1, "a", 1), 0);
+	now_ms += 1000;
+	assert_int_equal(ask_for(&q, 2, "b", 2), 1);
+	assert_int_equal(dumpdir_of(&q, 1), 0);
+	queue_deinit(&q);
+}
+
 static int crowded_out(struct queue *q)
 {
 	const struct guest *g = queue_crowd_out(q);
@@ -429,6 +447,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "queue: has one session for a dump, the newest", test_one_for_a_dump, NULL);
 	UNIT_ADD_ROWS(&u, slow_rows, test_slow);
 	unit_add(&u, "queue: counts from the first session of a dump", test_slow_again, NULL);
+	unit_add(&u, "queue: counts what the first session of a dump has sent", test_not_slow_again,
+		 NULL);
 	unit_add(&u, "queue: gives up the oldest that says nothing", test_crowd, NULL);
 	unit_add(&u, "queue: has a crowd make room for itself", test_whose_crowd, NULL);
 	unit_add(&u, "queue: keeps its counts whatever happens", test_any, NULL);
