@@ -59,6 +59,7 @@ static enum exit_status run_listen(const struct options *o)
 		.max_size_bytes = o->max_size_bytes,
 		.timeout_ms = o->timeout_ms,
 		.shown = o->shown,
+		.sums = o->sums,
 	};
 
 	return listen_for_senders(&setup);

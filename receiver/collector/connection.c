@@ -266,6 +266,7 @@ static enum exit_status connection_stream(const struct launch *l, struct turn *p
 	const struct receive_setup setup = {
 		.dir = l->dir,
 		.max_size_bytes = l->max_size_bytes,
+		.sums = (enum sums_kind)l->sums,
 		.progress = PROGRESS_NONE,
 	};
 	struct error err;

@@ -25,6 +25,7 @@ struct launch {
 	uint64_t max_size_bytes; /* this field and those below: as in struct listen_setup */
 	uint32_t timeout_ms;
 	int shown;	       /* enum log_level */
+	int sums;	       /* enum sums_kind */
 	struct key_files keys; /* of TLS; none: plain TCP */
 	int connection_fd;
 	char name[64]; /* the peer's address */

@@ -226,6 +226,7 @@ static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_
 		.max_size_bytes = setup->max_size_bytes,
 		.timeout_ms = setup->timeout_ms,
 		.shown = (int)setup->shown,
+		.sums = (int)setup->sums,
 		.keys = c->keys,
 		.connection_fd = fd,
 	};

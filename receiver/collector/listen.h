@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "format/sums.h"
 #include "receiver/collector/networks.h"
 #include "wire/transport.h"
 
@@ -23,6 +24,7 @@ struct listen_setup {
 	uint64_t max_size_bytes; /* of a dump; 0: as in struct store_setup */
 	uint32_t timeout_ms;	 /* silence that breaks a link */
 	enum log_level shown;
+	enum sums_kind sums; /* beside a dump that came as a stream */
 };
 
 /* Serve until a signal comes. Returns the exit status. */

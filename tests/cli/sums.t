@@ -2,6 +2,8 @@
 # DUMPFILE.sums and FILE.sums: made by both programs beside a plain file, and what --check makes of them.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/collector.sh
+. tests/lib/collector.sh
 
 dump=$T/dump
 tests/tools/mkcore "$T/core" 4M
@@ -53,6 +55,13 @@ like "file: has them" "$(cd "$T/disk" && echo *)" 'vmcore\.sums$'
 run "$vmrecv" --dir "$T/dir" --host web1 <"$T/stream"
 run "$vmrecv" --check "$(<"$T/out")"
 checked "--dir: has them, of a stream" '^0 .*CRC-32C'
+collect --plain-from 127.0.0.1 --sums=sha256
+cat "$T/stream" >"/dev/tcp/127.0.0.1/$port"
+hears "a collector takes a stream" 'complete, [0-9]+ pages'
+stop_collector
+run "$vmrecv" --check "$T"/dumps/127.0.0.1/*/vmcore
+checked "--listen: has those of --sums, of a stream" '^0 .*SHA-256 of all bytes$'
+rm -r "$T/dumps"
 "$vmsend" -q -d 1 --stream=session "$T/core" | "$vmrecv" -qf "$T/received"
 is "a session leaves none: its segments have digests" "$(cd "$T" && echo received*.sums)" 'received*.sums'
 
