@@ -341,8 +341,7 @@ static void reap(struct collector *c)
 
 	for (unsigned i = 0; i < q->count;) {
 		struct guest *g = &q->guests[i];
-		int status = 0; /* for a child that we can't wait for: SIGCHLD may be ignored
-				   here */
+		int status = 0;
 
 		if (g->fd >= 0 || waitpid(g->pid, &status, WNOHANG) == 0) {
 			i++;
@@ -493,6 +492,9 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	int r;
 
 	leave_no_core();
+	/* Where SIGCHLD is ignored, the kernel reaps a child itself: its process number may be
+	   another process' by the time that a signal is sent to it. */
+	signal(SIGCHLD, SIG_DFL);
 	stop_catch(&c.while_waiting);
 	r = make_room(&c, &err);
 	if (r == 0)
