@@ -17,7 +17,14 @@
 #include "format/kdump.h"
 #include "format/sums_text.h"
 
-enum { READ_BYTES = 256 << 10 };
+enum {
+	READ_BYTES = 256 << 10,
+
+	/* Zeros of holes that are digested, whatever is on the disk; and that many times of what
+	   is. */
+	HOLES_BYTES = 1 << 30,
+	HOLES_RATE = 16,
+};
 
 /* A file that is compared with its sums. */
 struct comparison {
@@ -28,6 +35,8 @@ struct comparison {
 	struct digester *digester;
 	uint64_t fitting; /* lines that fit, without those of zeros and of the header */
 	bool head_fits;
+	uint64_t holes_left; /* bytes of holes that may still be digested */
+	bool undigested;     /* a line, by SHA-256 */
 
 	/* Chunks that are holes, of the same length, have the same digest. */
 	uint64_t hole_bytes;
@@ -65,15 +74,17 @@ static bool next_data(const struct comparison *c, uint64_t off, uint64_t end, ui
 	return true;
 }
 
+/* And how many of the bytes are data. */
 static int crc_of(const struct comparison *c, const struct sums_line *line, uint32_t *crc_ret,
-		  struct error *err)
+		  uint64_t *data_bytes_ret, struct error *err)
 {
 	const uint64_t end = line->off + line->size_bytes;
-	uint64_t at = line->off, data_end;
+	uint64_t at = line->off, data_end, data_bytes = 0;
 	uint32_t bare = 0;
 
 	while (at < end && next_data(c, at, end, &at, &data_end)) {
-		for (; at < data_end;) {
+		data_bytes += data_end - at;
+		while (at < data_end) {
 			const size_t n = (size_t)MIN(data_end - at, (uint64_t)READ_BYTES);
 			const int r = read_piece(c, at, n, err);
 
@@ -84,6 +95,7 @@ static int crc_of(const struct comparison *c, const struct sums_line *line, uint
 		}
 	}
 	*crc_ret = crc32c_of_bare(bare, line->size_bytes);
+	*data_bytes_ret = data_bytes;
 	return 0;
 }
 
@@ -103,23 +115,38 @@ static int digest_all(const struct comparison *c, const struct sums_line *line,
 	return digester_end(c->digester, sha256_ret, err);
 }
 
-static int sha256_of(struct comparison *c, const struct sums_line *line,
-		     uint8_t sha256_ret[static DIGEST_BYTES], struct error *err)
+/* Zeros are passed over by a CRC, and digested one by one by SHA-256: false where a file has far
+ * more of them than of data. */
+static bool may_digest(struct comparison *c, uint64_t hole_bytes, uint64_t data_bytes)
 {
-	uint64_t begin, end;
-	const bool hole = !next_data(c, line->off, line->off + line->size_bytes, &begin, &end);
+	c->holes_left += HOLES_RATE * data_bytes;
+	if (hole_bytes > c->holes_left)
+		return false;
+	c->holes_left -= hole_bytes;
+	return true;
+}
+
+/* 1 if the SHA-256 is the one of these bytes, or can't be had; else 0. */
+static int digest_fits(struct comparison *c, const struct sums_line *line, uint64_t data_bytes,
+		       struct error *err)
+{
+	uint8_t sha256[DIGEST_BYTES];
 	int r;
 
-	if (hole && line->size_bytes == c->hole_bytes) {
-		memcpy(sha256_ret, c->hole_sha256, DIGEST_BYTES);
-		return 0;
+	if (data_bytes == 0 && line->size_bytes == c->hole_bytes)
+		return memcmp(c->hole_sha256, line->sha256, DIGEST_BYTES) == 0;
+	if (!may_digest(c, line->size_bytes - data_bytes, data_bytes)) {
+		c->undigested = true;
+		return 1;
 	}
-	r = digest_all(c, line, sha256_ret, err);
-	if (r == 0 && hole) {
+	r = digest_all(c, line, sha256, err);
+	if (r < 0)
+		return r;
+	if (data_bytes == 0) {
 		c->hole_bytes = line->size_bytes;
-		memcpy(c->hole_sha256, sha256_ret, DIGEST_BYTES);
+		memcpy(c->hole_sha256, sha256, DIGEST_BYTES);
 	}
-	return r;
+	return memcmp(sha256, line->sha256, DIGEST_BYTES) == 0;
 }
 
 /* --- comparing ------------------------------------------------------------------------------ */
@@ -152,21 +179,18 @@ static int fits_but_for_bit(const struct comparison *c, const struct sums_line *
 /* 1 if the chunk still has the bytes that were summed, else 0. */
 static int fits(struct comparison *c, const struct sums_line *line, struct error *err)
 {
-	uint8_t sha256[DIGEST_BYTES];
+	uint64_t data_bytes;
 	uint32_t crc;
 	int r;
 
 	if (line->off + line->size_bytes > c->check->file_bytes)
 		return 0;
-	r = crc_of(c, line, &crc, err);
+	r = crc_of(c, line, &crc, &data_bytes, err);
 	if (r < 0)
 		return r;
 	if (crc != line->crc32c)
 		return fits_but_for_bit(c, line, err);
-	if (!line->has_sha256)
-		return 1;
-	r = sha256_of(c, line, sha256, err);
-	return r < 0 ? r : memcmp(sha256, line->sha256, DIGEST_BYTES) == 0;
+	return line->has_sha256 ? digest_fits(c, line, data_bytes, err) : 1;
 }
 
 static int compare_line(void *ctx, const struct sums_line *line, struct error *err)
@@ -178,7 +202,7 @@ static int compare_line(void *ctx, const struct sums_line *line, struct error *e
 
 	if (r < 0)
 		return r;
-	check->sha256 |= line->has_sha256;
+	c->undigested |= !line->has_sha256;
 	if (r == 0 && check->bad_count++ < SUMS_CHECK_KEPT)
 		check->bad[check->bad_count - 1] = (struct sums_chunk){line->off, line->size_bytes};
 	c->fitting += r && !zeros && line->off;
@@ -273,9 +297,11 @@ static int compare(struct comparison *c, FILE *text, struct error *err)
 	}
 	if (r == 0)
 		r = sums_text_read(text, compare_line, c, &check->sums_bytes, err);
-	if (r == 0)
-		conclude(c);
-	return r;
+	if (r < 0)
+		return r;
+	check->sha256 = !c->undigested;
+	conclude(c);
+	return 0;
 }
 
 static int check_opened(struct comparison *c, const char *path, struct error *err)
@@ -307,7 +333,8 @@ int sums_check_file(const char *path, struct sums_check *check_ret, struct error
 	AUTO(digester_free) struct digester *digester = NULL;
 	AUTO_FREE uint8_t *buf = io_buffer(READ_BYTES);
 	struct sums_check check = {.state = SUMS_ABSENT};
-	struct comparison c = {.check = &check, .part = is_part(path), .buf = buf};
+	struct comparison c = {
+		.check = &check, .part = is_part(path), .buf = buf, .holes_left = HOLES_BYTES};
 	int r = buf ? find(path, &check.path, err) : error_set(err, -ENOMEM, "out of memory");
 
 	if (r == 0 && check.path)

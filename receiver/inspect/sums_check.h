@@ -22,7 +22,7 @@ enum sums_state {
 struct sums_check {
 	enum sums_state state;
 	char *path;			 /* of the sums; NULL: there are none */
-	bool sha256;			 /* else CRC-32C alone */
+	bool sha256;			 /* of all bytes; else CRC-32C alone */
 	uint64_t file_bytes, sums_bytes; /* the file's length now, and its length when it was
 					    summed */
 
@@ -37,7 +37,9 @@ struct sums_check {
 /*
  * Find the sums of `path` and compare them with it. They are PATH.sums, or PATH.part.sums where
  * neither PATH.sums nor PATH.part is there (their writer was stopped between the two renames). The
- * incomplete bit of a PATH.part may be set or not. Fails with the system's error for either file.
+ * incomplete bit of a PATH.part may be set or not. The work depends on the bytes on the disk: where
+ * a file has far more bytes of holes than of data, its holes are checked by their CRC alone. Fails
+ * with the system's error for either file.
  */
 NODISCARD int sums_check_file(const char *path, struct sums_check *check_ret, struct error *err);
 void sums_check_deinit(struct sums_check *check);

@@ -9,7 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
+#include "base/digest.h"
 #include "format/dumpfile.h"
+#include "format/sums.h"
+#include "format/sums_text.h"
 #include "receiver/inspect/sums_check.h"
 #include "tests/lib/scratch.h"
 #include "tests/lib/tinydump.h"
@@ -326,6 +330,67 @@ static void test_long(void **state)
 	assert_int_equal(check("dump").bad_count, 1);
 }
 
+/* Sums in which a chunk is as long as you like, for a file that has a header and a hole. Without a
+ * bound of the work, digesting the hole takes as long as it is. */
+static void test_vast_hole(void **state UNUSED)
+{
+	enum { HEAD = 4096 };
+	const uint64_t size_bytes = UINT64_C(16) << 30;
+	struct sums_line head = {.size_bytes = HEAD};
+	struct sums_line hole = {.off = HEAD, .size_bytes = size_bytes - HEAD, .has_sha256 = true};
+	uint8_t bytes[HEAD];
+	struct sums_text text;
+	FILE *to;
+
+	scratch_clear();
+	memset(bytes, 'x', sizeof(bytes));
+	file_write(scratch_path("dump"), bytes, sizeof(bytes));
+	assert_int_equal(truncate(scratch_path("dump"), (off_t)size_bytes), 0);
+	head.crc32c = crc32c(0, bytes, sizeof(bytes));
+	hole.crc32c = crc32c_of_bare(0, hole.size_bytes);
+	to = fopen(scratch_path("dump.sums"), "w");
+	assert_non_null(to);
+	sums_text_begin(&text, to, size_bytes);
+	sums_text_line(&text, &head);
+	sums_text_line(&text, &hole);
+	sums_text_end(&text);
+	fclose(to);
+	assert_state("dump", SUMS_FIT);
+	assert_false(check("dump").sha256);
+}
+
+/* Some chunks with SHA-256, and some without it. */
+static void test_mixed(void **state UNUSED)
+{
+	struct tinydump t = publish_tiny(SUMS_SHA256);
+	struct sums_line head = {.size_bytes = t.size_bytes}, rest;
+	struct sums_text text;
+	struct digester *d;
+	struct error err;
+	FILE *to = fopen(scratch_path("dump.sums"), "w");
+
+	assert_non_null(to);
+	assert_int_equal(digester_new(&d, &err), 0);
+	rest = (struct sums_line){.off = SUMS_HEAD_BYTES,
+				  .size_bytes = t.size_bytes - SUMS_HEAD_BYTES};
+	head.size_bytes = SUMS_HEAD_BYTES;
+	head.has_sha256 = true;
+	head.crc32c = crc32c(0, t.bytes, SUMS_HEAD_BYTES);
+	rest.crc32c = crc32c(0, t.bytes + SUMS_HEAD_BYTES, (size_t)rest.size_bytes);
+	digester_begin(d);
+	digester_add(d, t.bytes, SUMS_HEAD_BYTES);
+	assert_int_equal(digester_end(d, head.sha256, &err), 0);
+	digester_free(d);
+	sums_text_begin(&text, to, t.size_bytes);
+	sums_text_line(&text, &head);
+	sums_text_line(&text, &rest);
+	sums_text_end(&text);
+	fclose(to);
+	assert_state("dump", SUMS_FIT);
+	assert_false(check("dump").sha256);
+	tinydump_free(&t);
+}
+
 static const struct kind_row long_rows[] = {
 	{"sums: CRC-32C of a long file with little in it", SUMS_CRC32C},
 	{"sums: SHA-256 of a long file with little in it", SUMS_SHA256},
@@ -357,6 +422,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "sums: find each byte that is flipped, and say where", test_flipped, NULL);
 	unit_add(&u, "sums: find a file that is longer or shorter", test_length, NULL);
 	unit_add(&u, "sums: that are damaged say nothing of the dump", test_damaged, NULL);
+	unit_add(&u, "sums: don't have zeros of a vast hole digested", test_vast_hole, NULL);
+	unit_add(&u, "sums: of which some have no SHA-256 are no proof by it", test_mixed, NULL);
 	unit_add(&u, "sums: of another file are told from a damaged dump", test_other, NULL);
 	unit_add(&u, "sums: of a part are of what is there, or aren't there", test_part, NULL);
 	unit_add(&u, "sums: are found whenever their writer was stopped", test_between_names, NULL);
