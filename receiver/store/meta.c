@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/io.h"
+#include "base/printable.h"
 #include "format/dumpfile.h"
 
 #if WITH_JANSSON
@@ -55,10 +56,11 @@ static struct hello hello_of(const struct kernel_facts *k)
 	const struct kdump_header *h = &k->header;
 	struct hello hello = {.crash_time_s = h->crash_time_s, .level = h->dump_level};
 
-	snprintf(hello.host, sizeof(hello.host), "%s", h->uts.nodename);
-	snprintf(hello.osrelease, sizeof(hello.osrelease), "%s", h->uts.release);
-	snprintf(hello.arch, sizeof(hello.arch), "%.*s", (int)sizeof(hello.arch) - 1,
-		 h->uts.machine);
+	/* As in a HELLO: JSON has no room for bytes that are no text. */
+	printable_text(hello.host, sizeof(hello.host), h->uts.nodename, strlen(h->uts.nodename));
+	printable_text(hello.osrelease, sizeof(hello.osrelease), h->uts.release,
+		       strlen(h->uts.release));
+	printable_text(hello.arch, sizeof(hello.arch), h->uts.machine, strlen(h->uts.machine));
 	return hello;
 }
 

@@ -156,6 +156,22 @@ static void test_stream(void **state UNUSED)
 	json_decref(json);
 }
 
+/* Names in a dump's header may be any bytes. */
+static void test_stream_texts(void **state UNUSED)
+{
+	struct meta m = {.stream = true, .host = "web1", .status = "complete"};
+	json_t *json;
+
+	strcpy(m.kernel.header.uts.nodename, "\xff\xfe\"");
+	strcpy(m.kernel.header.uts.release, "6.1\x80");
+	strcpy(m.kernel.header.uts.machine, "\n");
+	json = write_and_read(&m);
+	text_is(json, "node_name", "??\"");
+	text_is(json, "osrelease", "6.1?");
+	text_is(json, "arch", "?");
+	json_decref(json);
+}
+
 /* A peer's text can't end its string, whatever is in it. */
 static void test_texts(void **state UNUSED)
 {
@@ -210,6 +226,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "meta: says null for what isn't known", test_incomplete, NULL);
 	unit_add(&u, "meta: says how far a dump is while it comes", test_progress, NULL);
 	unit_add(&u, "meta: says of a stream what its dump says", test_stream, NULL);
+	unit_add(&u, "meta: takes any bytes for a dump's names", test_stream_texts, NULL);
 	unit_add(&u, "meta: keeps a peer's texts in their place", test_texts, NULL);
 	unit_add(&u, "meta: has no negative counts", test_numbers, NULL);
 	r = unit_run(&u, "meta", argc, argv);
