@@ -111,6 +111,12 @@ int keys_read(const struct tls_files *files, struct key_files *keys_ret, struct 
 	return 0;
 }
 
+/* Whether a failure is one of this process or the system, at this moment, and not of the files. */
+static bool is_passing(int code)
+{
+	return code == -EMFILE || code == -ENFILE || code == -ENOMEM || code == -EINTR;
+}
+
 int keys_refresh(const struct tls_files *files, struct key_files *keys, struct error *remark_ret,
 		 struct error *err)
 {
@@ -122,10 +128,11 @@ int keys_refresh(const struct tls_files *files, struct key_files *keys, struct e
 	tls_files_stamp(files, &now);
 	if (memcmp(&now, &keys->stamp, sizeof(now)) == 0)
 		return 0;
-	keys->stamp = now;
 	r = keys_read(files, &fresh, remark_ret, err);
-	if (r < 0)
+	if (r < 0) {
+		keys->stamp = is_passing(r) ? keys->stamp : now;
 		return r;
+	}
 	keys_close(keys);
 	*keys = fresh;
 	return 1;

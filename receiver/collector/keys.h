@@ -37,7 +37,8 @@ NODISCARD int keys_read(const struct tls_files *files, struct key_files *keys_re
 
 /*
  * Read the files again if one of them was changed. Returns 1 then, 0 if none was changed. On
- * failure `keys` keeps the earlier copies, and the files aren't tried again before they change.
+ * failure `keys` keeps the earlier copies, and the files aren't tried again before they change,
+ * unless memory or descriptors were lacking.
  */
 NODISCARD int keys_refresh(const struct tls_files *files, struct key_files *keys,
 			   struct error *remark_ret, struct error *err);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "receiver/collector/keys.h"
@@ -136,6 +137,25 @@ static void test_refresh_broken(void **state UNUSED)
 	keys_close(&keys);
 }
 
+/* A flood of connections that takes all descriptors doesn't keep a new CRL out for good. */
+static void test_refresh_later(void **state UNUSED)
+{
+	const struct tls_files files = write_files();
+	struct key_files keys = read_files(&files);
+	struct rlimit before, none;
+	struct error remark, err;
+
+	cert_file("crl", "crl-old");
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){0, before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(keys_refresh(&files, &keys, &remark, &err), -EMFILE);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(keys_refresh(&files, &keys, &remark, &err), 1);
+	assert_same(&files, &keys);
+	keys_close(&keys);
+}
+
 static void test_refresh_shared(void **state UNUSED)
 {
 	const struct tls_files files = {.psk = cert_file("psk", "web1:" SHARED)};
@@ -162,6 +182,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "keys: tell of a CRL that is out of date", test_remark, NULL);
 	unit_add(&u, "keys: are read again where a file was changed", test_refresh, NULL);
 	unit_add(&u, "keys: stay as they were where new files are wrong", test_refresh_broken,
+		 NULL);
+	unit_add(&u, "keys: are read again later where nothing could be opened", test_refresh_later,
 		 NULL);
 	unit_add(&u, "keys: are read again with their shared ones", test_refresh_shared, NULL);
 	return unit_run(&u, "keys", argc, argv);
