@@ -15,7 +15,8 @@
 #include "receiver/store/journal.h"
 
 static const char journal_name[] = "vmcore.segments", part_name[] = "vmcore.part",
-		  meta_name[] = "meta.json", new_name[] = ".new", attachment_prefix[] = "vmcore-";
+		  meta_name[] = "meta.json", meta_part_name[] = "meta.json.part",
+		  new_name[] = ".new", attachment_prefix[] = "vmcore-";
 
 /* --- directories ---------------------------------------------------------------------------- */
 
@@ -150,23 +151,40 @@ static bool is_trifle(void *ctx, int dir_fd, const char *name)
 	bool *only = ctx;
 
 	*only = strcmp(name, journal_name) == 0 || strcmp(name, meta_name) == 0 ||
+		strcmp(name, meta_part_name) == 0 ||
 		(strcmp(name, part_name) == 0 && size_of(dir_fd, name) == 0);
 	return *only;
 }
 
-bool census_clear(int fd, bool own)
+/* Whether somebody writes it: a stream has no journal, and its sender may say nothing for long. */
+static bool is_being_written(int dir_fd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Whether a session has its journal, or it isn't as empty as it looks. */
+static bool is_in_use(int fd)
 {
 	struct journal_state state = {0};
+
+	if (is_being_written(fd, part_name))
+		return true;
+	return has(fd, journal_name) && (journal_look(fd, journal_name, &state) < 0 ||
+					 state.is_held || state.has_checkpoints);
+}
+
+bool census_clear(int fd, bool own)
+{
 	bool only = true;
 
-	if (!walk(fd, is_trifle, &only) || !only)
-		return false;
-	if (!own && has(fd, journal_name) &&
-	    (journal_look(fd, journal_name, &state) < 0 || state.is_held || state.has_checkpoints))
+	if (!walk(fd, is_trifle, &only) || !only || (!own && is_in_use(fd)))
 		return false;
 	/* The journal last: until then it is a dump that has begun. */
 	unlinkat(fd, part_name, 0);
 	unlinkat(fd, meta_name, 0);
+	unlinkat(fd, meta_part_name, 0);
 	unlinkat(fd, journal_name, 0);
 	return true;
 }

@@ -37,7 +37,7 @@ unsigned census_attachments(int dir_fd, const char *name);
 /*
  * Whether nothing has come of the dump in directory `fd`: no page, no attachment. Removes what
  * tells of it then, but for the directory. `own`: its journal is the caller's, else one that a
- * session has is left alone.
+ * session or a stream has is left alone.
  */
 bool census_clear(int fd, bool own);
 

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/dumpfile.h"
 #include "receiver/store/census.h"
 #include "receiver/store/dumpdir.h"
 #include "receiver/store/journal.h"
@@ -183,6 +184,27 @@ static void test_sweep(void **state UNUSED)
 		assert_true(is_there(stays[i]));
 }
 
+/* A stream of which nothing has come so far: makedumpfile says nothing while it looks for pages. */
+static void test_sweep_stream(void **state UNUSED)
+{
+	struct dumpdir p;
+	struct dumpfile *df;
+	struct error err;
+
+	root = scratch_path("stream");
+	assert_int_equal(dumpdir_make(&p, root, "host", &err), 0);
+	assert_int_equal(dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err), 0);
+	assert_int_equal(dumpdir_settle(&p, &err), 0);
+	census_sweep(root);
+	assert_true(file_exists("vmcore.part"));
+	dumpfile_free(df);
+	file_write("meta.json.part", "{", 1); /* a session was killed */
+	census_sweep(root);
+	assert_false(is_there("host"));
+	dumpdir_deinit(&p);
+	go_home();
+}
+
 static int remove_one(const char *path, const struct stat *st UNUSED, int kind UNUSED,
 		      struct FTW *at UNUSED)
 {
@@ -204,10 +226,13 @@ int main(int argc, char **argv)
 	unit_add(&u, "census: bounds the dumps of a host that have no page", test_beginnings, NULL);
 	unit_add(&u, "census: counts no dump that has pages, or is on its way", test_others, NULL);
 	unit_add(&u, "census: removes what is empty, and nothing else", test_sweep, NULL);
+	unit_add(&u, "census: leaves a stream its place, though nothing has come",
+		 test_sweep_stream, NULL);
 	r = unit_run(&u, "census", argc, argv);
 	clear("begun");
 	clear("others");
 	clear("swept");
+	clear("stream");
 	tinysession_free(&tiny);
 	return r;
 }
