@@ -11,6 +11,8 @@
 #define UNUSED		  __attribute__((unused))
 #define NORETURN	  __attribute__((noreturn))
 #define HOT		  __attribute__((hot))
+#define COLD		  __attribute__((cold, noinline))
+#define ALWAYS_INLINE	  inline __attribute__((always_inline))
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b)    ((a) < (b) ? (a) : (b))

@@ -6,8 +6,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/bytes.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/kdata.h"
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -45,31 +45,19 @@ static bool get_keys(struct record_keys *k, const struct vmcoreinfo *info)
 	       vmcoreinfo_offset(info, "printk_log.text_len", &k->text_len);
 }
 
-static bool read32(const struct paging *paging, uint64_t vaddr, uint32_t *n_ret)
-{
-	uint8_t raw[4];
-
-	if (!paging_read(paging, vaddr, raw, sizeof(raw)))
-		return false;
-	*n_ret = le32_get(raw);
-	return true;
-}
-
 static int log_open(struct log *log, struct error *err)
 {
 	const struct record_keys *k = &log->k;
-	uint8_t pointer[8];
 
 	if (k->header_bytes < CALLER_OFF || k->header_bytes > HEADER_BYTES_MAX ||
 	    k->time > k->header_bytes - 8 || k->len > k->header_bytes - 2 ||
 	    k->text_len > k->header_bytes - 2)
 		return error_set(err, -EBADMSG, "the kernel log's records have impossible sizes");
-	if (!paging_read(log->paging, k->log_buf, pointer, sizeof(pointer)) ||
-	    !read32(log->paging, k->log_buf_len, &log->bytes) ||
-	    !read32(log->paging, k->first_idx, &log->first) ||
-	    !read32(log->paging, k->next_idx, &log->next))
+	if (!kdata_read_ulong(log->paging, k->log_buf, &log->buf) ||
+	    !kdata_read_u32(log->paging, k->log_buf_len, &log->bytes) ||
+	    !kdata_read_u32(log->paging, k->first_idx, &log->first) ||
+	    !kdata_read_u32(log->paging, k->next_idx, &log->next))
 		return error_set(err, -EBADMSG, "the kernel log isn't where VMCOREINFO says");
-	log->buf = le64_get(pointer);
 	if (log->bytes > LOG_BYTES_MAX || log->first >= log->bytes || log->next > log->bytes)
 		return error_set(err, -EBADMSG,
 				 "the kernel log of %" PRIu32 " bytes from %" PRIu32 " to %" PRIu32
@@ -81,6 +69,7 @@ static int log_open(struct log *log, struct error *err)
 /* The record at *at, which moves behind it: false if what stands there is none. */
 static bool read_record(struct log *log, uint32_t *at, struct dmesg_record *record, char *text)
 {
+	const enum elf_data data = log->paging->core->elf.data;
 	const struct record_keys *k = &log->k;
 	uint8_t header[HEADER_BYTES_MAX];
 	uint32_t len, text_len;
@@ -88,8 +77,8 @@ static bool read_record(struct log *log, uint32_t *at, struct dmesg_record *reco
 	if (*at > log->bytes - k->header_bytes ||
 	    !paging_read(log->paging, log->buf + *at, header, (size_t)k->header_bytes))
 		return false;
-	len = le16_get(header + k->len);
-	text_len = le16_get(header + k->text_len);
+	len = kdata_u16(data, header + k->len);
+	text_len = kdata_u16(data, header + k->text_len);
 	if (len == 0) { /* the writer went on at the start */
 		if (*at == 0)
 			return false;
@@ -100,8 +89,9 @@ static bool read_record(struct log *log, uint32_t *at, struct dmesg_record *reco
 	    !paging_read(log->paging, log->buf + *at + k->header_bytes, text, text_len))
 		return false;
 	*record = (struct dmesg_record){
-		.time_ns = le64_get(header + k->time),
-		.caller = k->header_bytes >= CALLER_OFF + 4 ? le32_get(header + CALLER_OFF) : 0,
+		.time_ns = kdata_u64(data, header + k->time),
+		.caller = k->header_bytes >= CALLER_OFF + 4 ? kdata_u32(data, header + CALLER_OFF)
+							    : 0,
 		.text = text,
 		.text_bytes = text_len,
 	};

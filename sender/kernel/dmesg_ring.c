@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/kdata.h"
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -17,7 +17,8 @@ enum {
 	COUNT_BITS_MAX = 26,
 	SIZE_BITS_MAX = 31,
 
-	/* States in the top bits of a descriptor's state word, the id in all others. */
+	/* States in the top bits of a descriptor's state word, the id in all others. Words of 64
+	   bits, as elf_core_init() asks. */
 	STATE_SHIFT = 62,
 	STATE_COMMITTED = 1,
 	STATE_FINALIZED = 2,
@@ -94,33 +95,40 @@ static bool get_keys(struct ring_keys *k, const struct vmcoreinfo *info)
 	return true;
 }
 
-/* A field of `bytes` bytes at `off` of a structure that was read; 0 where it lies outside. */
-static uint64_t field(const uint8_t *raw, uint64_t raw_bytes, uint64_t off, size_t bytes)
+/* A field of 2, 4 or 8 bytes at `off` of a structure that was read; 0 where it lies outside. */
+static uint64_t field(const struct ring *ring, const uint8_t *raw, uint64_t raw_bytes, uint64_t off,
+		      size_t bytes)
 {
-	uint8_t le[8] = {0};
+	const enum elf_data data = ring->paging->core->elf.data;
 
 	if (off > raw_bytes || bytes > raw_bytes - off)
 		return 0;
-	memcpy(le, raw + off, bytes);
-	return le64_get(le);
+	switch (bytes) {
+	case 2:
+		return kdata_u16(data, raw + off);
+	case 4:
+		return kdata_u32(data, raw + off);
+	default:
+		return kdata_u64(data, raw + off);
+	}
 }
 
 /* The ring's own description: where its arrays are and how long. */
 static int ring_open(struct ring *ring, struct error *err)
 {
 	const struct ring_keys *k = &ring->k;
-	uint8_t raw[FIELD_STRUCT_MAX], pointer[8];
-	uint64_t count_bits, size_bits;
+	uint8_t raw[FIELD_STRUCT_MAX];
+	uint64_t vaddr, count_bits, size_bits;
 
 	if (k->prb_bytes > sizeof(raw) || !k->desc_bytes || k->desc_bytes > sizeof(raw) ||
 	    !k->info_bytes || k->info_bytes > sizeof(raw))
 		return error_set(err, -EBADMSG,
 				 "the kernel log's structures have impossible sizes");
-	if (!paging_read(ring->paging, k->prb, pointer, sizeof(pointer)) ||
-	    !paging_read(ring->paging, le64_get(pointer), raw, (size_t)k->prb_bytes))
+	if (!kdata_read_ulong(ring->paging, k->prb, &vaddr) ||
+	    !paging_read(ring->paging, vaddr, raw, (size_t)k->prb_bytes))
 		return error_set(err, -EBADMSG, "the kernel log isn't where VMCOREINFO says");
-	count_bits = field(raw, k->prb_bytes, k->desc_ring + k->count_bits, 4);
-	size_bits = field(raw, k->prb_bytes, k->text_ring + k->size_bits, 4);
+	count_bits = field(ring, raw, k->prb_bytes, k->desc_ring + k->count_bits, 4);
+	size_bits = field(ring, raw, k->prb_bytes, k->text_ring + k->size_bits, 4);
 	if (count_bits > COUNT_BITS_MAX || size_bits > SIZE_BITS_MAX || size_bits < 4)
 		return error_set(err, -EBADMSG,
 				 "the kernel log of 2^%" PRIu64 " messages in 2^%" PRIu64
@@ -128,11 +136,13 @@ static int ring_open(struct ring *ring, struct error *err)
 				 count_bits, size_bits);
 	ring->count = UINT64_C(1) << count_bits;
 	ring->text_bytes = UINT64_C(1) << size_bits;
-	ring->descs.vaddr = field(raw, k->prb_bytes, k->desc_ring + k->descs, 8);
-	ring->infos.vaddr = field(raw, k->prb_bytes, k->desc_ring + k->infos, 8);
-	ring->text.vaddr = field(raw, k->prb_bytes, k->text_ring + k->data, 8);
-	ring->head = field(raw, k->prb_bytes, k->desc_ring + k->head_id + k->counter, 8) & ID_MASK;
-	ring->tail = field(raw, k->prb_bytes, k->desc_ring + k->tail_id + k->counter, 8) & ID_MASK;
+	ring->descs.vaddr = field(ring, raw, k->prb_bytes, k->desc_ring + k->descs, 8);
+	ring->infos.vaddr = field(ring, raw, k->prb_bytes, k->desc_ring + k->infos, 8);
+	ring->text.vaddr = field(ring, raw, k->prb_bytes, k->text_ring + k->data, 8);
+	ring->head =
+		field(ring, raw, k->prb_bytes, k->desc_ring + k->head_id + k->counter, 8) & ID_MASK;
+	ring->tail =
+		field(ring, raw, k->prb_bytes, k->desc_ring + k->tail_id + k->counter, 8) & ID_MASK;
 	return 0;
 }
 
@@ -183,8 +193,8 @@ static bool read_text(struct ring *ring, uint64_t id, const uint8_t *desc, uint6
 		      struct dmesg_record *record)
 {
 	const struct ring_keys *k = &ring->k;
-	const uint64_t begin = field(desc, k->desc_bytes, k->lpos + k->begin, 8);
-	const uint64_t next = field(desc, k->desc_bytes, k->lpos + k->next, 8);
+	const uint64_t begin = field(ring, desc, k->desc_bytes, k->lpos + k->begin, 8);
+	const uint64_t next = field(ring, desc, k->desc_bytes, k->lpos + k->next, 8);
 	uint64_t at, bytes, block_bytes;
 
 	if (begin == LPOS_EMPTY && next == LPOS_EMPTY) {
@@ -199,7 +209,8 @@ static bool read_text(struct ring *ring, uint64_t id, const uint8_t *desc, uint6
 	if (bytes > ring->buf_bytes ||
 	    !read_array(ring->paging, &ring->text, at, ring->buf, (size_t)bytes))
 		return false;
-	if ((le64_get(ring->buf) & ID_MASK) != id || block_bytes > ring->left_bytes)
+	if ((kdata_u64(ring->paging->core->elf.data, ring->buf) & ID_MASK) != id ||
+	    block_bytes > ring->left_bytes)
 		return false;
 	ring->left_bytes -= block_bytes;
 	record->text = (const char *)ring->buf + BLOCK_ID_BYTES;
@@ -220,14 +231,14 @@ static bool read_message(struct ring *ring, uint64_t id, struct dmesg_record *re
 	    !read_array(ring->paging, &ring->infos, slot * k->info_bytes, info,
 			(size_t)k->info_bytes))
 		return false;
-	state = field(desc, k->desc_bytes, k->state + k->counter, 8);
+	state = field(ring, desc, k->desc_bytes, k->state + k->counter, 8);
 	if ((state & ID_MASK) != id)
 		return false;
 	if (state >> STATE_SHIFT != STATE_COMMITTED && state >> STATE_SHIFT != STATE_FINALIZED)
 		return false;
-	record->time_ns = field(info, k->info_bytes, k->time, 8);
-	record->caller = (uint32_t)field(info, k->info_bytes, k->caller, 4);
-	return read_text(ring, id, desc, field(info, k->info_bytes, k->text_len, 2), record);
+	record->time_ns = field(ring, info, k->info_bytes, k->time, 8);
+	record->caller = (uint32_t)field(ring, info, k->info_bytes, k->caller, 4);
+	return read_text(ring, id, desc, field(ring, info, k->info_bytes, k->text_len, 2), record);
 }
 
 /* Whether any message has a caller: a kernel that doesn't keep them has 0 everywhere. */

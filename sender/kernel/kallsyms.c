@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
 #include "base/reader.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/kdata.h"
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -80,7 +80,7 @@ static bool table_open(struct table *t, const struct paging *p)
 {
 	const struct vmcoreinfo *info = p->core->info;
 	uint64_t names, num, tokens, index, base;
-	uint8_t raw[8], indexes[2 * TOKENS];
+	uint8_t indexes[2 * TOKENS];
 
 	if (!vmcoreinfo_symbol(info, "kallsyms_names", &names) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_num_syms", &num) ||
@@ -88,20 +88,18 @@ static bool table_open(struct table *t, const struct paging *p)
 	    !vmcoreinfo_symbol(info, "kallsyms_token_index", &index) ||
 	    !vmcoreinfo_symbol(info, "kallsyms_offsets", &t->offsets))
 		return false;
-	if (!paging_read(p, num, raw, 4))
-		return false;
-	t->count = le32_get(raw);
-	if (t->count > SYMBOLS_MAX)
+	if (!kdata_read_u32(p, num, &t->count) || t->count > SYMBOLS_MAX)
 		return false;
 	if (vmcoreinfo_symbol(info, "kallsyms_relative_base", &base) &&
-	    paging_read(p, base, raw, 8))
-		t->base = le64_get(raw);
+	    !kdata_read_ulong(p, base, &t->base))
+		t->base = 0;
 	if (!paging_read(p, tokens, t->tokens, sizeof(t->tokens)) ||
 	    !paging_read(p, index, indexes, sizeof(indexes)))
 		return false;
 	t->tokens[sizeof(t->tokens) - 1] = '\0';
 	for (size_t i = 0; i < TOKENS; i++) {
-		t->token_at[i] = MIN(le16_get(indexes + 2 * i), (uint16_t)(sizeof(t->tokens) - 1));
+		t->token_at[i] = MIN(kdata_u16(p->core->elf.data, indexes + 2 * i),
+				     (uint16_t)(sizeof(t->tokens) - 1));
 		t->token_bytes[i] = (uint16_t)strlen((const char *)t->tokens + t->token_at[i]);
 	}
 	names_init(&t->names, p, t->count, names, tokens);
@@ -238,14 +236,11 @@ static size_t look_up(struct table *t, const struct paging *paging, struct kalls
 			continue;
 		length = name_length(t, &name);
 		for (size_t s = 0; s < count; s++) {
-			uint8_t raw[4];
-
 			if (entry[s].name_length + 1 != length || symbols[s].found ||
 			    !is_name(t, &name, symbols[s].name) ||
-			    !paging_read(paging, t->offsets + (uint64_t)i * 4, raw, sizeof(raw)))
+			    !kdata_read_u32(paging, t->offsets + (uint64_t)i * 4, &entry[s].offset))
 				continue;
 			entry[s].index = i;
-			entry[s].offset = le32_get(raw);
 			symbols[s].found = true;
 			found++;
 		}

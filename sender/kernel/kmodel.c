@@ -2,7 +2,6 @@
  * Doesn't decide about any page. */
 #include "sender/kernel/kmodel.h"
 
-#include "base/bytes.h"
 #include "base/checked.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
@@ -52,14 +51,16 @@ static uint64_t find_reserved(const struct kmodel *km)
 	uint64_t found = 0;
 
 	for (uint64_t pfn = km->image.first; pfn < km->image.end; pfn += RESERVED_STEP) {
+		uint64_t flags;
 		bool known;
 
 		pagemap_read(&km->pagemap, pfn, 1, raw, &known);
 		if (!known)
 			continue;
 		pages++;
+		flags = page_flags(&km->rules, raw);
 		for (size_t b = 0; b < FLAG_BITS; b++)
-			having[b] += (unsigned)(le64_get(raw + km->rules.flags_off) >> b & 1);
+			having[b] += (unsigned)(flags >> b & 1);
 	}
 	for (size_t b = 0; b < FLAG_BITS; b++)
 		if (pages && having[b] > pages / 2)
@@ -88,7 +89,8 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 			       err.msg);
 		return;
 	}
-	page_rules_init(&km->rules, core->info, km->pagemap.struct_page_bytes, wanted, warnings);
+	page_rules_init(&km->rules, core->info, core->elf.data, km->pagemap.struct_page_bytes,
+			wanted, warnings);
 	if (km->rules.known)
 		km->reserved = find_reserved(km);
 }
@@ -142,21 +144,18 @@ struct node_sums {
 static bool add_free_pages(struct node_sums *sums, const struct paging *p, uint64_t node)
 {
 	const struct zone_keys *k = &sums->keys;
-	const uint64_t counter = k->vm_stat + k->nr_free_pages * 8;
-	uint8_t raw[8];
+	const uint64_t counter = k->vm_stat + k->nr_free_pages * kdata_word(p->core->elf.data);
 	uint32_t zones;
 
-	if (!paging_read(p, node + k->nr_zones, raw, 4))
-		return false;
-	zones = le32_get(raw);
-	if (zones > ZONES_MAX)
+	if (!kdata_read_u32(p, node + k->nr_zones, &zones) || zones > ZONES_MAX)
 		return false;
 	for (uint32_t i = 0; i < zones; i++) {
-		if (!paging_read(p, node + k->node_zones + i * k->zone_bytes + counter, raw, 8))
+		int64_t pages;
+
+		if (!kdata_read_long(p, node + k->node_zones + i * k->zone_bytes + counter, &pages))
 			return false;
-		if ((int64_t)le64_get(raw) >
-		    0) /* a zone's counter lags behind its CPUs', and may be below 0 */
-			sums->free_pages += le64_get(raw);
+		/* A zone's counter lags behind its CPUs', and may be below 0. */
+		sums->free_pages += (uint64_t)MAX(pages, INT64_C(0));
 	}
 	return true;
 }
@@ -164,12 +163,11 @@ static bool add_free_pages(struct node_sums *sums, const struct paging *p, uint6
 /* The same, and note where its memory ends. */
 static bool add_node(struct node_sums *sums, const struct paging *p, uint64_t node)
 {
-	uint8_t start[8], spanned[8];
-	uint64_t end;
+	uint64_t start, spanned, end;
 
-	if (sums->has_spans && paging_read(p, node + sums->start_off, start, 8) &&
-	    paging_read(p, node + sums->spanned_off, spanned, 8) &&
-	    !ckd_add(&end, le64_get(start), le64_get(spanned)))
+	if (sums->has_spans && kdata_read_ulong(p, node + sums->start_off, &start) &&
+	    kdata_read_ulong(p, node + sums->spanned_off, &spanned) &&
+	    !ckd_add(&end, start, spanned))
 		sums->end_pfn = MAX(sums->end_pfn, end);
 	return add_free_pages(sums, p, node);
 }
@@ -178,6 +176,8 @@ static bool add_node(struct node_sums *sums, const struct paging *p, uint64_t no
 static bool add_nodes(const struct kmodel *km, struct node_sums *sums)
 {
 	const struct vmcoreinfo *info = km->core->info;
+	const enum elf_data data = km->core->elf.data;
+	const size_t word = kdata_word(data);
 	uint64_t nodes_vaddr, nodes = 0, contiguous;
 	uint8_t raw[NODES_AT_ONCE * 8];
 	size_t found = 0;
@@ -189,15 +189,16 @@ static bool add_nodes(const struct kmodel *km, struct node_sums *sums)
 	vmcoreinfo_length(info, "node_data", &nodes);
 	nodes = MIN(nodes, (uint64_t)NODES_MAX);
 	for (uint64_t i = 0; i < nodes; i++) {
-		const uint8_t *node = raw + i % NODES_AT_ONCE * 8;
+		uint64_t node;
 
 		if (i % NODES_AT_ONCE == 0 &&
-		    !paging_read(&km->paging, nodes_vaddr + i * 8, raw,
-				 8 * (size_t)MIN(nodes - i, (uint64_t)NODES_AT_ONCE)))
+		    !paging_read(&km->paging, nodes_vaddr + i * word, raw,
+				 word * (size_t)MIN(nodes - i, (uint64_t)NODES_AT_ONCE)))
 			return false;
-		if (le64_get(node) == 0)
+		node = kdata_ulong(data, raw + i % NODES_AT_ONCE * word);
+		if (node == 0)
 			continue;
-		if (!add_node(sums, &km->paging, le64_get(node)))
+		if (!add_node(sums, &km->paging, node))
 			return false;
 		found++;
 	}

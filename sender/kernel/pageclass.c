@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/warnings.h"
@@ -153,14 +152,14 @@ static void cant_tell(struct warnings *warnings, const char *what, const char *k
 static bool check_base(struct page_rules *r, const struct vmcoreinfo *info,
 		       const char **missing_ret)
 {
-	const size_t size = r->struct_page_bytes;
+	const size_t size = r->struct_page_bytes, word = kdata_word(r->data);
 
 	*missing_ret = "OFFSET(page.flags)";
-	if (!get_field(info, "page.flags", 8, size, &r->flags_off))
+	if (!get_field(info, "page.flags", word, size, &r->flags_off))
 		return false;
 	*missing_ret = "OFFSET(page.compound_head)";
-	if (!get_field(info, "page.compound_head", 8, size, &r->compound_off) &&
-	    !get_field(info, "page.compound_info", 8, size, &r->compound_off)) /* 7.1 */
+	if (!get_field(info, "page.compound_head", word, size, &r->compound_off) &&
+	    !get_field(info, "page.compound_info", word, size, &r->compound_off)) /* 7.1 */
 		return false;
 	*missing_ret = "OFFSET(page._mapcount)";
 	if (!get_field(info, "page._mapcount", 4, size, &r->mapcount_off))
@@ -169,14 +168,15 @@ static bool check_base(struct page_rules *r, const struct vmcoreinfo *info,
 	return r->slab || r->type_slab.mask;
 }
 
-void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t struct_page_bytes,
-		     unsigned wanted, struct warnings *warnings)
+void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, enum elf_data data,
+		     size_t struct_page_bytes, unsigned wanted, struct warnings *warnings)
 {
 	const unsigned cache = 1 << CLASS_CACHE | 1 << CLASS_CACHE_PRIVATE;
+	const size_t word = kdata_word(data);
 	const char *missing;
 	bool has_mapping;
 
-	*r = (struct page_rules){.struct_page_bytes = struct_page_bytes};
+	*r = (struct page_rules){.data = data, .struct_page_bytes = struct_page_bytes};
 	get_numbers(r, info);
 	get_compound_rules(r, info);
 	if (!check_base(r, info, &missing)) {
@@ -184,7 +184,7 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 			cant_tell(warnings, "cache, user and free", missing);
 		return;
 	}
-	has_mapping = get_field(info, "page.mapping", 8, struct_page_bytes, &r->mapping_off);
+	has_mapping = get_field(info, "page.mapping", word, struct_page_bytes, &r->mapping_off);
 	if (has_mapping)
 		r->known |= 1 << CLASS_USER;
 	else if (wanted & (cache | 1 << CLASS_USER))
@@ -196,7 +196,7 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 		cant_tell(warnings, "cache", "PG_lru, PG_private, PG_swapcache or PG_swapbacked");
 
 	if (r->type_buddy.mask && r->free_orders &&
-	    get_field(info, "page.private", 8, struct_page_bytes, &r->private_off))
+	    get_field(info, "page.private", word, struct_page_bytes, &r->private_off))
 		r->known |= 1 << CLASS_FREE;
 	else if (wanted & 1 << CLASS_FREE)
 		cant_tell(warnings, "free",
@@ -214,16 +214,28 @@ void page_rules_init(struct page_rules *r, const struct vmcoreinfo *info, size_t
 		r->known |= 1 << CLASS_HWPOISON;
 }
 
-/* --- judging --- */
+/*
+ * --- judging ---
+ *
+ * Each of these takes the layout of integers by itself, so that the compiler makes two of all that
+ * is called for each page: one for little-endian 64-bit kernels, in which it is a constant, and one
+ * for all others.
+ */
 
-static bool is_tail(const struct page_rules *r, const uint8_t *page)
+static ALWAYS_INLINE uint64_t get_flags(enum elf_data d, const struct page_rules *r,
+					const uint8_t *page)
 {
-	return le64_get(page + r->compound_off) & COMPOUND_TAIL;
+	return kdata_ulong(d, page + r->flags_off);
 }
 
-static bool is_typed(const struct page_rules *r, const uint8_t *page)
+static ALWAYS_INLINE bool is_tail(enum elf_data d, const struct page_rules *r, const uint8_t *page)
 {
-	return (int32_t)le32_get(page + r->mapcount_off) < MAPCOUNT_TYPED;
+	return kdata_ulong(d, page + r->compound_off) & COMPOUND_TAIL;
+}
+
+static ALWAYS_INLINE bool is_typed(enum elf_data d, const struct page_rules *r, const uint8_t *page)
+{
+	return (int32_t)kdata_u32(d, page + r->mapcount_off) < MAPCOUNT_TYPED;
 }
 
 static bool is_type(struct page_type type, uint32_t mapcount)
@@ -239,25 +251,27 @@ static uint64_t block_pages(uint64_t pfn, uint64_t order)
 	return pfn % pages ? 1 : pages;
 }
 
-static uint64_t compound_pages(const struct page_rules *r, uint64_t pfn, const uint8_t *next)
+static ALWAYS_INLINE uint64_t compound_pages(enum elf_data d, const struct page_rules *r,
+					     uint64_t pfn, const uint8_t *next)
 {
 	switch (r->order_kind) {
 	case ORDER_BYTE:
 		return block_pages(pfn, next[r->order_off]);
 	case ORDER_IN_FLAGS:
-		return block_pages(pfn, next[r->flags_off]); /* little-endian: the low byte */
+		return block_pages(pfn, get_flags(d, r, next) & 0xff);
 	case ORDER_UNKNOWN:
 		break;
 	}
 	return 1;
 }
 
-static bool is_hugetlb(const struct page_rules *r, uint32_t mapcount, const uint8_t *next)
+static ALWAYS_INLINE bool is_hugetlb(enum elf_data d, const struct page_rules *r, uint32_t mapcount,
+				     const uint8_t *next)
 {
 	if (r->type_hugetlb.mask)
 		return is_type(r->type_hugetlb, mapcount);
 	if (r->hugetlb_flag)
-		return le64_get(next + r->flags_off) & r->hugetlb_flag;
+		return get_flags(d, r, next) & r->hugetlb_flag;
 	return r->hugetlb_dtor && next[r->dtor_off] == r->hugetlb_dtor;
 }
 
@@ -267,9 +281,10 @@ static struct page_verdict verdict(enum page_class class, uint64_t pages)
 }
 
 /* A page of the buddy allocator: `private` is the order of the block that begins here. */
-static struct page_verdict check_free(const struct page_rules *r, uint64_t pfn, const uint8_t *page)
+static ALWAYS_INLINE struct page_verdict check_free(enum elf_data d, const struct page_rules *r,
+						    uint64_t pfn, const uint8_t *page)
 {
-	const uint64_t order = le64_get(page + r->private_off);
+	const uint64_t order = kdata_ulong(d, page + r->private_off);
 
 	/* One corrupt word must not drop thousands of pages: the order has to be one, and the block
 	 * aligned to it. */
@@ -278,32 +293,33 @@ static struct page_verdict check_free(const struct page_rules *r, uint64_t pfn, 
 	return verdict(CLASS_FREE, UINT64_C(1) << order);
 }
 
-HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, const uint8_t *page,
-				      const uint8_t *next)
+static ALWAYS_INLINE struct page_verdict classify(enum elf_data d, const struct page_rules *r,
+						  uint64_t pfn, const uint8_t *page,
+						  const uint8_t *next)
 {
-	const uint64_t flags = le64_get(page + r->flags_off);
-	const uint32_t mapcount = le32_get(page + r->mapcount_off);
+	const uint64_t flags = get_flags(d, r, page);
+	const uint32_t mapcount = kdata_u32(d, page + r->mapcount_off);
 	/* Torn where no tail comes behind: it was just made, or is being taken apart. */
-	const bool head = (flags & r->head_mask) && next && is_tail(r, next);
-	const uint64_t pages = head ? compound_pages(r, pfn, next) : 1;
+	const bool head = (flags & r->head_mask) && next && is_tail(d, r, next);
+	const uint64_t pages = head ? compound_pages(d, r, pfn, next) : 1;
 	bool anon, hugetlb;
 
 	/* First of all: in tails and slabs, mapping and private hold other things. */
-	if (is_tail(r, page))
+	if (is_tail(d, r, page))
 		return verdict(CLASS_KERNEL, 1);
 	if ((flags & r->slab) || is_type(r->type_slab, mapcount))
 		return verdict(CLASS_KERNEL, 1);
 
 	if (r->known & 1 << CLASS_FREE) {
 		if (is_type(r->type_buddy, mapcount))
-			return check_free(r, pfn, page);
+			return check_free(d, r, pfn, page);
 		if (is_type(r->type_unaccepted, mapcount))
 			return verdict(CLASS_FREE, block_pages(pfn, r->free_orders - 1));
 	}
 	if (is_type(r->type_offline, mapcount))
 		return verdict(CLASS_OFFLINE, pages);
 
-	hugetlb = head && is_hugetlb(r, mapcount, next);
+	hugetlb = head && is_hugetlb(d, r, mapcount, next);
 	/* The kernel notes a broken page of a hugetlb page at its head: none of it can be trusted.
 	 */
 	if (hugetlb && (flags & r->hwpoison))
@@ -311,12 +327,12 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 	if (hugetlb)
 		return verdict(CLASS_USER, pages);
 	/* Every other type (page tables, guards, zsmalloc, …) is the kernel's. */
-	if (is_typed(r, page))
+	if (is_typed(d, r, page))
 		return verdict(CLASS_KERNEL, 1);
 
 	if (!(r->known & 1 << CLASS_USER))
 		return verdict(CLASS_KERNEL, 1);
-	anon = le64_get(page + r->mapping_off) & MAPPING_ANON;
+	anon = kdata_ulong(d, page + r->mapping_off) & MAPPING_ANON;
 	if (anon)
 		return verdict(CLASS_USER, pages);
 	if ((flags & r->lru) || ((flags & r->swapbacked) && (flags & r->swapcache)))
@@ -324,44 +340,76 @@ HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, 
 	return verdict(CLASS_KERNEL, 1);
 }
 
+static COLD struct page_verdict classify_other(const struct page_rules *r, uint64_t pfn,
+					       const uint8_t *page, const uint8_t *next)
+{
+	return classify(r->data, r, pfn, page, next);
+}
+
+HOT struct page_verdict page_classify(const struct page_rules *r, uint64_t pfn, const uint8_t *page,
+				      const uint8_t *next)
+{
+	return r->data == ELF_DATA_LE64 ? classify(ELF_DATA_LE64, r, pfn, page, next)
+					: classify_other(r, pfn, page, next);
+}
+
 /* --- runs of pages that are judged alike --- */
 
 /* How many tails follow each other, that agree in `flags`. */
-static size_t count_tails(const struct page_rules *r, const uint8_t *page, size_t n, uint64_t flags)
+static ALWAYS_INLINE size_t count_tails(enum elf_data d, const struct page_rules *r,
+					const uint8_t *page, size_t n, uint64_t flags)
 {
-	const uint64_t first = le64_get(page + r->flags_off);
+	const uint64_t first = get_flags(d, r, page);
 	size_t i = 1;
 
-	while (i < n && is_tail(r, page + i * r->struct_page_bytes) &&
-	       !((le64_get(page + i * r->struct_page_bytes + r->flags_off) ^ first) & flags))
+	while (i < n && is_tail(d, r, page + i * r->struct_page_bytes) &&
+	       !((get_flags(d, r, page + i * r->struct_page_bytes) ^ first) & flags))
 		i++;
 	return i;
 }
 
-HOT size_t page_run(const struct page_rules *r, const uint8_t *page, size_t n, uint64_t flags)
+static ALWAYS_INLINE size_t count_alike(enum elf_data d, const struct page_rules *r,
+					const uint8_t *page, size_t n, uint64_t flags)
 {
-	const uint64_t first = le64_get(page + r->flags_off);
-	const uint64_t mapping = le64_get(page + r->mapping_off);
+	const uint64_t first = get_flags(d, r, page);
+	const uint64_t mapping = kdata_ulong(d, page + r->mapping_off);
 	const uint64_t mask = r->checked_flags | flags;
 	size_t i = 1;
 
-	if (is_tail(r, page))
-		return count_tails(r, page, n, r->hwpoison | flags);
+	if (is_tail(d, r, page))
+		return count_tails(d, r, page, n, r->hwpoison | flags);
 	/* With a head's order or a type's number there is more to be looked at than here. */
-	if ((first & r->head_mask) || is_typed(r, page))
+	if ((first & r->head_mask) || is_typed(d, r, page))
 		return 1;
 	for (; i < n; i++) {
 		const uint8_t *p = page + i * r->struct_page_bytes;
 
-		if (((le64_get(p + r->flags_off) ^ first) & mask) ||
-		    ((le64_get(p + r->mapping_off) ^ mapping) & MAPPING_ANON) || is_tail(r, p) ||
-		    is_typed(r, p))
+		if (((get_flags(d, r, p) ^ first) & mask) ||
+		    ((kdata_ulong(d, p + r->mapping_off) ^ mapping) & MAPPING_ANON) ||
+		    is_tail(d, r, p) || is_typed(d, r, p))
 			break;
 	}
 	return i;
 }
 
+static COLD size_t count_alike_other(const struct page_rules *r, const uint8_t *page, size_t n,
+				     uint64_t flags)
+{
+	return count_alike(r->data, r, page, n, flags);
+}
+
+HOT size_t page_run(const struct page_rules *r, const uint8_t *page, size_t n, uint64_t flags)
+{
+	return r->data == ELF_DATA_LE64 ? count_alike(ELF_DATA_LE64, r, page, n, flags)
+					: count_alike_other(r, page, n, flags);
+}
+
+COLD uint64_t page_flags_other(const struct page_rules *r, const uint8_t *page)
+{
+	return get_flags(r->data, r, page);
+}
+
 bool page_is_hwpoison(const struct page_rules *r, const uint8_t *page)
 {
-	return le64_get(page + r->flags_off) & r->hwpoison;
+	return page_flags(r, page) & r->hwpoison;
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "sender/kernel/kdata.h"
+
 struct warnings;
 struct vmcoreinfo;
 
@@ -42,6 +44,7 @@ unsigned page_classes_of_level(unsigned level);
 
 /* How to tell classes on one kernel. All offsets are checked to lie within a struct page. */
 struct page_rules {
+	enum elf_data data; /* of struct pages */
 	size_t struct_page_bytes;
 	unsigned known; /* classes that can be told, as a mask */
 
@@ -72,8 +75,18 @@ struct page_rules {
  * Make the rules. A class that can't be told on this kernel isn't in `known`, and why is said in
  * `warnings`, for the classes in `wanted`. With no usable struct page at all `known` is 0.
  */
-void page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info,
+void page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info, enum elf_data data,
 		     size_t struct_page_bytes, unsigned wanted, struct warnings *warnings);
+
+/* The flags of a struct page: of any kernel, and, without a call, of one that is little-endian with
+ * 64 bits. */
+uint64_t page_flags_other(const struct page_rules *rules, const uint8_t *page);
+
+static inline uint64_t page_flags(const struct page_rules *rules, const uint8_t *page)
+{
+	return rules->data == ELF_DATA_LE64 ? le64_get(page + rules->flags_off)
+					    : page_flags_other(rules, page);
+}
 
 /* What page_classify() says: pages [pfn, pfn + pages) are of that class. */
 struct page_verdict {

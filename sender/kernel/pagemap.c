@@ -5,9 +5,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
-#include "base/bytes.h"
 #include "base/checked.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/kdata.h"
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -38,6 +38,7 @@ struct section_keys {
 static int get_keys(struct section_keys *k, const struct paging *paging, struct error *err)
 {
 	const struct vmcoreinfo *info = paging->core->info;
+	const size_t word = kdata_word(paging->core->elf.data);
 
 	*k = (struct section_keys){0};
 	if (!vmcoreinfo_symbol(info, "mem_section", &k->roots_vaddr) ||
@@ -48,7 +49,7 @@ static int get_keys(struct section_keys *k, const struct paging *paging, struct 
 	paging->arch->section_bits(info, &k->size_bits, &k->max_physmem_bits);
 	vmcoreinfo_number(info, "SECTION_SIZE_BITS", &k->size_bits);
 	vmcoreinfo_number(info, "MAX_PHYSMEM_BITS", &k->max_physmem_bits);
-	if (k->entry_bytes < 8 || k->entry_bytes > 256 || k->word_off > k->entry_bytes - 8)
+	if (k->entry_bytes < word || k->entry_bytes > 256 || k->word_off > k->entry_bytes - word)
 		return error_set(err, -EBADMSG,
 				 "struct mem_section of %" PRIu64 " bytes is impossible",
 				 k->entry_bytes);
@@ -83,14 +84,15 @@ struct section_reader {
 static uint64_t section_entry(const struct section_reader *s, uint64_t section)
 {
 	const struct section_keys *k = &s->keys;
-	uint8_t raw[8];
+	const size_t word = kdata_word(s->paging->core->elf.data);
+	uint64_t root;
 
 	if (!s->extreme)
 		return k->roots_vaddr + section * k->entry_bytes;
-	if (!paging_read(s->paging, k->roots_vaddr + section / s->per_root * 8, raw, sizeof(raw)) ||
-	    le64_get(raw) == 0)
+	if (!kdata_read_ulong(s->paging, k->roots_vaddr + section / s->per_root * word, &root) ||
+	    root == 0)
 		return 0;
-	return le64_get(raw) + section % s->per_root * k->entry_bytes;
+	return root + section % s->per_root * k->entry_bytes;
 }
 
 /* Read all of the section's root. Each read is a walk of page tables. */
@@ -108,18 +110,16 @@ static void read_root(struct section_reader *s, uint64_t root)
 static uint64_t section_word(struct section_reader *s, uint64_t section)
 {
 	const struct section_keys *k = &s->keys;
-	uint64_t entry;
-	uint8_t raw[8];
+	uint64_t entry, word;
 
 	if (section / s->per_root + 1 != s->at_hand)
 		read_root(s, section / s->per_root);
 	if (s->known)
-		return le64_get(s->raw + section % s->per_root * k->entry_bytes + k->word_off);
+		return kdata_ulong(s->paging->core->elf.data,
+				   s->raw + section % s->per_root * k->entry_bytes + k->word_off);
 	/* Not all of them are there, but this one may be. */
 	entry = section_entry(s, section);
-	return entry && paging_read(s->paging, entry + k->word_off, raw, sizeof(raw))
-		       ? le64_get(raw)
-		       : 0;
+	return entry && kdata_read_ulong(s->paging, entry + k->word_off, &word) ? word : 0;
 }
 
 /* Note where section `i` has its struct pages: whether it has any that can be trusted. */

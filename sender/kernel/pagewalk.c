@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -190,7 +189,7 @@ struct page_run pagewalk_next(struct pagewalk *walk, uint64_t pfn, uint64_t end,
 		return run;
 	}
 	run.known = true;
-	run.flags = le64_get(page + rules->flags_off);
+	run.flags = page_flags(rules, page);
 	v = page_classify(rules, pfn, page, next);
 	run.odd = v.odd;
 	if (rules->known & 1U << v.class)

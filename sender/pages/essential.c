@@ -6,10 +6,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/checked.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/kallsyms.h"
+#include "sender/kernel/kdata.h"
 #include "sender/kernel/kmodel.h"
 #include "sender/kernel/pagewalk.h"
 #include "sender/kernel/warnings.h"
@@ -55,6 +55,7 @@ struct finder {
 	struct pageset *const *parts; /* ESSENTIAL_PARTS of them */
 	struct pageset *pages;	      /* the part that is added to */
 	struct warnings *warnings;
+	enum elf_data data; /* the kernel's */
 	uint64_t page_bytes;
 
 	/* The image's code, and where it lies in memory, in one piece; empty: not known. */
@@ -109,16 +110,6 @@ static void add_vaddr(struct finder *e, uint64_t vaddr, uint64_t bytes)
 	uint64_t walks = UINT64_MAX;
 
 	add_mapped(e, vaddr, bytes, &walks);
-}
-
-static bool read64(const struct finder *e, uint64_t vaddr, uint64_t *n_ret)
-{
-	uint8_t raw[8];
-
-	if (!paging_read(e->paging, vaddr, raw, sizeof(raw)))
-		return false;
-	*n_ret = le64_get(raw);
-	return true;
 }
 
 /* From _stext's page on, as long as it is mapped without a gap of more than 2 MiB; what lies before
@@ -200,6 +191,7 @@ static void add_section_roots(struct finder *e)
 {
 	enum { ROOTS_AT_ONCE = 512 };
 	const struct vmcoreinfo *info = e->km->core->info;
+	const size_t word = kdata_word(e->data);
 	uint64_t roots, count = 0, bytes = 0;
 	uint8_t raw[ROOTS_AT_ONCE * 8];
 
@@ -207,16 +199,16 @@ static void add_section_roots(struct finder *e)
 	    !vmcoreinfo_length(info, "mem_section", &count))
 		return;
 	count = MIN(count, (uint64_t)SECTION_ROOTS_MAX);
-	add_vaddr(e, roots, count * 8);
+	add_vaddr(e, roots, count * word);
 	for (uint64_t i = 0; i < count && bytes < SECTION_ROOTS_BYTES_MAX; i++) {
 		uint64_t root;
 
 		/* Read at once, for each read is a walk of page tables. */
 		if (i % ROOTS_AT_ONCE == 0 &&
-		    !paging_read(e->paging, roots + i * 8, raw,
-				 8 * (size_t)MIN(count - i, (uint64_t)ROOTS_AT_ONCE)))
+		    !paging_read(e->paging, roots + i * word, raw,
+				 word * (size_t)MIN(count - i, (uint64_t)ROOTS_AT_ONCE)))
 			break;
-		root = le64_get(raw + i % ROOTS_AT_ONCE * 8);
+		root = kdata_ulong(e->data, raw + i % ROOTS_AT_ONCE * word);
 		if (root) {
 			add_vaddr(e, root, e->page_bytes);
 			bytes += e->page_bytes;
@@ -229,7 +221,7 @@ static void add_log_part(struct finder *e, uint64_t vaddr, uint64_t bytes)
 {
 	uint64_t to;
 
-	if (read64(e, vaddr, &to))
+	if (kdata_read_ulong(e->paging, vaddr, &to))
 		add_vaddr(e, to, MIN(bytes, (uint64_t)LOG_BYTES_MAX));
 }
 
@@ -238,9 +230,9 @@ static void add_log_ring(struct finder *e, uint64_t prb)
 {
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t desc_ring, text_ring, count_bits, descs, infos, size_bits, data, desc, infob, ring;
-	uint8_t raw[4];
+	uint32_t bits;
 
-	if (!read64(e, prb, &ring) ||
+	if (!kdata_read_ulong(e->paging, prb, &ring) ||
 	    !vmcoreinfo_offset(info, "printk_ringbuffer.desc_ring", &desc_ring) ||
 	    !vmcoreinfo_offset(info, "printk_ringbuffer.text_data_ring", &text_ring) ||
 	    !vmcoreinfo_offset(info, "prb_desc_ring.count_bits", &count_bits) ||
@@ -252,28 +244,28 @@ static void add_log_ring(struct finder *e, uint64_t prb)
 	    !vmcoreinfo_size(info, "printk_info", &infob))
 		return;
 	add_vaddr(e, ring, e->page_bytes);
-	if (paging_read(e->paging, ring + desc_ring + count_bits, raw, 4)) {
-		const uint64_t count = UINT64_C(1) << MIN(le32_get(raw), 24U);
+	if (kdata_read_u32(e->paging, ring + desc_ring + count_bits, &bits)) {
+		const uint64_t count = UINT64_C(1) << MIN(bits, 24U);
 
 		add_log_part(e, ring + desc_ring + descs, count * MIN(desc, e->page_bytes));
 		add_log_part(e, ring + desc_ring + infos, count * MIN(infob, e->page_bytes));
 	}
-	if (paging_read(e->paging, ring + text_ring + size_bits, raw, 4))
-		add_log_part(e, ring + text_ring + data, UINT64_C(1) << MIN(le32_get(raw), 30U));
+	if (kdata_read_u32(e->paging, ring + text_ring + size_bits, &bits))
+		add_log_part(e, ring + text_ring + data, UINT64_C(1) << MIN(bits, 30U));
 }
 
 static void add_log(struct finder *e)
 {
 	const struct vmcoreinfo *info = e->km->core->info;
 	uint64_t prb, buf, len;
-	uint8_t raw[4];
+	uint32_t bytes;
 
 	if (vmcoreinfo_symbol(info, "prb", &prb))
 		add_log_ring(e, prb);
 	else if (vmcoreinfo_symbol(info, "log_buf", &buf) &&
 		 vmcoreinfo_symbol(info, "log_buf_len", &len) &&
-		 paging_read(e->paging, len, raw, 4))
-		add_log_part(e, buf, le32_get(raw));
+		 kdata_read_u32(e->paging, len, &bytes))
+		add_log_part(e, buf, bytes);
 }
 
 /* --- CPUs --- */
@@ -286,7 +278,7 @@ static void add_current_task(struct finder *e, const struct kallsyms_symbol *sym
 
 		if (!sym[i].found)
 			continue;
-		if (read64(e, sym[i].vaddr + offset, &task))
+		if (kdata_read_ulong(e->paging, sym[i].vaddr + offset, &task))
 			add_vaddr(e, task, TASK_BYTES);
 		return;
 	}
@@ -295,19 +287,22 @@ static void add_current_task(struct finder *e, const struct kallsyms_symbol *sym
 static void add_cpu_areas(struct finder *e, const struct kallsyms_symbol *sym)
 {
 	uint64_t area = CPU_AREA_BYTES_DEFAULT, cpus = MAX(e->km->core->cpus, 1U), n = 0;
-	uint8_t raw[4];
+	uint32_t said;
 
 	if (!sym[SYM_PER_CPU_OFFSET].found || !sym[SYM_PER_CPU_START].found)
 		return;
 	if (sym[SYM_PCPU_UNIT_SIZE].found &&
-	    paging_read(e->paging, sym[SYM_PCPU_UNIT_SIZE].vaddr, raw, 4))
-		area = MIN(le32_get(raw), (uint32_t)CPU_AREA_BYTES_MAX);
-	if (sym[SYM_NR_CPU_IDS].found && paging_read(e->paging, sym[SYM_NR_CPU_IDS].vaddr, raw, 4))
-		cpus = MIN(le32_get(raw), (uint32_t)CPUS_MAX);
+	    kdata_read_u32(e->paging, sym[SYM_PCPU_UNIT_SIZE].vaddr, &said))
+		area = MIN(said, (uint32_t)CPU_AREA_BYTES_MAX);
+	if (sym[SYM_NR_CPU_IDS].found &&
+	    kdata_read_u32(e->paging, sym[SYM_NR_CPU_IDS].vaddr, &said))
+		cpus = MIN(said, (uint32_t)CPUS_MAX);
 	for (uint64_t i = 0; i < cpus && n < CPU_AREAS_BYTES_MAX; i++, n += area) {
 		uint64_t offset;
 
-		if (!read64(e, sym[SYM_PER_CPU_OFFSET].vaddr + i * 8, &offset))
+		if (!kdata_read_ulong(e->paging,
+				      sym[SYM_PER_CPU_OFFSET].vaddr + i * kdata_word(e->data),
+				      &offset))
 			break;
 		add_vaddr(e, sym[SYM_PER_CPU_START].vaddr + offset, area);
 		add_current_task(e, sym, offset);
@@ -345,14 +340,15 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
 			struct stack_search *search)
 {
 	const uint64_t loads = e->km->core->elf.load_count;
+	const size_t word = kdata_word(e->data);
 
-	for (size_t i = 0; search->targets && i + 8 <= bytes && search->bytes_left >= SLAB_BYTES &&
-			   search->loads_left >= loads;
-	     i += 8) {
+	for (size_t i = 0; search->targets && i + word <= bytes &&
+			   search->bytes_left >= SLAB_BYTES && search->loads_left >= loads;
+	     i += word) {
 		uint64_t paddr;
 
 		search->loads_left -= loads;
-		if (!in_direct_map(e->paging, le64_get(words + i), &paddr))
+		if (!in_direct_map(e->paging, kdata_ulong(e->data, words + i), &paddr))
 			continue;
 		add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
 		search->bytes_left -= SLAB_BYTES;
@@ -365,11 +361,12 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
  */
 static void add_callers(const struct finder *e, const uint8_t *words, size_t bytes)
 {
+	const size_t word = kdata_word(e->data);
 	struct finder callers = *e;
 
 	callers.pages = e->parts[ESSENTIAL_CALLERS];
-	for (size_t i = 0; i + 8 <= bytes; i += 8) {
-		const uint64_t to = le64_get(words + i) - e->text;
+	for (size_t i = 0; i + word <= bytes; i += word) {
+		const uint64_t to = kdata_ulong(e->data, words + i) - e->text;
 		const uint64_t from = to - MIN(to, (uint64_t)FUNCTION_BYTES);
 
 		if (to < e->text_end - e->text)
@@ -403,18 +400,19 @@ static bool is_task_stack(const struct finder *e, uint64_t vaddr)
 {
 	uint64_t word;
 
-	return read64(e, vaddr, &word) && word == STACK_END_MAGIC;
+	return kdata_read_ulong(e->paging, vaddr, &word) && word == STACK_END_MAGIC;
 }
 
 /* The stacks of tasks that the words on an interrupt's stack, or registers, point into. */
 static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes,
 			    struct stack_search *search)
 {
+	const size_t word = kdata_word(e->data);
 	unsigned found = 0;
 	uint64_t last = 0;
 
-	for (size_t i = 0; i + 8 <= bytes && found < STACKS_INTERRUPTED_MAX; i += 8) {
-		const uint64_t vaddr = stack_of(e, le64_get(words + i));
+	for (size_t i = 0; i + word <= bytes && found < STACKS_INTERRUPTED_MAX; i += word) {
+		const uint64_t vaddr = stack_of(e, kdata_ulong(e->data, words + i));
 
 		if (vaddr == last || vaddr < e->paging->arch->kernel_vaddr ||
 		    !search->pointers_left)
@@ -435,7 +433,7 @@ static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes
  */
 static void add_cpu_stack(struct finder *e, const uint8_t *regs, struct stack_search *search)
 {
-	const uint64_t sp = le64_get(regs + e->paging->arch->stack_pointer_off);
+	const uint64_t sp = kdata_ulong(e->data, regs + e->paging->arch->stack_pointer_off);
 	const bool interrupt = !is_task_stack(e, stack_of(e, sp));
 	uint8_t *stack = search->stack;
 
@@ -533,8 +531,8 @@ static bool reserved_has(const struct reserved *r, size_t i)
 {
 	const struct page_rules *rules = &r->km->rules;
 
-	return r->known && (le64_get(r->raw + i * rules->struct_page_bytes + rules->flags_off) &
-			    r->km->reserved);
+	return r->known &&
+	       (page_flags(rules, r->raw + i * rules->struct_page_bytes) & r->km->reserved);
 }
 
 /*
@@ -694,6 +692,7 @@ int essential_find(const struct kmodel *km, struct pageset *const parts[static E
 			   .paging = &km->paging,
 			   .parts = parts,
 			   .warnings = warnings,
+			   .data = km->core->elf.data,
 			   .page_bytes = km->core->page_bytes};
 	const int r = km->has_paging ? find_pages(&e, err) : 0;
 

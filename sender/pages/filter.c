@@ -136,7 +136,7 @@ static void apply_image(const struct filter *f, struct pagewalk *walk, struct fi
 	for (uint64_t pfn = first; pfn < end; pfn++) {
 		uint64_t n;
 		const uint8_t *page = pagewalk_get(walk, pfn, 1, &n);
-		const uint64_t flags = page ? le64_get(page + km->rules.flags_off) : 0;
+		const uint64_t flags = page ? page_flags(&km->rules, page) : 0;
 		const bool in_use =
 			km->reserved ? !page || (flags & km->reserved) : class != CLASS_FREE;
 		const enum page_class as = page && page_is_hwpoison(&km->rules, page)

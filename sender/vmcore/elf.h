@@ -23,8 +23,18 @@ struct elf_load {
 	uint64_t file_bytes, mem_bytes; /* file_bytes <= mem_bytes */
 };
 
+/* How the machine keeps integers in memory: byte order (EI_DATA), and the bits of a long and of a
+ * pointer (EI_CLASS). elf_core_init() takes the first only so far. */
+enum elf_data {
+	ELF_DATA_LE64,
+	ELF_DATA_BE64 = 1,
+	ELF_DATA_LE32 = 2,
+	ELF_DATA_BE32 = ELF_DATA_BE64 | ELF_DATA_LE32,
+};
+
 struct elf_core {
-	uint16_t machine;	/* e_machine */
+	uint16_t machine; /* e_machine */
+	enum elf_data data;
 	struct elf_load *loads; /* in the file's order, without those of mem_bytes 0 */
 	size_t load_count;
 	struct elf_notes notes;

@@ -133,6 +133,30 @@ uint8_t *kernel_at(struct kernel *k, uint64_t paddr)
 	return k->memory + paddr;
 }
 
+void kernel_put16(const struct kernel *k, uint8_t *at, uint16_t n)
+{
+	if (k->setup.big_endian)
+		be16_put(at, n);
+	else
+		le16_put(at, n);
+}
+
+void kernel_put32(const struct kernel *k, uint8_t *at, uint32_t n)
+{
+	if (k->setup.big_endian)
+		be32_put(at, n);
+	else
+		le32_put(at, n);
+}
+
+void kernel_put64(const struct kernel *k, uint8_t *at, uint64_t n)
+{
+	if (k->setup.big_endian)
+		be64_put(at, n);
+	else
+		le64_put(at, n);
+}
+
 uint64_t kernel_alloc(struct kernel *k, size_t bytes, size_t align)
 {
 	const uint64_t paddr = (k->used + align - 1) / align * align;
@@ -230,7 +254,7 @@ static void make_sections(struct kernel *k)
 	roots = k->sections;
 	if (!k->setup.flat_sections) {
 		roots = kernel_alloc(k, ROOTS * 8, KERNEL_PAGE);
-		le64_put(kernel_at(k, roots), KERNEL_DIRECT_MAP + k->sections);
+		kernel_put64(k, kernel_at(k, roots), KERNEL_DIRECT_MAP + k->sections);
 	}
 	kernel_add_info(
 		k,
@@ -244,7 +268,7 @@ static void make_sections(struct kernel *k)
 
 void kernel_set_section(struct kernel *k, uint64_t section, uint64_t word)
 {
-	le64_put(kernel_at(k, k->sections + section * SECTION_STRUCT), word);
+	kernel_put64(k, kernel_at(k, k->sections + section * SECTION_STRUCT), word);
 }
 
 /* The struct pages of 64 pfns begin a page of their own. */
@@ -258,8 +282,9 @@ static void make_struct_pages(struct kernel *k)
 {
 	k->usual_pages = kernel_alloc(k, KERNEL_PAGE, KERNEL_PAGE);
 	for (unsigned i = 0; i < PAGES_PER_PAGE; i++)
-		le32_put(kernel_at(k, k->usual_pages + i * KERNEL_PAGE_STRUCT + PAGE_MAPCOUNT),
-			 UINT32_MAX);
+		kernel_put32(k,
+			     kernel_at(k, k->usual_pages + i * KERNEL_PAGE_STRUCT + PAGE_MAPCOUNT),
+			     UINT32_MAX);
 	k->struct_pages = calloc(k->setup.pages / PAGES_PER_PAGE + 1, sizeof(*k->struct_pages));
 	assert(k->struct_pages);
 	for (uint64_t pfn = 0; pfn < k->setup.pages; pfn += PAGES_PER_PAGE) {
@@ -349,7 +374,7 @@ static void add_cpu_notes(struct core_plan *plan, const struct kernel *k)
 	for (unsigned i = 0; i < k->cpus; i++) {
 		uint8_t prstatus[PRSTATUS_BYTES] = {0};
 
-		le64_put(prstatus + PRSTATUS_RSP, k->rsp[i]);
+		kernel_put64(k, prstatus + PRSTATUS_RSP, k->rsp[i]);
 		core_add_note(plan, "CORE", 1, prstatus, sizeof(prstatus));
 	}
 }
@@ -427,6 +452,7 @@ struct vmcore *kernel_open(const struct kernel *k)
 		abort();
 	}
 	close(fd);
+	core->elf.data = k->setup.big_endian ? ELF_DATA_BE64 : ELF_DATA_LE64;
 	return core;
 }
 
@@ -463,18 +489,21 @@ void kernel_set_flag(struct kernel *k, uint64_t pfn, unsigned bit)
 {
 	uint8_t *page = kernel_page(k, pfn);
 
-	le64_put(page + PAGE_FLAGS, le64_get(page + PAGE_FLAGS) | UINT64_C(1) << bit);
+	const uint64_t flags =
+		k->setup.big_endian ? be64_get(page + PAGE_FLAGS) : le64_get(page + PAGE_FLAGS);
+
+	kernel_put64(k, page + PAGE_FLAGS, flags | UINT64_C(1) << bit);
 }
 
 void kernel_set_mapcount(struct kernel *k, uint64_t pfn, uint32_t mapcount)
 {
-	le32_put(kernel_page(k, pfn) + PAGE_MAPCOUNT, mapcount);
+	kernel_put32(k, kernel_page(k, pfn) + PAGE_MAPCOUNT, mapcount);
 }
 
 void kernel_set_free(struct kernel *k, uint64_t pfn, unsigned order)
 {
 	kernel_set_mapcount(k, pfn, k->setup.series->buddy);
-	le64_put(kernel_page(k, pfn) + PAGE_PRIVATE, order);
+	kernel_put64(k, kernel_page(k, pfn) + PAGE_PRIVATE, order);
 }
 
 void kernel_set_anon(struct kernel *k, uint64_t pfn)
@@ -482,7 +511,7 @@ void kernel_set_anon(struct kernel *k, uint64_t pfn)
 	kernel_set_flag(k, pfn, k->setup.series->lru);
 	kernel_set_flag(k, pfn, k->setup.series->swapbacked);
 	kernel_set_mapcount(k, pfn, 0);
-	le64_put(kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0xffff888000345671));
+	kernel_put64(k, kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0xffff888000345671));
 }
 
 void kernel_set_cache(struct kernel *k, uint64_t pfn, bool private)
@@ -490,7 +519,7 @@ void kernel_set_cache(struct kernel *k, uint64_t pfn, bool private)
 	kernel_set_flag(k, pfn, k->setup.series->lru);
 	if (private)
 		kernel_set_flag(k, pfn, k->setup.series->private);
-	le64_put(kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0xffff888000345670));
+	kernel_put64(k, kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0xffff888000345670));
 }
 
 void kernel_make_tail(const struct kernel *k, uint64_t head, uint8_t *page)
@@ -498,11 +527,11 @@ void kernel_make_tail(const struct kernel *k, uint64_t head, uint8_t *page)
 	memset(page, 0, KERNEL_PAGE_STRUCT);
 	/* In a tail these words hold counters of the folio: as they stand here, the page would look
 	 * like an anonymous one on an LRU list. */
-	le64_put(page + PAGE_FLAGS, UINT64_C(1) << k->setup.series->lru);
-	le64_put(page + PAGE_COMPOUND, (KERNEL_VMEMMAP + head * KERNEL_PAGE_STRUCT) | 1);
-	le64_put(page + PAGE_MAPPING, 1);
-	le64_put(page + PAGE_PRIVATE, 3);
-	le32_put(page + PAGE_MAPCOUNT, UINT32_MAX);
+	kernel_put64(k, page + PAGE_FLAGS, UINT64_C(1) << k->setup.series->lru);
+	kernel_put64(k, page + PAGE_COMPOUND, (KERNEL_VMEMMAP + head * KERNEL_PAGE_STRUCT) | 1);
+	kernel_put64(k, page + PAGE_MAPPING, 1);
+	kernel_put64(k, page + PAGE_PRIVATE, 3);
+	kernel_put32(k, page + PAGE_MAPCOUNT, UINT32_MAX);
 }
 
 void kernel_set_compound(struct kernel *k, uint64_t pfn, unsigned order)
@@ -519,7 +548,7 @@ void kernel_set_compound(struct kernel *k, uint64_t pfn, unsigned order)
 	kernel_set_flag(k, pfn, s->head);
 	first = kernel_page(k, pfn + 1);
 	if (s->order_in_flags)
-		le64_put(first + PAGE_FLAGS, order);
+		kernel_put64(k, first + PAGE_FLAGS, order);
 	else
 		first[s->order_off] = (uint8_t)order;
 }
@@ -546,7 +575,7 @@ void kernel_set_slab(struct kernel *k, uint64_t pfn, unsigned order)
 	else
 		kernel_set_flag(k, pfn, k->setup.series->slab_flag);
 	/* Since 6.2 struct slab has something else where struct page has the mapping. */
-	le64_put(kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0x8000000180000001));
+	kernel_put64(k, kernel_page(k, pfn) + PAGE_MAPPING, UINT64_C(0x8000000180000001));
 }
 
 /* --- nodes --- */
@@ -569,11 +598,11 @@ void kernel_add_node(struct kernel *k, int64_t free_pages)
 	}
 	assert(k->node_count < NODES / 2);
 	/* Every other node of the array isn't there. */
-	le64_put(kernel_at(k, k->nodes + (uint64_t)k->node_count++ * 2 * 8),
-		 KERNEL_DIRECT_MAP + node);
-	le32_put(kernel_at(k, node + NODE_NR_ZONES), ZONES);
-	le64_put(kernel_at(k, node + NODE_SPANNED_PAGES), k->setup.pages);
+	kernel_put64(k, kernel_at(k, k->nodes + (uint64_t)k->node_count++ * 2 * 8),
+		     KERNEL_DIRECT_MAP + node);
+	kernel_put32(k, kernel_at(k, node + NODE_NR_ZONES), ZONES);
+	kernel_put64(k, kernel_at(k, node + NODE_SPANNED_PAGES), k->setup.pages);
 	/* The first zone's counter lags behind; all of it is the second's. */
-	le64_put(kernel_at(k, node + ZONE_VM_STAT + 8), UINT64_MAX);
-	le64_put(kernel_at(k, node + ZONE_BYTES + ZONE_VM_STAT + 8), (uint64_t)free_pages);
+	kernel_put64(k, kernel_at(k, node + ZONE_VM_STAT + 8), UINT64_MAX);
+	kernel_put64(k, kernel_at(k, node + ZONE_BYTES + ZONE_VM_STAT + 8), (uint64_t)free_pages);
 }

@@ -69,6 +69,7 @@ struct kernel_setup {
 	const char *without;	/* the key whose line is left out, such as "SYMBOL(mem_section)" */
 	const char *more;	/* lines put in front: of a repeated key the first counts */
 	bool no_info, no_image_load;
+	bool big_endian;    /* all but the page tables, which are the processor's */
 	bool no_data_above; /* of what lies above KERNEL_BYTES the core has no data */
 
 	/* Pages [hidden, hidden_end) above KERNEL_BYTES, multiples of 512, are in no load; if they
@@ -90,6 +91,11 @@ int kernel_file(const struct kernel *k, char path[static 32]);
 /* --- memory --- */
 
 uint8_t *kernel_at(struct kernel *k, uint64_t paddr);
+
+/* Put an integer into memory in the kernel's byte order. */
+void kernel_put16(const struct kernel *k, uint8_t *at, uint16_t n);
+void kernel_put32(const struct kernel *k, uint8_t *at, uint32_t n);
+void kernel_put64(const struct kernel *k, uint8_t *at, uint64_t n);
 
 /* `bytes` of zeros that no one has, at a multiple of `align`: the physical address; add
  * KERNEL_DIRECT_MAP for the virtual one. */

@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "tests/lib/kernel.h"
 
 static const char ring_keys[] =
@@ -32,20 +31,23 @@ struct kernellog kernellog_add(struct kernel *k, unsigned count_bits, unsigned s
 	};
 	const uint64_t pointer = kernel_alloc(k, 8, 8);
 
-	le64_put(kernel_at(k, pointer), KERNEL_DIRECT_MAP + log.ring);
-	le32_put(kernel_at(k, log.ring + KERNELLOG_DESC_RING), count_bits);
-	le64_put(kernel_at(k, log.ring + KERNELLOG_DESC_RING + 8), KERNEL_DIRECT_MAP + log.descs);
-	le64_put(kernel_at(k, log.ring + KERNELLOG_DESC_RING + 16), KERNEL_DIRECT_MAP + log.infos);
-	le32_put(kernel_at(k, log.ring + KERNELLOG_TEXT_RING), size_bits);
-	le64_put(kernel_at(k, log.ring + KERNELLOG_TEXT_RING + 8), KERNEL_DIRECT_MAP + log.data);
+	kernel_put64(k, kernel_at(k, pointer), KERNEL_DIRECT_MAP + log.ring);
+	kernel_put32(k, kernel_at(k, log.ring + KERNELLOG_DESC_RING), count_bits);
+	kernel_put64(k, kernel_at(k, log.ring + KERNELLOG_DESC_RING + 8),
+		     KERNEL_DIRECT_MAP + log.descs);
+	kernel_put64(k, kernel_at(k, log.ring + KERNELLOG_DESC_RING + 16),
+		     KERNEL_DIRECT_MAP + log.infos);
+	kernel_put32(k, kernel_at(k, log.ring + KERNELLOG_TEXT_RING), size_bits);
+	kernel_put64(k, kernel_at(k, log.ring + KERNELLOG_TEXT_RING + 8),
+		     KERNEL_DIRECT_MAP + log.data);
 	kernel_add_info(k, "SYMBOL(prb)=%" PRIx64 "\n%s", KERNEL_DIRECT_MAP + pointer, ring_keys);
 	return log;
 }
 
 void kernellog_set_ids(const struct kernellog *log, uint64_t tail, uint64_t head)
 {
-	le64_put(kernel_at(log->k, log->ring + KERNELLOG_DESC_RING + 24), head);
-	le64_put(kernel_at(log->k, log->ring + KERNELLOG_DESC_RING + 32), tail);
+	kernel_put64(log->k, kernel_at(log->k, log->ring + KERNELLOG_DESC_RING + 24), head);
+	kernel_put64(log->k, kernel_at(log->k, log->ring + KERNELLOG_DESC_RING + 32), tail);
 }
 
 void kernellog_put(const struct kernellog *log, const struct kernellog_message *m)
@@ -56,17 +58,17 @@ void kernellog_put(const struct kernellog *log, const struct kernellog_message *
 	uint8_t *info = kernel_at(log->k, log->infos + slot * KERNELLOG_INFO_BYTES);
 	uint64_t at = m->begin % size;
 
-	le64_put(desc, m->id | (uint64_t)m->state << 62);
-	le64_put(desc + 8, m->begin);
-	le64_put(desc + 16, m->next);
-	le64_put(info + 8, m->time_ns);
-	le16_put(info + 16, (uint16_t)(m->text_len ? m->text_len : strlen(m->text)));
-	le32_put(info + 20, m->caller);
+	kernel_put64(log->k, desc, m->id | (uint64_t)m->state << 62);
+	kernel_put64(log->k, desc + 8, m->begin);
+	kernel_put64(log->k, desc + 16, m->next);
+	kernel_put64(log->k, info + 8, m->time_ns);
+	kernel_put16(log->k, info + 16, (uint16_t)(m->text_len ? m->text_len : strlen(m->text)));
+	kernel_put32(log->k, info + 20, m->caller);
 	if (m->begin & 1)
 		return;
 	/* A block that doesn't fit behind is put at the start. */
 	if (m->next % size && m->next % size < at)
 		at = 0;
-	le64_put(kernel_at(log->k, log->data + at), m->id + m->block_id);
+	kernel_put64(log->k, kernel_at(log->k, log->data + at), m->id + m->block_id);
 	memcpy(kernel_at(log->k, log->data + at + 8), m->text, strlen(m->text));
 }

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/compiler.h"
 #include "tests/lib/kernel.h"
 
@@ -32,7 +31,7 @@ static void put_tokens(struct kernel *k, uint64_t tokens, uint64_t index)
 
 		if (i >= FIRST_PAIR && i - FIRST_PAIR < ARRAY_LEN(pairs))
 			token = pairs[i - FIRST_PAIR];
-		le16_put(kernel_at(k, index + i * 2), at);
+		kernel_put16(k, kernel_at(k, index + i * 2), at);
 		strcpy((char *)kernel_at(k, tokens + at), token);
 		at = (uint16_t)(at + strlen(token) + 1);
 	}
@@ -113,11 +112,11 @@ struct kernel_symbols kernel_add_symbols(struct kernel *k, const struct kernel_s
 
 		assert(used + strlen(symbols[i].name) + 2 <= room);
 		used += put_name(kernel_at(k, s.names + used), symbols[i].name);
-		le32_put(kernel_at(k, at),
-			 encode(symbols[i].vaddr, KERNEL_SYMBOL_TABLES + at, encoding));
+		kernel_put32(k, kernel_at(k, at),
+			     encode(symbols[i].vaddr, KERNEL_SYMBOL_TABLES + at, encoding));
 	}
-	le32_put(kernel_at(k, s.count), (uint32_t)count);
-	le64_put(kernel_at(k, s.base), BASE);
+	kernel_put32(k, kernel_at(k, s.count), (uint32_t)count);
+	kernel_put64(k, kernel_at(k, s.base), BASE);
 	kernel_add_info(k,
 			"SYMBOL(kallsyms_names)=%" PRIx64 "\nSYMBOL(kallsyms_num_syms)=%" PRIx64
 			"\nSYMBOL(kallsyms_token_table)=%" PRIx64

@@ -67,7 +67,7 @@ static struct page_rules make_rules(const char *text, unsigned wanted, struct wa
 	struct error err;
 
 	assert_int_equal(vmcoreinfo_new(text, strlen(text), &info, &err), 0);
-	page_rules_init(&rules, info, KERNEL_PAGE_STRUCT, wanted, warnings);
+	page_rules_init(&rules, info, ELF_DATA_LE64, KERNEL_PAGE_STRUCT, wanted, warnings);
 	return rules;
 }
 
