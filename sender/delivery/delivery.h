@@ -1,7 +1,7 @@
 /*
- * Bringing a dump to one of several destinations, in their order: connects, sends what goes first,
+ * Brings a dump to one of several destinations, in their order: connects, sends the kernel log,
  * finds out where the page pass begins, and when a link breaks, connects again or goes on to the
- * next one.
+ * next destination.
  *
  *   delivery_open ─► [filter pass] ─► delivery_start ─► pages ─► delivery_end
  *                                          ▲              │
@@ -32,42 +32,43 @@ struct sink;
 enum { DESTINATIONS_MAX = 16 };
 
 struct delivery_setup {
-	const struct url *to;	      /* borrowed; in this order */
+	const struct url *to;	      /* borrowed; tried in this order */
 	size_t to_count;	      /* 0: one way, into standard output */
 	struct connect_setup connect; /* its strings are borrowed */
 	struct hello hello;
 	const struct crashlog *log; /* the kernel's (borrowed); NULL: there is none */
 	uint32_t timeout_ms;	    /* silence before a link counts as broken */
-	uint64_t retry_ms;    /* without progress, how long servers are tried; 0: as long as seems
-				 right */
-	uint64_t queue_ms;    /* how long a server's queue may take altogether; 0: as seems right */
-	uint64_t bytes_per_s; /* 0: not limited */
-	bool force;	      /* file: replaces what is there */
-	bool may_be_volatile; /* file: may be in memory */
-	enum sums_kind sums;  /* beside a file: */
-	struct keepalive alive; /* while they are made */
+	uint64_t retry_ms;	/* how long servers are tried without progress; 0: a default that
+				   depends on what has failed */
+	uint64_t queue_ms;	/* how long a server's queue may take altogether; 0: the default */
+	uint64_t bytes_per_s;	/* 0: not limited */
+	bool force;		/* a file: replaces an existing dump */
+	bool may_be_volatile;	/* file: may be in memory */
+	enum sums_kind sums;	/* beside a file: */
+	struct keepalive alive; /* called while sums are made */
 	struct stop stop;
 };
 
-/* Fails -ENOMEM. Nothing is connected so far. */
+/* Fails -ENOMEM. Doesn't connect. */
 NODISCARD int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret,
 			   struct error *err);
 void delivery_free(struct delivery *d);
 DEFINE_AUTO(struct delivery, delivery_free)
 
 /*
- * Try each server once, and send the log to the first that has an ear. That none has is no failure:
- * delivery_start() tries again.
+ * Try each server once, and send the log to the first that can be reached. It is no failure if none
+ * can: delivery_start() tries again.
  */
 void delivery_open(struct delivery *d);
 
-/* What the receiver wants. */
+/* The part of the dump that the receiver wants. */
 struct delivery_start {
 	enum {
 		START_PAGES,
-		START_DONE,	/* it has the dump already */
-		START_LOG_ONLY, /* it has the log, and wants no more */
-		START_LEVEL,	/* it takes the dump at `level` only, which is another dump */
+		START_DONE,	/* the receiver has the dump already */
+		START_LOG_ONLY, /* the receiver has the log, and wants no more */
+		START_LEVEL,	/* the receiver takes the dump at `level` only, which is another
+				   dump */
 	} kind;
 	bool resumed; /* from `cursor`, if D(1) is `first`; else from the prologue */
 	struct cursor cursor;
@@ -76,14 +77,15 @@ struct delivery_start {
 };
 
 /*
- * With the totals known: find a destination, or another one, and where to begin. Waits and tries as
- * long as the setup allows. Fails with the last attempt's error when no destination is left,
- * or as stop_check().
+ * To be called once the totals are known: find a destination, or another one, and the place to
+ * begin. Waits and tries as long as the setup allows. Fails with the last attempt's error when no
+ * destination is left, or as stop_check().
  */
 NODISCARD int delivery_start(struct delivery *d, const struct totals *totals,
 			     struct delivery_start *start_ret, struct error *err);
 
-/* A sink for what begins there; keeps segments where they are of use. Borrows `d`. */
+/* A sink for the stream from that place on. It keeps segments where they are needed. Borrows
+ * `d`. */
 NODISCARD int delivery_sink(struct delivery *d, struct sink **sink_ret, struct error *err);
 
 /* Whether the prologue, of which `sink` has the table, is the one that `start` goes on from: 1 or
@@ -91,7 +93,8 @@ NODISCARD int delivery_sink(struct delivery *d, struct sink **sink_ret, struct e
 NODISCARD int delivery_is_same(struct delivery *d, const struct delivery_start *start,
 			       const struct sink *sink, struct error *err);
 
-/* The prologue is not the one that the receiver has: its part is of no use. Ends the link. */
+/* Tell the receiver that its prologue is another one, so that its part is of no use. Ends the
+ * link. */
 void delivery_mismatch(struct delivery *d);
 
 /* A segment's end: `sink` has its table. */

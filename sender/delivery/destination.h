@@ -30,48 +30,49 @@ struct destination {
 	bool was_sent;		      /* some was sent, which it may have or not */
 	char part[MESSAGE_TEXT_ROOM]; /* where it has that; "": it doesn't say */
 	struct mark mark;	      /* how far the dump came there */
-	uint64_t queued_ms;	      /* in its queue, without progress since */
-	bool queue_is_over;	      /* that took too long */
+	uint64_t queued_ms;	      /* time in its queue since the last progress */
+	bool queue_is_over;	      /* the queue took too long */
 	unsigned denials;	      /* how often one side didn't trust the other */
 	unsigned mismatches;
-	unsigned put_off; /* how often it said to come later, since it acknowledged something */
-	uint64_t not_before_ms; /* it said when to come again */
+	unsigned put_off;	/* how often it said to come later since its last acknowledgement */
+	uint64_t not_before_ms; /* the time at which it said to come again */
 };
 
-/* Whether it is reached by a link. */
+/* Whether the destination is reached by a link. */
 bool destination_is_server(const struct destination *to);
 
-/* Whether it isn't tried again: it has refused, or its queue took too long. */
+/* Whether the destination isn't tried again: it has refused, or its queue took too long. */
 bool destination_is_out(const struct destination *to);
 
 /*
- * A session with a server as far as WELCOME, waiting in its queue if need be. *link_ret: the
+ * A session with a server as far as WELCOME, waiting in its queue if need be. *link_ret is the
  * caller's, also where this fails with a link half made; NULL where there is none.
  */
 NODISCARD int destination_connect(struct destination *to, const struct delivery_setup *setup,
 				  bool probe, struct link **link_ret, struct error *err);
 
-/* Where the dump is to lie, for file: with a directory, too; the caller's to free(). NULL: no
+/* The path of the dump for a file:, whose path may be a directory; the caller frees it. NULL: no
  * memory. */
 char *destination_file_path(const struct destination *to, const struct delivery_setup *setup);
 
-/* The dump file, empty so far, and the kernel log beside it. Both results are the caller's. */
+/* Make the dump file, still empty, and the kernel log beside it. Both results are the caller's. */
 NODISCARD int destination_open_file(const struct destination *to,
 				    const struct delivery_setup *setup, char **path_ret,
 				    struct dumpfile **df_ret, struct error *err);
 
-/* Whether a failure with that code, told already, may be a link's that changed a byte of a
+/* Whether a failure with that code, told already, may come from a link that changed a byte of a
  * handshake, which looks like a wrong key. */
 bool destination_may_be_wronged(const struct destination *to, int code);
 
-/* What it may hold of what `link` (NULL: none) has sent, though it acknowledged nothing: whether it
- * does hold some. */
+/* Note bytes that the destination may have of `link` (NULL: none), though it acknowledged nothing.
+ * Returns whether it has some. */
 bool destination_note_sent(struct destination *to, struct link *link);
 
-/* Tell the operator what it holds of the dump, and where. */
+/* Tell the operator how much of the dump the destination has, and where. */
 void destination_say_part(const struct destination *to);
 
-/* It failed, with `link` or without (NULL): remember what that means for the next try, and tell. */
+/* The destination failed, with `link` or without (NULL): note what that means for the next try, and
+ * tell the operator. */
 void destination_failed(struct destination *to, struct link *link, const struct error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * How far a dump has come at one server: the furthest point that it ever acknowledged, so that only
- * what goes beyond it is progress. A point is told by the pages that are done, not by bytes of the
- * stream: what is sent again may be compressed otherwise.
+ * what goes beyond it is progress. A point is measured in finished pages, not in bytes of the
+ * stream, since pages that are sent again may be compressed by another codec.
  */
 #ifndef MARK_H
 #define MARK_H
@@ -11,8 +11,8 @@
 
 #include "format/segment.h"
 
-/* Checkpoints that may wait for their acknowledgement: more than are sent in a second. What is
- * beyond them is judged by the next one. */
+/* Checkpoints that may wait for their acknowledgement: more than are sent in a second. Where there
+ * are more, later checkpoints stand for them. */
 enum { MARK_SENT_MAX = 256 };
 
 struct mark {
@@ -20,7 +20,7 @@ struct mark {
 	uint64_t sent;	/* the furthest that was sent there */
 };
 
-/* What was sent over one link. */
+/* The checkpoints that were sent over one link. */
 struct mark_link {
 	struct {
 		uint64_t segment, reach;
@@ -29,14 +29,14 @@ struct mark_link {
 
 void mark_link_begin(struct mark_link *l);
 
-/* The server goes on from there. Whether that is progress: it isn't what it had before this run of
- * the program, nor what can't have come. */
+/* The server goes on from `cursor`. Returns whether that is progress: a point that it had before
+ * this run of the program is none, nor is one that was never sent. */
 bool mark_resumed(struct mark *m, const struct cursor *cursor);
 
 /* A checkpoint was sent. */
 void mark_sent(struct mark *m, struct mark_link *l, const struct cursor *cursor);
 
-/* Its number is acknowledged. Whether that is progress. */
+/* The checkpoint `number` is acknowledged. Returns whether that is progress. */
 bool mark_acked(struct mark *m, const struct mark_link *l, uint64_t number);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What a receiver owes the sender, and whether it is overdue: an answer to what was said, and that
- * what is sent is taken. Heartbeats show that the receiver is there, not that it gets on, so they
- * pay nothing. It is told the time, and does no input or output.
+ * Whether a receiver is overdue with an answer to a frame, or with taking the bytes that are sent.
+ * Heartbeats show that the receiver is there, but not that it makes progress, so they don't count
+ * as an answer. The caller tells the time; no input or output happens here.
  */
 #ifndef OVERDUE_H
 #define OVERDUE_H
@@ -12,17 +12,17 @@
 #include "base/error.h"
 
 struct overdue {
-	uint64_t limit_ms; /* for an answer, and for the least that is to be taken; 0: none */
-	uint64_t least_bytes_per_s; /* that are taken of what waits to be sent */
+	uint64_t limit_ms; /* for an answer, and for taking the least number of bytes; 0: none */
+	uint64_t least_bytes_per_s; /* the least rate at which waiting bytes must be taken */
 
-	const char *owed;	/* what it is; NULL: nothing is owed */
-	uint64_t owed_off;	/* it is owed once so many bytes have gone out */
-	uint64_t owed_since_ms; /* when they had; 0: they haven't */
+	const char *owed;	/* the name of the answer; NULL: none is owed */
+	uint64_t owed_off;	/* the answer is owed once so many bytes have gone out */
+	uint64_t owed_since_ms; /* when they had gone out; 0: they haven't yet */
 	uint64_t more_ms;	/* beyond the limit, for work that is known to take long */
 
 	uint64_t sent_bytes;   /* that have gone out */
-	uint64_t window_ms;    /* since when something waits to be sent; 0: nothing does */
-	uint64_t window_bytes; /* that have gone out since */
+	uint64_t window_ms;    /* since when bytes wait to be sent; 0: none do */
+	uint64_t window_bytes; /* bytes that have gone out since */
 };
 
 void overdue_init(struct overdue *o, uint64_t limit_ms, uint64_t least_bytes_per_s);
@@ -31,17 +31,17 @@ void overdue_init(struct overdue *o, uint64_t limit_ms, uint64_t least_bytes_per
  * limit and `more_ms`. `what` is borrowed. */
 void overdue_owe(struct overdue *o, const char *what, size_t waiting_bytes, uint64_t more_ms);
 
-/* What was owed has come. */
+/* The answer has come. */
 void overdue_paid(struct overdue *o);
 
-/* So many bytes have gone out, so many still wait. */
+/* `size_bytes` have gone out, `waiting_bytes` still wait. */
 void overdue_sent(struct overdue *o, size_t size_bytes, size_t waiting_bytes, uint64_t now_ms);
 
-/* Fails -ETIMEDOUT, with what is overdue. `waiting_bytes` wait to be sent. */
+/* Fails -ETIMEDOUT, naming the overdue answer. `waiting_bytes` wait to be sent. */
 NODISCARD int overdue_check(struct overdue *o, size_t waiting_bytes, uint64_t now_ms,
 			    struct error *err);
 
-/* When overdue_check() has something to say at the latest; UINT64_MAX: it hasn't. */
+/* The time at which overdue_check() fails next, if nothing happens; UINT64_MAX: never. */
 uint64_t overdue_next_ms(const struct overdue *o);
 
 #endif

@@ -8,11 +8,11 @@
 #include "base/error.h"
 #include "sender/delivery/delivery.h"
 
-/* What a dump is likely to take on a disk. */
+/* The space that a dump is likely to take on a disk. */
 struct probe_need {
 	uint64_t bytes;	      /* 0: not known */
 	uint64_t pages_bytes; /* of the pages in it, before they are compressed */
-	bool is_bound;	      /* it takes no more than that, and may take much less */
+	bool is_bound;	      /* `bytes` is an upper bound; the dump may take much less */
 };
 
 /*

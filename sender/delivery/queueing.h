@@ -1,6 +1,6 @@
 /*
  * Waiting in a server's queue: when the operator is told of the place, and when it has taken too
- * long. It is told the places and the time, and does no input or output.
+ * long. The caller tells the places and the time; no input or output happens here.
  */
 #ifndef QUEUEING_H
 #define QUEUEING_H
@@ -24,13 +24,14 @@ struct queueing {
 void queueing_begin(struct queueing *q, uint64_t stall_ms, uint64_t total_ms, uint64_t now_ms);
 
 /*
- * The place is known. Whether the operator is to be told: of the first one; of one half of the last
- * that was told, and of the last three; and, ever more rarely, that it still waits. A console of
- * 9600 baud has a line for that, and not one for each place of a thousand.
+ * Take the present place. Returns whether to tell it to the operator: the first place; a place that
+ * is half of the one told last; the last three places; and, more and more rarely, that the sender
+ * still waits. A console of 9600 baud can't take a line for each of a thousand places.
  */
 bool queueing_tells(struct queueing *q, uint32_t place, uint64_t now_ms);
 
-/* 0, or -ETIMEDOUT: it doesn't get shorter, or (*over_ret) it has taken too long altogether. */
+/* 0, or -ETIMEDOUT: the queue doesn't get shorter, or (*over_ret) it has taken too long
+ * altogether. */
 NODISCARD int queueing_check(const struct queueing *q, uint64_t now_ms, bool *over_ret,
 			     struct error *err);
 

@@ -1,6 +1,7 @@
 /*
- * The sender's side of a session, as a step machine: bytes that came go in, bytes to send come out,
- * the time is told. It does no input or output. docs/PROTOCOL.md has the dialogue.
+ * The sender's side of a session, as a step machine: the caller puts in the bytes that came, takes
+ * out the bytes to send, and tells the time. It does no input or output. docs/PROTOCOL.md has the
+ * dialogue.
  *
  *   HELLO ─► OPEN (attachments) ─► ASKED (totals) ─► GOING (data, checkpoints) ─► ENDING ─► DONE
  *
@@ -18,8 +19,8 @@
 struct upload;
 
 enum upload_state {
-	UPLOAD_HELLO,  /* sent, no answer so far */
-	UPLOAD_QUEUED, /* WAIT: the receiver has no room for it yet */
+	UPLOAD_HELLO,  /* HELLO is sent, no answer has come yet */
+	UPLOAD_QUEUED, /* WAIT: the receiver has no place for the session yet */
 	UPLOAD_OPEN,   /* WELCOME: attachments and totals may be sent */
 	UPLOAD_ASKED,  /* TOTALS sent: GO is awaited */
 	UPLOAD_GOING,  /* data and checkpoints */
@@ -29,20 +30,21 @@ enum upload_state {
 
 /* Why a session failed. */
 enum upload_failure {
-	UPLOAD_BROKEN,	/* the link, or what came over it: connect again and resume */
+	UPLOAD_BROKEN,	/* the link broke, or bytes on it were wrong: connect again and resume */
 	UPLOAD_LATER,	/* refused for now; upload_retry_after_s() */
-	UPLOAD_REFUSED, /* for good: the next destination */
-	UPLOAD_DIFFERS, /* it has another dump than was sent: once more, but not again and again */
+	UPLOAD_REFUSED, /* never: go on to the next destination */
+	UPLOAD_DIFFERS, /* the receiver's part is another dump: send once more, but not again and
+			   again */
 };
 
 struct upload_setup {
 	struct hello hello;  /* protocol_min, protocol_max, oneway and agent are filled in */
-	bool oneway;	     /* nothing comes back: what isn't refused by the pipe is taken */
+	bool oneway;	     /* nothing comes back: bytes that the pipe takes count as received */
 	bool skip_noise;     /* a remote shell may print before the receiver speaks */
 	uint32_t timeout_ms; /* silence that counts as a broken link until WELCOME says more */
 
-	/* How long the receiver may owe an answer, heartbeats or not, and how much it has to take
-	   meanwhile. Some work on large dumps is given more time. 0: without end. */
+	/* How long the receiver may owe an answer, even if its heartbeats come, and how many bytes
+	 * it has to take meanwhile. Some work on large dumps gets more time. 0: no limit. */
 	uint64_t heartbeat_ms;
 	uint64_t least_bytes_per_s;
 };
@@ -52,66 +54,67 @@ enum {
 	UPLOAD_ATTACH_BYTES = 64 << 10,	  /* of an attachment in a frame */
 	UPLOAD_OUTPUT_BYTES = 2304 << 10, /* two of the largest frames, and some small ones */
 
-	/* Where there is no room, output is added when no more than this waits: so that it is moved
-	   once per MiB, the largest frame has room, and enough is left for the link to be known as
-	   the limit (codec_pace.c). */
+	/* After the output was full, bytes are added again when no more than this waits: so that
+	 * bytes are moved once per MiB, the largest frame has room, and enough bytes wait to show
+	 * that the link is the limit (codec_pace.c). */
 	UPLOAD_LOW_WATER_BYTES = 1216 << 10,
 };
 
-/* HELLO is among its output from the beginning. Fails -ENOMEM. */
+/* Its output begins with HELLO. Fails -ENOMEM. */
 NODISCARD int upload_new(const struct upload_setup *setup, uint64_t now_ms, struct upload **u_ret,
 			 struct error *err);
 void upload_free(struct upload *u);
 DEFINE_AUTO(struct upload, upload_free)
 
-/* Take bytes that came; behind DONE they are ignored. Fails with what ends the session: a broken
- * rule (-EBADMSG, -EPROTO, -ENOTSUP), REFUSE or ABORT (reason_code()). */
+/* Take bytes that came; after DONE they are ignored. Fails with the error that ends the session: a
+ * broken rule (-EBADMSG, -EPROTO, -ENOTSUP), REFUSE or ABORT (reason_code()). */
 NODISCARD int upload_feed(struct upload *u, const uint8_t *bytes, size_t size_bytes,
 			  uint64_t now_ms, struct error *err);
 
-/* What is to be sent (borrowed until the next call), and that so much of it was. */
+/* The bytes that wait to be sent (borrowed until the next call). The caller then says how many of
+ * them were sent. */
 const uint8_t *upload_output(const struct upload *u, size_t *size_bytes_ret);
 void upload_sent(struct upload *u, size_t size_bytes, uint64_t now_ms);
 
-/* The time has come: a heartbeat may be due. Fails -ETIMEDOUT after too much silence, or too much
- * patience. */
+/* Send a heartbeat if one is due. Fails -ETIMEDOUT after too long a silence, or where an answer is
+ * overdue. */
 NODISCARD int upload_tick(struct upload *u, uint64_t now_ms, struct error *err);
 
-/* When upload_tick() has something to do at the latest. */
+/* The time at which upload_tick() has to be called again at the latest. */
 uint64_t upload_next_tick_ms(const struct upload *u);
 
 enum upload_state upload_state(const struct upload *u);
 enum upload_failure upload_failure(const struct upload *u);
 uint32_t upload_retry_after_s(const struct upload *u);
 
-/* The last line of what came in place of a first frame; "" if nothing did. */
+/* The last line that came before a first frame; "" if none did. */
 const char *upload_noise(const struct upload *u);
 
-/* From the receiver: WELCOME (from OPEN on), GO (from GOING on), the newest acknowledged
- * checkpoint, the name that the dump got (DONE). */
+/* Facts from the receiver: WELCOME (from OPEN on), GO (from GOING on), the newest acknowledged
+ * checkpoint, the final name of the dump (DONE). */
 const struct welcome *upload_welcome(const struct upload *u);
 const struct go *upload_go(const struct upload *u);
 uint64_t upload_acked(const struct upload *u);
-/* While it is QUEUED: the place in the queue, 1 for the next. */
+/* While the session is QUEUED: its place in the queue, 1 for the next. */
 uint32_t upload_place(const struct upload *u);
 const char *upload_done_name(const struct upload *u);
 /* Bytes of the stream given to upload_data(). */
 uint64_t upload_stream_off(const struct upload *u);
-/* Whether the receiver holds some of the stream that wasn't acknowledged: by its heartbeats, or for
- * it gave up, with a word, over what had come. */
+/* Whether the receiver has bytes of the stream that it didn't acknowledge, as its heartbeats say,
+ * or its ABORT after bytes had come. */
 bool upload_was_taken(const struct upload *u);
 
 /*
- * What the sender says. Each returns how much was taken: 0 means that the output has no room for
- * it, or that its turn hasn't come; call again once output was sent. They fail -EPROTO for a call
- * that can't be right in this state.
+ * Calls that put the sender's frames into the output. Each returns how much was taken: 0 means that
+ * the output has no room, or that the frame's turn hasn't come; the caller tries again once output
+ * was sent. They fail -EPROTO for a frame that can't be right in this state.
  */
 
 /* OPEN: a piece of an attachment, of UPLOAD_ATTACH_BYTES at most. Takes all of it, and returns 1.
  */
 NODISCARD int upload_attach(struct upload *u, const struct attach *piece, struct error *err);
 
-/* OPEN: everything that goes first was sent. Makes it ASKED. */
+/* OPEN: all attachments were sent. The session becomes ASKED. */
 NODISCARD int upload_totals(struct upload *u, const struct totals *totals, struct error *err);
 
 /* GOING: the next bytes of the stream. */
@@ -122,10 +125,10 @@ NODISCARD int64_t upload_data(struct upload *u, const uint8_t *bytes, size_t siz
 NODISCARD int upload_checkpoint(struct upload *u, const struct checkpoint *checkpoint,
 				struct error *err);
 
-/* GOING: everything was sent. Makes it ENDING. */
+/* GOING: the whole stream was sent. The session becomes ENDING. */
 NODISCARD int upload_end(struct upload *u, const struct end *end, struct error *err);
 
-/* Any time: give up, cleanly. Never fails: without room there is nothing to say. */
+/* At any time: put ABORT into the output. Never fails: without room there is no ABORT. */
 void upload_abort(struct upload *u, enum reason reason, const char *text);
 
 #endif

@@ -15,8 +15,8 @@
 char *base64_put(char *out, const uint8_t *bytes, size_t size_bytes);
 
 /*
- * The bytes of `len` characters, newlines among them passed over, into `out`: how many, or -1 if
- * that isn't Base64 to its last character, with its padding, or is more than `room`.
+ * Decode `len` characters into `out`, passing over newlines. Returns the number of bytes; -1 if the
+ * text isn't Base64 to its last character, with its padding, or gives more than `room`.
  */
 NODISCARD ssize_t base64_get(const char *text, size_t len, uint8_t *out, size_t room);
 

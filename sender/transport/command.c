@@ -19,7 +19,7 @@
 #include "sender/transport/remote_lines.h"
 
 enum {
-	/* A command whose output has ended should end, too, as should one that is told to. */
+	/* The time for a command to end after its output has ended, or after it was told to end. */
 	END_MS = 2000,
 	STEP_MS = 10,
 };
@@ -29,7 +29,7 @@ struct command {
 	int fd;	       /* its standard input and output: our end of a pair of sockets */
 	int errors;    /* its standard error; -1: that has ended */
 	pid_t pid;     /* and its group's number, which is nobody else's until the last */
-	siginfo_t end; /* how it has ended; si_pid 0: it hasn't */
+	siginfo_t end; /* how the command has ended; si_pid 0: not yet */
 	struct remote_lines lines;
 };
 
@@ -40,8 +40,9 @@ static bool would_block(void)
 
 /* --- its beginning and its end -------------------------------------------------------------- */
 
-/* A session of its own: the terminal's signals are ours to judge, and no command asks there for a
- * password. What we ignore and block is not for others. Returns 0 or an error's number. */
+/* Start the command in a session of its own: the terminal's signals come to us alone, and no
+ * command asks there for a password. The command doesn't inherit the signals that we ignore and
+ * block. Returns 0 or an error's number. */
 static int spawn(const char *command, int in_out, int errors, pid_t *pid_ret)
 {
 	char shell[] = "sh", option[] = "-c";
@@ -72,8 +73,8 @@ static int spawn(const char *command, int in_out, int errors, pid_t *pid_ret)
 	return r;
 }
 
-/* Its status is left with the kernel, so that its number stays its own: what it has started may be
- * there for longer. */
+/* Whether the command has ended. Its status is left with the kernel, so that its process number
+ * stays taken: programs that it has started may run on. */
 static bool has_ended(struct command *c)
 {
 	if (c->end.si_pid == 0 &&
@@ -82,7 +83,7 @@ static bool has_ended(struct command *c)
 	return c->end.si_pid != 0;
 }
 
-/* What it has said, but no more than a pipe holds: it may say something all the time. */
+/* Read its standard error, but no more than a pipe holds: the command may write all the time. */
 static void read_errors(struct command *c)
 {
 	char bytes[1024];
@@ -102,8 +103,8 @@ static void read_errors(struct command *c)
 	}
 }
 
-/* Whether it ends within that time, and so do `all` that could say something in its place. What is
- * said meanwhile is read, or somebody might wait for that. */
+/* Whether the command ends within that time; with `all`, also every program that has its standard
+ * error. Lines that come meanwhile are read, since a writer might wait for that. */
 static bool await_end(struct command *c, int timeout_ms, bool all)
 {
 	const uint64_t until_ms = clock_ms() + (uint64_t)timeout_ms;
@@ -119,7 +120,7 @@ static bool await_end(struct command *c, int timeout_ms, bool all)
 	}
 }
 
-/* Its output is at its end: how the command has ended, and what it said last. */
+/* The command's output has ended: the error says how the command has ended, with its last line. */
 static int tell_end(struct command *c, struct error *err)
 {
 	const char *last = c->lines.line;
@@ -138,8 +139,8 @@ static int tell_end(struct command *c, struct error *err)
 			snprintf(how, sizeof(how), "the command ended with status %d", status);
 		else
 			snprintf(how, sizeof(how), "the command has ended");
-		/* The shell's, here or at the far end: there is no such program, or it can't be
-		 * run. POSIX, 2.8.2. */
+		/* The shell's status, here or at the far end: there is no such program, or it can't
+		 * be run. POSIX, 2.8.2. */
 		if (exited && (status == 127 || status == 126))
 			code = -ENOTSUP;
 	}
@@ -158,7 +159,7 @@ static ssize_t command_send(struct transport *t, const void *bytes, size_t size_
 		return n;
 	if (would_block())
 		return 0;
-	/* It reads no more. Why, it may have said. */
+	/* The command reads no more. Its last line may say why. */
 	return errno == EPIPE || errno == ECONNRESET ? tell_end(c, err) : error_sys(err, "sending");
 }
 
@@ -190,7 +191,7 @@ static int command_wait(struct transport *t, bool to_send, int timeout_ms, const
 	return n > 0;
 }
 
-/* Nothing more comes from us; the command may take it to the far end, and end. */
+/* We send nothing more; the command may bring its bytes to the far end, and end. */
 static int command_finish(struct transport *t, int timeout_ms, struct error *err UNUSED)
 {
 	struct command *c = (struct command *)t;
@@ -211,8 +212,8 @@ static size_t command_unsent(const struct transport *t)
 	return transport_fd_unsent_bytes(((const struct command *)t)->fd);
 }
 
-/* It is told to end, with all that it has started and left in its group, which may be there though
- * the command itself isn't any more. */
+/* Tell the command to end, and all programs that it has left in its group, which may be there after
+ * the command itself has ended. */
 static void end_group(struct command *c)
 {
 	kill(-c->pid, SIGTERM);
@@ -234,14 +235,14 @@ static void command_free(struct transport *t)
 	free(c);
 }
 
-/* A pair of sockets takes bytes both ways, of any number at once. */
+/* A pair of sockets takes bytes both ways, any number at once. */
 static int open_pipes(int pair[2], int errors[2], struct error *err)
 {
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return error_sys(err, "a socket for the command");
 	if (pipe2(errors, O_CLOEXEC) < 0)
 		return error_sys(err, "a pipe for the command");
-	/* Our end alone: the command may count on one that waits. */
+	/* Only our end doesn't block: the command may rely on an end that does. */
 	return fcntl(errors[0], F_SETFL, O_NONBLOCK) < 0 ? error_sys(err, "a pipe for the command")
 							 : 0;
 }
@@ -266,7 +267,7 @@ int transport_command_start(const struct url *url, const struct connect_setup *s
 	if (r == 0) {
 		errno = spawn(url->path, pair[1], errors[1], &c->pid);
 		r = errno ? error_sys(err, "/bin/sh") : 0;
-		/* As of a command that isn't there: it won't be later. */
+		/* As for a command that isn't there: a later try won't find it. */
 		if (r == -ENOENT)
 			r = err->code = -ENOTSUP;
 	}

@@ -1,5 +1,5 @@
 /* Files of host keys.
- * Doesn't know where they lie, nor what is done about a key that isn't in them. */
+ * Doesn't know where the files lie, nor what happens with a key that isn't in them. */
 #include "sender/transport/known_hosts.h"
 
 #include <ctype.h>
@@ -81,7 +81,7 @@ static bool matches_pattern(const char *pattern, size_t len, const char *name)
 {
 	const char *end = pattern + len, *star = NULL, *from = NULL;
 
-	/* Only the last star can have taken too little: those before it are settled. */
+	/* Only the last star may have to take more: those before it are settled. */
 	while (*name) {
 		if (pattern < end && *pattern == '*') {
 			star = ++pattern;
@@ -222,7 +222,7 @@ static int take_line(struct known_hosts *k, const char *text, const char *path, 
 	names = w;
 	type = next_word(&text);
 	key = next_word(&text);
-	/* A number in place of a type is how keys of SSH 1 begin. */
+	/* Keys of SSH 1 begin with a number in place of a type. */
 	if (key.len == 0 || type.len >= sizeof(e.type) || isdigit((unsigned char)*type.text))
 		return 0;
 	if (!matches(names.text, names.len, k->name)) {
@@ -282,7 +282,7 @@ bool known_hosts_has_authority(const struct known_hosts *k)
 	return false;
 }
 
-/* Whether `type` is what the blob says of itself. */
+/* Whether the blob names `type` as its own. */
 static bool is_of_type(const char *type, const uint8_t *key, size_t key_bytes)
 {
 	struct rd r = rd_init(key, key_bytes);
@@ -303,7 +303,7 @@ enum known_verdict known_hosts_check(const struct known_hosts *k, const uint8_t 
 		return KNOWN_NOT;
 	base64_put(text, key, key_bytes);
 	text[unpadded(text, strlen(text))] = '\0';
-	/* A revocation counts wherever it stands; a good line counts before a changed one. */
+	/* A revocation counts in any line; a line with this key wins over one with another key. */
 	for (size_t i = 0; i < k->count; i++) {
 		const struct entry *e = &k->entries[i];
 		const bool same = strcmp(e->key, text) == 0;
@@ -317,7 +317,8 @@ enum known_verdict known_hosts_check(const struct known_hosts *k, const uint8_t 
 			continue;
 		if (same)
 			v = KNOWN_GOOD;
-		/* Another server may listen on another port: without one, a line only vouches. */
+		/* Another server may listen on another port: so a line without a port can vouch for
+		 * a key, but not contradict one. */
 		else if (!e->without_port && is_of_type(e->type, key, key_bytes))
 			v = KNOWN_CHANGED;
 		if (v < verdict) {

@@ -1,4 +1,4 @@
-/* The lines that a program at the far end says.
+/* Lines from a program at the far end.
  * Doesn't know how they come. */
 #include "sender/transport/remote_lines.h"
 
@@ -18,7 +18,7 @@ void remote_lines_init(struct remote_lines *l, const struct connect_setup *setup
 				   .said_ctx = setup->said_ctx};
 }
 
-/* One more, if it hasn't said too many. */
+/* Tell a line, unless there were too many. */
 static void tell_line(struct remote_lines *l)
 {
 	const uint64_t now = clock_ms(), more = (now - l->allowed_ms) / 1000;

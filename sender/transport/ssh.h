@@ -9,12 +9,12 @@
 
 #if WITH_LIBSSH2
 /*
- * Connect, check the server's key, prove who we are, run the command. All of that is told to
+ * Connect, check the server's key, prove who we are, run the command. Each step is told to
  * setup->passed; a failure's text begins with the name of the step: resolve, connect, handshake,
  * host key, authentication, exec. Fails -EACCES, -EINVAL, -ENOTSUP where another try is of no use.
  *
- * What the command says on its standard error goes to setup->said, line by line; the last line is
- * in the error when it ends.
+ * Lines that the command writes to its standard error go to setup->said, and the last one is in the
+ * error when the command ends.
  */
 NODISCARD int transport_ssh_connect(const struct url *url, const struct connect_setup *setup,
 				    struct transport **t_ret, struct error *err);

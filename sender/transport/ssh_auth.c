@@ -10,7 +10,7 @@
 
 enum { RSA_VERSION = 0x010b00 }; /* libssh2 1.11.0: signs as RFC 8332 wants it */
 
-/* Keys that no library can use here, or not this one. */
+/* Refuse keys that no library can use here, or that this library can't. */
 static int check_key(const char *path, const struct ssh_key *key, struct error *err)
 {
 	if (strncmp(key->type, "sk-", 3) == 0)
@@ -27,7 +27,7 @@ static int check_key(const char *path, const struct ssh_key *key, struct error *
 	return 0;
 }
 
-/* 1: the server takes it, 0: it doesn't. */
+/* 1: the server takes the key, 0: it doesn't. */
 static int try_key(const struct ssh_steps *s, const char *path, const struct ssh_key *key,
 		   struct error *err)
 {
@@ -51,7 +51,8 @@ static int try_key(const struct ssh_steps *s, const char *path, const struct ssh
 	}
 }
 
-/* One key: 1 if it was taken, or why not: -EACCES where the next one may do. */
+/* Try one key: 1 if the server took it, else the failure: -EACCES where the next key may be
+ * taken. */
 static int use_key(const struct ssh_steps *s, const char *path, struct error *err)
 {
 	struct ssh_key key;
@@ -71,7 +72,7 @@ static int use_key(const struct ssh_steps *s, const char *path, struct error *er
 	return r;
 }
 
-/* The keys that ssh(1) would try, of the types that there are: 1 if one was taken. */
+/* Try the keys that ssh(1) would try: 1 if one was taken. */
 static int use_usual_keys(const struct ssh_steps *s, struct error *err)
 {
 	static const char *const names[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
@@ -88,7 +89,7 @@ static int use_usual_keys(const struct ssh_steps *s, struct error *err)
 			return 1;
 		if (r == -ENOENT)
 			continue;
-		/* Of several, the first is what the operator means. */
+		/* Of several failures, the first is the one to tell the operator. */
 		if (!found || r != -EACCES)
 			*err = why;
 		if (r != -EACCES && r != -EINVAL)
@@ -138,7 +139,7 @@ int ssh_authenticate(const struct ssh_steps *s, struct error *err)
 	if (r == 0) {
 		r = identity ? use_key(s, identity, err) : use_usual_keys(s, err);
 		if (r < 0) {
-			/* A file that is wrong stays so. */
+			/* A file that is wrong stays wrong at another try. */
 			if (r == -ENOENT || r == -EINVAL || r == -EFBIG)
 				err->code = -EACCES;
 			return error_prefix(err, "authentication");

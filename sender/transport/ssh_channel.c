@@ -1,5 +1,5 @@
 /* A channel of SSH as a transport.
- * Doesn't know how it came to be, nor what the bytes are. */
+ * Doesn't know how the channel was opened, nor what the bytes are. */
 #include "sender/transport/ssh_channel.h"
 
 #include <errno.h>
@@ -15,10 +15,10 @@
 #include "base/printable.h"
 
 enum {
-	/* A command's status comes just behind the end of its output, if at all. */
+	/* A command's status comes right after the end of its output, if at all. */
 	STATUS_MS = 2000,
 
-	/* Of which nothing is expected; for what is between us and the server. */
+	/* Sent without waiting for an answer; for the devices between us and the server. */
 	KEEPALIVE_S = 15,
 };
 
@@ -42,7 +42,7 @@ static LIBSSH2_SEND_FUNC(put_out)
 		ssh->out_end -= ssh->out_begin;
 		ssh->out_begin = 0;
 	}
-	/* A server that asks and asks, and doesn't read the answers. */
+	/* The server asks and asks, and doesn't read the answers. */
 	if (SSH_BATCH_BYTES + SSH_SLACK_BYTES - ssh->out_end < length)
 		return -EAGAIN;
 	memcpy(ssh->out + ssh->out_end, buffer, length);
@@ -75,12 +75,12 @@ static LIBSSH2_RECV_FUNC(take_in)
 		ssh->ended = true;
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		ssh->broken = errno;
-	/* The library would forget what it has to give out. */
+	/* After the end, reading would make the library drop bytes that it still has to give. */
 	ssh->dry = true;
 	return -EAGAIN;
 }
 
-/* Send what waits: 1 if some is left, 0, or a failure. */
+/* Send waiting bytes: 1 if some are left, 0, or a failure. */
 NODISCARD static int ssh_flush(struct ssh *ssh, struct error *err)
 {
 	while (pending(ssh)) {
@@ -113,7 +113,7 @@ static LIBSSH2_DISCONNECT_FUNC(keep_farewell)
 		printable_text(ssh->farewell, sizeof(ssh->farewell), message, (size_t)message_len);
 }
 
-/* Some of what it has said: it may say something all the time. */
+/* Read its standard error, but not to the end: the command may write all the time. */
 static void read_errors(struct ssh *ssh)
 {
 	char bytes[1024];
@@ -127,7 +127,7 @@ static void read_errors(struct ssh *ssh)
 	}
 }
 
-/* The beginning of what a server says that doesn't speak SSH, or not to us. */
+/* The first bytes of a server that doesn't speak SSH, or not to us. */
 static const char *rude_greeting(struct ssh *ssh)
 {
 	char text[REMOTE_LINE_BYTES];
@@ -160,7 +160,7 @@ int ssh_failed(struct ssh *ssh, int code, const char *what, struct error *err)
 	char *text = NULL;
 	const int why = libssh2_session_last_error(ssh->session, &text, NULL, 0);
 
-	/* Says why, where the library only says that. */
+	/* The text gives the reason, while the library only says that the connection ended. */
 	if (ssh->ended || ssh->broken || *ssh->farewell)
 		return connection_lost(ssh, what, err);
 	if (why == LIBSSH2_ERROR_ALLOC)
@@ -202,7 +202,7 @@ static int channel_failed(struct ssh *ssh, const char *what, struct error *err)
 	return ssh_failed(ssh, -ECONNRESET, what, err);
 }
 
-/* What was staged, and what waits for the socket: 1 if some of it is left. */
+/* Send staged bytes, and those that wait for the socket: 1 if some are left. */
 static int push(struct ssh *ssh, struct error *err)
 {
 	while (ssh->staged_begin < ssh->staged_end) {
@@ -257,7 +257,8 @@ static ssize_t ssh_send(struct transport *t, const void *bytes, size_t size_byte
 	return left < 0 ? left : (ssize_t)done;
 }
 
-/* The command has ended: how, and what it said last. Its output was read to the end. */
+/* The command has ended, and its output was read to the end: the error says how it ended, with its
+ * last line. */
 static int command_ended(struct ssh *ssh, struct error *err)
 {
 	const int status = libssh2_channel_get_exit_status(ssh->channel);
@@ -272,7 +273,7 @@ static int command_ended(struct ssh *ssh, struct error *err)
 	else if (status)
 		snprintf(how, sizeof(how), "the remote command ended with status %d", status);
 	libssh2_free(ssh->session, signal_name);
-	/* The shell's: it isn't there, or can't be run. POSIX, 2.8.2. */
+	/* The shell's status: the program isn't there, or can't be run. POSIX, 2.8.2. */
 	if (status == 127 || status == 126)
 		code = -ENOTSUP;
 	return error_set(err, code, "%s%s%s", how, *ssh->errors.line ? ": " : "", ssh->errors.line);
@@ -314,7 +315,7 @@ static ssize_t ssh_recv(struct transport *t, void *bytes, size_t size_bytes, str
 	n = check_silence(ssh, err);
 	if (n < 0)
 		return n;
-	left = push(ssh, err); /* what came may have been room for more */
+	left = push(ssh, err); /* the bytes that came may have opened the window */
 	return MIN(left, 0);
 }
 
@@ -333,10 +334,12 @@ static int ssh_wait(struct transport *t, bool to_send, int timeout_ms, const sig
 
 	if (left < 0)
 		return left;
-	/* With a full window or amid a change of keys, what is staged waits for what comes. */
+	/* With a full window or during a change of keys, staged bytes wait until the server
+	 * sends. */
 	if (has_input(ssh) || (to_send && left == 0))
 		return 1;
-	/* Its bytes are on the stack of that call: they have to be taken, or not be sent. */
+	/* The packet's bytes are on the stack of that call: all of them have to be taken, or none
+	 * be sent. */
 	if (!pending(ssh))
 		(void)!libssh2_keepalive_send(ssh->session, &unused);
 	/* The command's status may have come already, in what the library has read. */
@@ -345,7 +348,7 @@ static int ssh_wait(struct transport *t, bool to_send, int timeout_ms, const sig
 	return poll_socket(ssh, timeout_ms, mask, err);
 }
 
-/* Nothing more comes from us; the command may say what it will, and end. */
+/* We send nothing more; the command may write its last bytes, and end. */
 static int ssh_finish(struct transport *t, int timeout_ms, struct error *err)
 {
 	struct ssh *ssh = (struct ssh *)t;
@@ -363,7 +366,7 @@ static int ssh_finish(struct transport *t, int timeout_ms, struct error *err)
 			return left;
 		if (!said && ssh->staged_begin == ssh->staged_end)
 			said = libssh2_channel_send_eof(ssh->channel) == 0;
-		/* It may say something all the time. */
+		/* The command may write all the time. */
 		do
 			n = ssh_recv(t, rest, sizeof(rest), err);
 		while (n > 0 && clock_ms() < until_ms);
@@ -430,7 +433,7 @@ void ssh_free(struct ssh *ssh)
 	if (!ssh)
 		return;
 	if (ssh->session) {
-		/* As far as it goes without waiting. */
+		/* As far as that is possible without waiting. */
 		(void)!libssh2_session_disconnect(ssh->session, "done");
 		(void)!ssh_flush(ssh, &unused);
 		ssh->leaving = true;

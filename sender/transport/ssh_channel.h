@@ -1,11 +1,11 @@
 /*
- * The bytes of an SSH connection, shared by what sets it up and what uses it. Only the ssh_*.c know
- * libssh2.
+ * The bytes of an SSH connection, shared by the files that set it up and the file that uses it.
+ * Only the ssh_*.c know libssh2.
  *
- * libssh2 never touches the socket: what it sends is collected in `out`, where there is always
- * room, so no packet of it is ever sent in part. It would want the rest to be asked for in the very
- * same way, before anything else is sent; and what it has to say for itself, in a change of keys,
- * is something else. What it reads is there or isn't: the end of the connection is told by us.
+ * libssh2 never touches the socket: its packets are collected in `out`, where there is always room,
+ * so no packet is ever sent in part. After a part, libssh2 would want the very same call again
+ * before it sends any other packet; but in a change of keys it has packets of its own to send. When
+ * it reads, it gets bytes or none: we find the end of the connection ourselves.
  */
 #ifndef SSH_CHANNEL_H
 #define SSH_CHANNEL_H
@@ -19,14 +19,14 @@
 #include "wire/transport.h"
 
 enum {
-	/* Packets are collected that far before they are sent: a system call for each 32 KiB costs
-	   a tenth of a second per GB. */
+	/* So many bytes of packets are collected before they are sent: a system call for each 32
+	 * KiB costs a tenth of a second per GB. */
 	SSH_BATCH_BYTES = 256 << 10,
 
-	/* A packet, and what libssh2 says for itself: answers, changes of keys. */
+	/* Room for a packet, and for packets of libssh2's own: answers, changes of keys. */
 	SSH_SLACK_BYTES = 128 << 10,
 
-	/* The most that it takes at once. libssh2, _libssh2_channel_write(). */
+	/* The most that libssh2 takes at once. Source: _libssh2_channel_write(). */
 	SSH_WRITE_BYTES = 32700,
 };
 
@@ -41,14 +41,14 @@ struct ssh {
 	bool dry;     /* the socket had nothing more when it was last asked */
 	bool ended;   /* the server has closed the connection */
 	int broken;   /* or it failed: errno */
-	bool leaving; /* the library is to forget it all */
+	bool leaving; /* the library shall drop all output */
 
-	/* What was to be written, but for the window or a change of keys: taken, as libssh2 wants
-	   the same bytes again. */
+	/* Bytes that couldn't be written because of a full window or a change of keys. They count
+	 * as taken, since libssh2 wants the same bytes again. */
 	uint8_t staged[SSH_WRITE_BYTES];
 	size_t staged_begin, staged_end;
 
-	uint64_t eof_ms; /* when the command's output was seen to have ended; 0: it hasn't */
+	uint64_t eof_ms; /* when the end of the command's output was seen; 0: not yet */
 
 	char greeting[REMOTE_LINE_BYTES]; /* the first bytes that came */
 	size_t greeting_bytes;
@@ -62,12 +62,12 @@ NODISCARD int ssh_new(int fd, const char *peer, struct ssh **ssh_ret, struct err
 void ssh_free(struct ssh *ssh);
 DEFINE_AUTO(struct ssh, ssh_free)
 
-/* Why a call of libssh2 failed that wasn't only too early: the connection, or what it says. `code`
- * is that of a failure which the server meant. */
+/* The error for a failed call of libssh2 (not one that was only too early): the end of the
+ * connection, or the library's error. `code` is used for a failure that the server intended. */
 int ssh_failed(struct ssh *ssh, int code, const char *what, struct error *err);
 
-/* The library wants to be called again when something has come: 0 after a moment of waiting, or why
- * there is no use in it. */
+/* For a call that the library wants again when bytes have come: 0 after a moment of waiting, or
+ * fails where another call is of no use. */
 NODISCARD int ssh_await(struct ssh *ssh, int timeout_ms, const char *what, struct error *err);
 
 #endif

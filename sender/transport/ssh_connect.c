@@ -18,13 +18,13 @@
 #include "sender/transport/ssh_steps.h"
 
 enum {
-	STEP_MS = 200, /* how long a signal may go unseen */
+	STEP_MS = 200, /* how long a signal may go unnoticed */
 
-	/* What comes is acknowledgements and complaints. */
+	/* Only acknowledgements and error messages come. */
 	WINDOW_BYTES = 128 << 10,
 	PACKET_BYTES = 32 << 10,
 
-	KEYS_MAX = 6, /* that a server may have */
+	KEYS_MAX = 6, /* keys that a server may have */
 };
 
 const char *ssh_library(void)
@@ -54,8 +54,8 @@ int ssh_again(const struct ssh_steps *s, const char *step, struct error *err)
 
 /* --- handshake ------------------------------------------------------------------------------ */
 
-/* Those of a list that the library has, in the list's order. (Where it is given others it copies
- * memory over itself to leave them out.) */
+/* Choose the methods of a list that the library has, in the list's order. (Given others, the
+ * library copies memory over itself to leave them out.) */
 static bool choose(LIBSSH2_SESSION *session, int method, const char *list,
 		   char out[static SSH_LIST_ROOM])
 {
@@ -78,7 +78,8 @@ static bool choose(LIBSSH2_SESSION *session, int method, const char *list,
 	return *out;
 }
 
-/* What OpenSSH offers by default, and the library has. The cheapest first; nothing by SHA-1. */
+/* The methods that OpenSSH offers by default and the library has: the cheapest first, none by
+ * SHA-1. */
 static int set_methods(const struct ssh *ssh, const char *key_types, struct error *err)
 {
 	static const char kex[] =
@@ -156,7 +157,7 @@ static void tell_handshake(const struct ssh_steps *s)
 	ssh_passed(s, "handshake", text);
 }
 
-/* As far as a server that has shown its key, which is good. As ssh_check_host_key(). */
+/* Connect until the server has shown its key, and check the key. Fails as ssh_check_host_key(). */
 static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret[static 64],
 		       struct error *err)
 {
@@ -174,7 +175,8 @@ static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret
 	return ssh_check_host_key(s, type_ret, err);
 }
 
-/* A fingerprint doesn't say of which of the server's keys it is: they are asked for in turn. */
+/* A fingerprint doesn't say to which of the server's keys it belongs, so ask for each type in
+ * turn. */
 static int meet_pinned(struct ssh_steps *s, struct error *err)
 {
 	char types[SSH_LIST_ROOM], seen[SSH_LIST_ROOM] = "", type[64];
@@ -211,8 +213,8 @@ static int meet_known(struct ssh_steps *s, struct error *err)
 
 /* --- the command ---------------------------------------------------------------------------- */
 
-/* The command with " --dir DIR" behind it, if there is a DIR, quoted for a shell. Freed by the
- * caller; NULL: out of memory. */
+/* The command, followed by " --dir DIR" if there is a DIR, quoted for a shell. Freed by the caller;
+ * NULL: out of memory. */
 static char *make_command(const struct ssh_steps *s)
 {
 	const char *command = s->setup->remote_command, *dir = s->url->path;
@@ -270,7 +272,8 @@ static int run_command(const struct ssh_steps *s, struct error *err)
 
 /* --- all of it ------------------------------------------------------------------------------ */
 
-/* Who runs this, as ssh(1) sees it: by the password file. A crash kernel may have none. */
+/* Find the user who runs this, as ssh(1) does, in the password file. A crash kernel may have
+ * none. */
 static void find_user(struct ssh_steps *s)
 {
 	struct passwd entry, *found = NULL;
@@ -278,7 +281,7 @@ static void find_user(struct ssh_steps *s)
 	const char *home = getenv("HOME"), *name = "root";
 
 #if STATIC_PROGRAM && defined(__GLIBC__)
-	/* As for names of hosts: no libraries of another C library. */
+	/* As for names of hosts: don't load plug-ins of the C library. */
 	__nss_configure_lookup("passwd", "files");
 #endif
 	if (getpwuid_r(getuid(), &entry, buf, sizeof(buf), &found) == 0 && found) {

@@ -10,12 +10,12 @@
 #include "sender/transport/ssh_key.h"
 #include "sender/transport/ssh_steps.h"
 
-/* In the order that is best where nothing is known. */
+/* The best order where no key is known. */
 #define ALL_TYPES                                                                                  \
 	"ssh-ed25519,ecdsa-sha2-nistp256,ecdsa-sha2-nistp384,ecdsa-sha2-nistp521,"                 \
 	"rsa-sha2-512,rsa-sha2-256"
 
-enum { TYPES_MAX = 8 }; /* of which lines are asked for first */
+enum { TYPES_MAX = 8 }; /* types of known keys that are asked for first */
 
 /* The key that the server shows. */
 struct shown {
@@ -26,7 +26,7 @@ struct shown {
 
 /* --- what is known -------------------------------------------------------------------------- */
 
-/* The files of ssh(1); what isn't there knows nothing. */
+/* Read the files of ssh(1). A missing file counts as empty. */
 static int read_usual_files(struct ssh_steps *s, struct error *err)
 {
 	const struct {
@@ -60,11 +60,11 @@ int ssh_read_known_hosts(struct ssh_steps *s, struct error *err)
 	if (r == 0 || r == -ENOMEM)
 		return r;
 	error_prefix(err, "host key");
-	return err->code = -EACCES; /* no other try makes the file better */
+	return err->code = -EACCES; /* another try doesn't mend the file */
 }
 
-/* The signatures to ask for, for keys of a type. Those of "ssh-rsa" and "ssh-dss" are by SHA-1,
- * which servers have given up: NULL. */
+/* The signatures to ask for, for keys of a type. NULL for "ssh-rsa" and "ssh-dss": these sign by
+ * SHA-1, which servers have given up. */
 static const char *signatures_of(const char *type)
 {
 	if (strcmp(type, "ssh-rsa") == 0)
@@ -134,7 +134,7 @@ static int get_shown(const struct ssh_steps *s, struct shown *key_ret, struct er
 	return ssh_fingerprint(key_ret->blob, key_ret->blob_bytes, key_ret->fingerprint, err);
 }
 
-/* Against fingerprints that were given. */
+/* Check a key against the fingerprints of --host-key. */
 static int check_pinned(const struct ssh_steps *s, const struct shown *key, struct error *err)
 {
 	const struct connect_setup *c = s->setup;

@@ -15,7 +15,7 @@
 
 enum { KEY_BYTES_MAX = 64 << 10 };
 
-/* The beginning of what is inside of a file in OpenSSH's own format, its NUL included. */
+/* The first bytes inside of a file in OpenSSH's own format, with a NUL. */
 #define OPENSSH_MAGIC "openssh-key-v1"
 
 static const struct rd no_bytes = {.bad = true};
@@ -37,7 +37,7 @@ void ssh_blob_type(const uint8_t *blob, size_t blob_bytes, char type_ret[static 
 	*type_ret = '\0';
 	if (len >= SSH_TYPE_ROOM)
 		return;
-	/* The file of a key is trusted, a server is not. */
+	/* We trust the file of a key, but not a server. */
 	for (size_t i = 0; i < len; i++)
 		type_ret[i] = (char)(isgraph(type.pos[i]) ? type.pos[i] : '?');
 	type_ret[len] = '\0';
@@ -83,7 +83,7 @@ static int check_openssh(const char *path, const char *body, size_t body_len, st
 	int result = 0;
 
 	cipher = rd_string(&r);
-	rd_string(&r); /* how the passphrase is made a key */
+	rd_string(&r); /* the parameters that make a key of the passphrase */
 	rd_string(&r);
 	rd_be32(&r); /* keys: 1 */
 	blob = rd_string(&r);
@@ -101,7 +101,7 @@ static int check_openssh(const char *path, const char *body, size_t body_len, st
 	return result;
 }
 
-/* The label of the first private key in it, behind "-----BEGIN ", or NULL. */
+/* The label of the first private key in the text, which follows "-----BEGIN ", or NULL. */
 static const char *find_private(const char *text)
 {
 	static const char begin[] = "-----BEGIN ";
@@ -129,7 +129,7 @@ static int check_other(const char *path, const char *text, struct error *err)
 			 path);
 }
 
-/* By the line that says what comes. RFC 7468; older ones are OpenSSL's. */
+/* Check a key by the label of its first line. RFC 7468; older labels are OpenSSL's. */
 static int check(const char *path, struct ssh_key *key, struct error *err)
 {
 	static const struct {

@@ -1,5 +1,5 @@
-/* Private keys of users, as ssh-keygen makes them: what kind one is, before it is tried, so that
- * the operator is told what is wrong with it. */
+/* Private keys of users, as ssh-keygen makes them. A key is checked before it is tried, so that the
+ * operator is told what is wrong with it. */
 #ifndef SSH_KEY_H
 #define SSH_KEY_H
 
@@ -16,7 +16,8 @@ enum {
 struct ssh_key {
 	uint8_t *text; /* the file */
 	size_t text_bytes;
-	char type[SSH_TYPE_ROOM];		/* "ssh-ed25519", …; "" if the file doesn't say */
+	char type[SSH_TYPE_ROOM];		/* "ssh-ed25519", …; "" if the file doesn't have
+						   it */
 	char fingerprint[SSH_FINGERPRINT_ROOM]; /* of the public key; "" if the file has none */
 };
 

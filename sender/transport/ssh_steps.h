@@ -18,31 +18,32 @@ struct ssh_steps {
 	const struct connect_setup *setup;
 	uint64_t until_ms; /* clock_ms() */
 	char user[64];
-	char home[SSH_PATH_ROOM];  /* of who runs this, as ssh(1) sees it; "" if there is none */
+	char home[SSH_PATH_ROOM];  /* home of the user who runs vmsend, as ssh(1) sees it; "" if
+				      there is none */
 	struct known_hosts *known; /* NULL: the key has to be one of setup->host_keys */
 	struct ssh *ssh;
 };
 
-/* A step was passed. */
+/* A step has succeeded. */
 void ssh_passed(const struct ssh_steps *s, const char *step, const char *detail);
 
-/* Before a call of the library is made again that was too early: 0, or why it isn't. */
+/* To be called before a library call that was too early is made again: 0, or the reason to stop. */
 NODISCARD int ssh_again(const struct ssh_steps *s, const char *step, struct error *err);
 
 /* --- ssh_hostkey.c -------------------------------------------------------------------------- */
 
-/* What is known of the server: s->known. The caller frees it. */
+/* Read the lines about the server into s->known. The caller frees it. */
 NODISCARD int ssh_read_known_hosts(struct ssh_steps *s, struct error *err);
 
 /*
- * The types of keys to ask for, those that are known first, as names of signatures (RFC 8332).
- * `seen`: without those (NULL: all). False if none is left.
+ * The types of keys to ask for, known ones first, as names of signatures (RFC 8332). Types in
+ * `seen` are left out (NULL: none). False if no type is left.
  */
 bool ssh_key_types(const struct ssh_steps *s, const char *seen, char out[static SSH_LIST_ROOM]);
 
 /*
- * Judge the key that the server has shown. Fails -EACCES; and -ESTALE if it is none of
- * setup->host_keys, but another one may be: type_ret has its type.
+ * Check the key that the server has shown. Fails -EACCES; or -ESTALE if the key is none of
+ * setup->host_keys, but another key of the server may be: type_ret has the type of the shown one.
  */
 NODISCARD int ssh_check_host_key(const struct ssh_steps *s, char type_ret[static 64],
 				 struct error *err);
