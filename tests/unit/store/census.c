@@ -193,16 +193,16 @@ static void test_sweep_stream(void **state UNUSED)
 
 	root = scratch_path("stream");
 	assert_int_equal(dumpdir_make(&p, root, "host", &err), 0);
-	assert_int_equal(dumpfile_create("vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err), 0);
+	assert_int_equal(dumpfile_create_at(p.fd, "vmcore", DUMPFILE_REPLACE_NOTHING, &df, &err),
+			 0);
 	assert_int_equal(dumpdir_settle(&p, &err), 0);
 	census_sweep(root);
-	assert_true(file_exists("vmcore.part"));
+	assert_int_equal(faccessat(p.fd, "vmcore.part", F_OK, 0), 0);
 	dumpfile_free(df);
-	file_write("meta.json.part", "{", 1); /* a session was killed */
+	write_in(&p, "meta.json.part", "{"); /* a session was killed */
 	census_sweep(root);
 	assert_false(is_there("host"));
 	dumpdir_deinit(&p);
-	go_home();
 }
 
 static int remove_one(const char *path, const struct stat *st UNUSED, int kind UNUSED,
