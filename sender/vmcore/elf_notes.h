@@ -110,8 +110,9 @@ NODISCARD int elf_note_rename(struct elf_notes *notes, const struct elf_note *no
 			      const char *name, struct error *err);
 
 /*
- * Append a note that the file doesn't have, behind all others: *desc_at_ret is the place of its
- * descriptor. Only before other threads have the notes. Fails -ENOMEM.
+ * Append a note that the file doesn't have, behind all others, in place of bytes there that aren't
+ * a note: *desc_at_ret is the place of its descriptor. Only before other threads have the notes.
+ * Fails -ENOMEM, or as elf_notes_read().
  */
 NODISCARD int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type,
 			       const void *desc, size_t desc_bytes, uint64_t *desc_at_ret,

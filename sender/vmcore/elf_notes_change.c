@@ -83,17 +83,48 @@ static uint8_t *make_room(struct elf_notes *notes, size_t more)
 	return memory;
 }
 
+/*
+ * Bytes behind the last note that no walk reaches: padding that is no whole header, or a note that
+ * claims more than there is. What is appended behind them isn't reached either, so they go.
+ */
+static int drop_tail(struct elf_notes *notes, struct error *err)
+{
+	struct elf_note_walk walk;
+	struct elf_note note;
+	int r;
+
+	elf_note_walk_init(&walk, notes);
+	while ((r = elf_note_walk_next(&walk, &note, err)) > 0)
+		;
+	if (r < 0)
+		return r;
+	notes->bytes = walk.at;
+	while (notes->segment_count && notes->segments[notes->segment_count - 1].at >= walk.at)
+		free(notes->segments[--notes->segment_count].memory);
+	if (notes->segment_count) {
+		struct elf_notes_segment *last = &notes->segments[notes->segment_count - 1];
+
+		last->bytes = walk.at - last->at;
+	}
+	return 0;
+}
+
 int elf_notes_append(struct elf_notes *notes, const char *name, uint32_t type, const void *desc,
 		     size_t desc_bytes, uint64_t *desc_at_ret, struct error *err)
 {
 	/* A name without a NUL if it needs no padding: crash expects the descriptor right behind
 	 * the bytes that the name's size counts. */
 	const size_t name_bytes = strlen(name) + (strlen(name) % 4 != 0);
-	const size_t pad = padded((size_t)notes->bytes) - (size_t)notes->bytes;
-	const size_t desc_off = pad + HEADER_BYTES + padded(name_bytes);
-	const size_t n = desc_off + padded(desc_bytes);
-	uint8_t *note = make_room(notes, n);
+	const int r = drop_tail(notes, err);
+	size_t pad, desc_off, n;
+	uint8_t *note;
 
+	if (r < 0)
+		return r;
+	pad = padded((size_t)notes->bytes) - (size_t)notes->bytes;
+	desc_off = pad + HEADER_BYTES + padded(name_bytes);
+	n = desc_off + padded(desc_bytes);
+	note = make_room(notes, n);
 	if (!note)
 		return error_set(err, -ENOMEM, "out of memory for notes");
 	put_note(note, pad, name, name_bytes, type, desc, desc_bytes);

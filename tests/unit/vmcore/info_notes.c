@@ -17,27 +17,33 @@ enum { LARGE_BYTES = 300 << 10 }; /* of a note: more than is held of them */
 #define SECOND "OSRELEASE=22\n"
 #define FOUND  "OSRELEASE=333\nSYMBOL(a)=1\n"
 
-/* The notes of a plan, and a large one behind them, at the file's end; made for good. */
-static void make_large(struct core *file, const struct core_plan *plan)
+/* The notes of a plan, one of n bytes (0: none) and a tail behind them, at the file's end; made for
+ * good. */
+static void make_notes(struct core *file, const struct core_plan *plan, uint32_t n,
+		       const void *tail, size_t tail_bytes)
 {
-	const size_t note_bytes = 12 + 8 + LARGE_BYTES;
-	const size_t notes_bytes = plan->notes_bytes + note_bytes;
+	const size_t note_bytes = n ? 12 + 8 + n : 0;
+	const size_t notes_bytes = plan->notes_bytes + note_bytes + tail_bytes;
 	uint8_t *grown = realloc(file->bytes, file->size_bytes + notes_bytes), *p;
 
 	assert_non_null(grown);
 	p = grown + file->size_bytes;
 	memset(p, 0, notes_bytes);
 	memcpy(p, plan->notes, plan->notes_bytes);
-	le32_put(p + plan->notes_bytes, 6);
-	le32_put(p + plan->notes_bytes + 4, LARGE_BYTES);
-	memcpy(p + plan->notes_bytes + 12, "LINUX", 6);
+	if (n) {
+		le32_put(p + plan->notes_bytes, 6);
+		le32_put(p + plan->notes_bytes + 4, n);
+		memcpy(p + plan->notes_bytes + 12, "LINUX", 6);
+	}
+	if (tail_bytes)
+		memcpy(p + plan->notes_bytes + note_bytes, tail, tail_bytes);
 	le64_put(grown + CORE_EHDR_BYTES + 8, file->size_bytes);
 	le64_put(grown + CORE_EHDR_BYTES + 32, notes_bytes);
 	le64_put(grown + CORE_EHDR_BYTES + 40, notes_bytes);
 	*file = (struct core){grown, file->size_bytes + notes_bytes};
 }
 
-static struct vmcore *open_notes(bool large)
+static struct vmcore *open_notes_with(bool large, const void *tail, size_t tail_bytes)
 {
 	struct core_plan plan = {0};
 	struct vmcore *core;
@@ -51,8 +57,8 @@ static struct vmcore *open_notes(bool large)
 	core_add_vmcoreinfo(&plan, FIRST);
 	core_add_vmcoreinfo(&plan, SECOND);
 	file = core_make(&plan);
-	if (large)
-		make_large(&file, &plan);
+	if (large || tail_bytes)
+		make_notes(&file, &plan, large ? LARGE_BYTES : 0, tail, tail_bytes);
 	fd = core_file(file.bytes, file.size_bytes, path);
 	assert_int_equal(vmcore_open(path, VMCORE_ACCESS_READ, &core, &err), 0);
 	close(fd);
@@ -60,6 +66,11 @@ static struct vmcore *open_notes(bool large)
 	assert_int_equal(core->elf.notes.held == NULL, large);
 	assert_int_equal(core->info_note_count, 2);
 	return core;
+}
+
+static struct vmcore *open_notes(bool large)
+{
+	return open_notes_with(large, NULL, 0);
 }
 
 /* All notes as they go into a dump, in pieces that end anywhere. */
@@ -188,6 +199,35 @@ static void test_only(void **state UNUSED)
 	core_free(&file);
 }
 
+/* Bytes behind the last note that readers don't get beyond. */
+static const struct tail {
+	const char *name;
+	uint32_t words[4];
+	size_t bytes;
+} tails[] = {
+	{"vmcore_settle_info: adds it in place of a word of padding", {0}, 4},
+	{"vmcore_settle_info: adds it in place of two words of padding", {0}, 8},
+	{"vmcore_settle_info: adds it behind a note of padding", {0}, 12},
+	{"vmcore_settle_info: adds it in place of a note that is cut short",
+	 {5, 1 << 20, 1, 0},
+	 16},
+};
+
+static void test_tail(void **state)
+{
+	const struct tail *row = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(larges); i++) {
+		struct vmcore *core = open_notes_with(larges[i], row->words, row->bytes);
+		struct error err;
+
+		assert_int_equal(vmcore_info_of_memory(core, FOUND, strlen(FOUND), &err), 0);
+		assert_int_equal(vmcore_settle_info(core, &err), 0);
+		check(core, FOUND, 2);
+		vmcore_free(core);
+	}
+}
+
 static void add(struct unit *u, const char *what, CMUnitTestFunction test)
 {
 	static char names[16][96];
@@ -209,5 +249,6 @@ int main(int argc, char **argv)
 	add(&u, "adds what was found in memory", test_memory);
 	add(&u, "keeps none where none was taken", test_none);
 	unit_add(&u, "vmcore_settle_info: adds it behind a note without padding", test_only, NULL);
+	UNIT_ADD_ROWS(&u, tails, test_tail);
 	return unit_run(&u, "info_notes", argc, argv);
 }
