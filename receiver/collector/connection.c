@@ -56,7 +56,7 @@ static bool hear_place(struct turn *p, int timeout_ms)
 
 	if (poll(&pfd, 1, timeout_ms) <= 0)
 		return false;
-	r = dumpdir_hear(p->fd, &p->place);
+	r = place_hear(p->fd, &p->place);
 	if (r < 0)
 		p->place = PLACE_IN;
 	return r > 0;

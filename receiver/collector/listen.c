@@ -290,7 +290,7 @@ static void tell_all(struct collector *c)
 			continue;
 		if (g->told == PLACE_IN && g->is_patient)
 			end_stream(g);
-		if (dumpdir_say(g->fd, g->place))
+		if (place_say(g->fd, g->place))
 			g->told = g->place;
 	}
 }

@@ -38,12 +38,12 @@ int word_hear(int fd, struct word *w_ret)
 	return 1;
 }
 
-bool dumpdir_say(int fd, int place)
+bool place_say(int fd, int place)
 {
 	return send(fd, &place, sizeof(place), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(place);
 }
 
-int dumpdir_hear(int fd, int *dumpdir_ret)
+int place_hear(int fd, int *place_ret)
 {
 	int place;
 	const ssize_t n = recv(fd, &place, sizeof(place), MSG_DONTWAIT);
@@ -51,6 +51,6 @@ int dumpdir_hear(int fd, int *dumpdir_ret)
 
 	if (r <= 0 || n != sizeof(place))
 		return MIN(r, 0);
-	*dumpdir_ret = place;
+	*place_ret = place;
 	return 1;
 }

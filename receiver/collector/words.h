@@ -39,7 +39,7 @@ bool word_say(int fd, const struct word *w);
 int word_hear(int fd, struct word *w_ret);
 
 /* The same for a collector's words: as word_say() and word_hear(). */
-bool dumpdir_say(int fd, int place);
-int dumpdir_hear(int fd, int *dumpdir_ret);
+bool place_say(int fd, int place);
+int place_hear(int fd, int *place_ret);
 
 #endif

@@ -64,7 +64,7 @@ static int ask(struct queue *q, int number)
 	return ask_as(q, number, "a");
 }
 
-static int dumpdir_of(struct queue *q, int number)
+static int place_of(struct queue *q, int number)
 {
 	return find(q, number)->place;
 }
@@ -91,10 +91,10 @@ static void test_order(void **state UNUSED)
 	assert_int_equal(ask(&q, 5), 0);
 	/* One of those that wait gives up. */
 	leave(&q, 1);
-	assert_int_equal(dumpdir_of(&q, 3), 2);
+	assert_int_equal(place_of(&q, 3), 2);
 	leave(&q, 5);
-	assert_int_equal(dumpdir_of(&q, 4), 0);
-	assert_int_equal(dumpdir_of(&q, 3), 1);
+	assert_int_equal(place_of(&q, 4), 0);
+	assert_int_equal(place_of(&q, 3), 1);
 	assert_int_equal(q.of[GUEST_IN], 2);
 	assert_int_equal(q.of[GUEST_WAITING], 1);
 	assert_int_equal(q.of[GUEST_NEW], 1);
@@ -112,7 +112,7 @@ static void test_no_overtaking(void **state UNUSED)
 	assert_int_equal(ask(&q, 1), 1);
 	queue_remove(&q, find(&q, 0));
 	assert_int_equal(ask(&q, 2), 1);
-	assert_int_equal(dumpdir_of(&q, 1), 0);
+	assert_int_equal(place_of(&q, 1), 0);
 	queue_deinit(&q);
 }
 
@@ -161,12 +161,12 @@ static void test_shut_out(void **state UNUSED)
 	add(&q, 10);
 	assert_int_equal(ask_as(&q, 10, "b"), 0);
 	/* Who loses least has given it its place; the last one of the queue its room. */
-	assert_int_equal(dumpdir_of(&q, 1), PLACE_SHARE);
-	assert_int_equal(dumpdir_of(&q, 7), PLACE_FULL);
+	assert_int_equal(place_of(&q, 1), PLACE_SHARE);
+	assert_int_equal(place_of(&q, 7), PLACE_FULL);
 	/* No host has more than its share of the places, once others want them. */
 	add(&q, 11);
 	assert_int_equal(ask_as(&q, 11, "b"), 0);
-	assert_int_equal(dumpdir_of(&q, 2), PLACE_SHARE);
+	assert_int_equal(place_of(&q, 2), PLACE_SHARE);
 	add(&q, 12);
 	assert_int_equal(ask_as(&q, 12, "b"), 2);
 	for (unsigned i = 0; i < q.count; i++)
@@ -194,7 +194,7 @@ static void test_turns(void **state UNUSED)
 	}
 	/* a has one, so its first is behind the first of the others. */
 	for (int i = 0; i < 6; i++)
-		assert_int_equal(dumpdir_of(&q, i + 1), places[i]);
+		assert_int_equal(place_of(&q, i + 1), places[i]);
 	queue_deinit(&q);
 }
 
@@ -234,13 +234,13 @@ static void test_one_for_a_dump(void **state UNUSED)
 	assert_int_equal(ask_for(&q, 2, "a", 3), 2);
 	/* Who comes again has the place that it had, in the queue and among those that are in. */
 	assert_int_equal(ask_for(&q, 3, "a", 2), 1);
-	assert_int_equal(dumpdir_of(&q, 1), PLACE_OVERTAKEN);
+	assert_int_equal(place_of(&q, 1), PLACE_OVERTAKEN);
 	assert_int_equal(ask_for(&q, 4, "a", 1), 0);
-	assert_int_equal(dumpdir_of(&q, 0), PLACE_OVERTAKEN);
+	assert_int_equal(place_of(&q, 0), PLACE_OVERTAKEN);
 	assert_int_equal(q.of[GUEST_IN], 1);
 	/* Another host's dump is another one. */
 	assert_int_equal(ask_for(&q, 5, "b", 1), 1);
-	assert_int_equal(dumpdir_of(&q, 4), 0);
+	assert_int_equal(place_of(&q, 4), 0);
 	/* Streams are nobody's double. */
 	queue_ask(&q, find(&q, 6), "a", NULL, now_ms);
 	queue_ask(&q, find(&q, 7), "a", NULL, now_ms);
@@ -275,9 +275,9 @@ static void test_slow(void **state)
 	now_ms += row->after_ms;
 	queue_progress(find(&q, 0), row->going, row->going ? 5000000 + row->bytes : 0, now_ms);
 	queue_settle(&q, now_ms);
-	assert_int_equal(dumpdir_of(&q, 0), 0); /* nobody needs it */
+	assert_int_equal(place_of(&q, 0), 0); /* nobody needs it */
 	assert_int_equal(ask(&q, 1), row->place ? 0 : 1);
-	assert_int_equal(dumpdir_of(&q, 0), row->place);
+	assert_int_equal(place_of(&q, 0), row->place);
 	queue_deinit(&q);
 }
 
@@ -293,7 +293,7 @@ static void test_slow_again(void **state UNUSED)
 	assert_int_equal(ask_for(&q, 1, "a", 1), 0);
 	now_ms += 300000;
 	assert_int_equal(ask_for(&q, 2, "a", 2), 0);
-	assert_int_equal(dumpdir_of(&q, 1), PLACE_SLOW);
+	assert_int_equal(place_of(&q, 1), PLACE_SLOW);
 	queue_deinit(&q);
 }
 
@@ -311,7 +311,7 @@ static void test_not_slow_again(void **state UNUSED)
 	assert_int_equal(ask_for(&q, 1, "a", 1), 0);
 	now_ms += 1000;
 	assert_int_equal(ask_for(&q, 2, "b", 2), 1);
-	assert_int_equal(dumpdir_of(&q, 1), 0);
+	assert_int_equal(place_of(&q, 1), 0);
 	queue_deinit(&q);
 }
 
@@ -368,7 +368,7 @@ static void test_whose_crowd(void **state UNUSED)
 	for (int i = 10; i < 14; i++)
 		queue_prove(&q, add(&q, i), "a");
 	assert_int_equal(crowded_out(&q), 10);
-	assert_int_equal(dumpdir_of(&q, 10), PLACE_CROWDED);
+	assert_int_equal(place_of(&q, 10), PLACE_CROWDED);
 	assert_int_equal(crowded_out(&q), -1);
 	queue_deinit(&q);
 }
