@@ -129,7 +129,9 @@ static const char *check(const char *dir, int depth)
 	}
 }
 
-const char *in_memory(const char *path)
+/* The reason, such as "tmpfs", why the directory that holds `path` is in memory; NULL where none is
+ * known. */
+static const char *in_memory(const char *path)
 {
 	AUTO_FREE char *copy = strdup(path);
 

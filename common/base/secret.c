@@ -21,15 +21,6 @@ static int check(const char *path, const struct stat *st, struct error *err)
 	return 0;
 }
 
-int secret_check(const char *path, struct error *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return error_sys(err, "%s", path);
-	return check(path, &st, err);
-}
-
 int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret, size_t *size_bytes_ret,
 		struct error *err)
 {

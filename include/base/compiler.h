@@ -9,7 +9,6 @@
 #define NODISCARD	  __attribute__((warn_unused_result))
 #define PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define UNUSED		  __attribute__((unused))
-#define NORETURN	  __attribute__((noreturn))
 #define HOT		  __attribute__((hot))
 #define COLD		  __attribute__((cold, noinline))
 #define ALWAYS_INLINE	  inline __attribute__((always_inline))

@@ -8,10 +8,6 @@
 
 #include "base/error.h"
 
-/* The reason, such as "tmpfs", why the directory that holds `path` is in memory; NULL where none is
- * known. */
-const char *in_memory(const char *path);
-
 /* Refuse a `path` in memory: fails -EACCES, with a line that says what would be lost, and what to
  * do. */
 NODISCARD int in_memory_check(const char *path, struct error *err);

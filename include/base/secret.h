@@ -7,13 +7,10 @@
 
 #include "base/error.h"
 
-/* Check that nobody but its owner may use the file. Fails -EACCES, with what to do about it, or
- * with the system's error. */
-NODISCARD int secret_check(const char *path, struct error *err);
-
 /*
- * The same, and gives the file's bytes with a NUL behind them, for secret_free(). Fails -EFBIG if
- * they are more than max_bytes.
+ * Give the bytes of a file that nobody but its owner may use, with a NUL after them, for
+ * secret_free(). Fails -EACCES, with what to do, if others may use it; -EINVAL if it is no regular
+ * file; -EFBIG if it has more than max_bytes; or with the system's error.
  */
 NODISCARD int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret,
 			  size_t *size_bytes_ret, struct error *err);

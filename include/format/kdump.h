@@ -42,7 +42,6 @@ enum {
 	KDUMP_INCOMPLETE = 0x8,
 	KDUMP_EXCLUDED_VMEMMAP = 0x10,
 	KDUMP_ZSTD = 0x20,
-	KDUMP_CODECS = KDUMP_ZLIB | KDUMP_LZO | KDUMP_SNAPPY | KDUMP_ZSTD,
 };
 
 /* The six names of uname(2), NUL-terminated. */

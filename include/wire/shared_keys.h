@@ -26,7 +26,7 @@ struct shared_keys {
 };
 
 /*
- * Read a file (secret_check()). Empty lines, and those that begin with '#', are passed over. Two
+ * Read a file (secret_read()). Empty lines, and those that begin with '#', are passed over. Two
  * identities that differ only in upper and lower case are an error. Fails -EINVAL, saying which
  * line is wrong and how. `keys` is then empty.
  */

@@ -37,7 +37,6 @@ static void test_mode(void **state)
 
 	file_write(path, "secret", 6);
 	assert_int_equal(chmod(path, row->mode), 0);
-	assert_int_equal(secret_check(path, &err), row->result);
 	assert_int_equal(secret_read(path, KEY_MAX, &bytes, &size, &err), row->result);
 	if (row->result == 0) {
 		assert_int_equal(size, 6);
@@ -91,7 +90,6 @@ static void test_no_file(void **state UNUSED)
 	size_t size;
 	struct error err;
 
-	assert_int_equal(secret_check(scratch_path("none"), &err), -ENOENT);
 	assert_int_equal(secret_read(scratch_path("none"), KEY_MAX, &bytes, &size, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "No such file"));
 }
@@ -105,7 +103,6 @@ static void test_odd_file(void **state UNUSED)
 	struct error err;
 
 	assert_int_equal(mkfifo(path, 0600), 0);
-	assert_int_equal(secret_check(path, &err), -EINVAL);
 	assert_int_equal(secret_read(path, KEY_MAX, &bytes, &size, &err), -EINVAL);
 	scratch_clear();
 }
