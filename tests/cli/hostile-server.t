@@ -1,30 +1,14 @@
 #!/bin/bash
 # Servers that show signs of life and never have the dump: each is left in the end, though every link to it looks well,
 # and the next destination has the dump.
-# shellcheck disable=SC2317 # the trap calls end_all
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
+# shellcheck source=tests/lib/processes.sh
+. "$(dirname "$0")/../lib/processes.sh"
 need python3
 
 tests/tools/mkcore "$T/core" 1M
 "$vmsend" -q -d 1 --compress=none "$T/core" "$T/wanted" || exit 1
-pids=()
-end_all() {
-    local pid
-    for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null; done
-    wait
-}
-trap 'end_all; rm -rf "$T"' EXIT
-
-# within SECONDS COMMAND...
-within() {
-    local until=$((SECONDS + $1))
-    shift
-    until "$@"; do
-        ((SECONDS < until)) || return 1
-        sleep 0.05
-    done
-}
 
 # All at once: each waits, and none needs a CPU for it.
 names=() wants=() senders=()
