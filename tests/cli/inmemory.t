@@ -5,10 +5,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 core=$T/core
 tests/tools/mkcore "$core" 2M
-if [[ $EUID != 0 ]] || ! unshare -m true 2>/dev/null; then
-    skip "file systems in memory" "mounting isn't allowed"
-    done_testing
-fi
+need_mounts "file systems in memory"
 # in_memory COMMAND...: with file systems in memory mounted in $T.
 in_memory() {
     run unshare -m bash -c '

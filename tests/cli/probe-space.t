@@ -5,10 +5,7 @@
 . "$(dirname "$0")/../lib/tap.sh"
 core=$T/core
 tests/tools/mkcore "$core" 4M
-if [[ $EUID != 0 ]] || ! unshare -m true 2>/dev/null; then
-    skip "disks with little space" "mounting isn't allowed"
-    done_testing
-fi
+need_mounts "disks with little space"
 # probe SIZE FILL DESTINATION: with a file system of SIZE at $T/disk, of which FILL KiB are taken.
 probe() {
     mkdir -p "$T/disk"

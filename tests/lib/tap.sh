@@ -98,6 +98,13 @@ need() {
     done
 }
 
+# need_mounts NAME: skip the whole test, as NAME, where mounting isn't allowed.
+need_mounts() {
+    [[ $EUID == 0 ]] && unshare -m true 2>/dev/null && return
+    skip "$1" "mounting isn't allowed"
+    done_testing
+}
+
 # The last line of each test: without it the result has no plan, and counts as failed.
 done_testing() {
     echo "1..$tap_count"
