@@ -17,7 +17,7 @@ block() {
 block useradd >"$S/user"
 block '^listen =' >"$S/vmrecv.conf"
 block ExecStart= | sed -n 's/^ExecStart=//p' >"$S/unit"
-port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+port=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f "$S/host_key"
 cat >"$S/script" <<END
 set -eu

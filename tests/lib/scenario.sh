@@ -18,8 +18,6 @@ declare -A port # of each server
 # shellcheck source=tests/lib/processes.sh
 . "$(dirname "${BASH_SOURCE[0]}")/processes.sh"
 
-free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
 # collect NAME [OPTION...]: a collector on the loopback, into $T/NAME; on ${port[NAME]}, which is a free one
 # if it isn't set before.
 collect() {

@@ -88,6 +88,9 @@ $(head -c 4000 "$T/err")"
     fi
 }
 
+# free_port: a port of 127.0.0.1 where nothing listens.
+free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+
 # need COMMAND...: what this test can't do without.
 need() {
     local c
