@@ -17,6 +17,7 @@
 #include "format/dumpfile.h"
 #include "sender/delivery/delivery.h"
 #include "sender/delivery/identity.h"
+#include "sender/delivery/local_file.h"
 #include "sender/delivery/probe.h"
 #include "sender/dump.h"
 #include "sender/estimate.h"
@@ -371,9 +372,9 @@ static int dump_to_file(struct job *job, struct error *err)
 	if (r == 0)
 		r = dump_into(job, sink, NULL, err);
 	if (r == 0)
-		r = delivery_publish_file(df, job->o->dumpfile, err);
+		r = local_file_publish(df, job->o->dumpfile, err);
 	if (r < 0)
-		job->kept_part = delivery_keep_file(df, job->res.table_end);
+		job->kept_part = local_file_keep(df, job->res.table_end);
 	return r;
 }
 
@@ -405,19 +406,22 @@ static int deliver_at_level(struct job *job, const struct crashlog *log, struct 
 	struct delivery_setup setup = {
 		.to = o->to,
 		.to_count = o->to_count,
-		.connect = o->connect,
-		.log = log,
-		.timeout_ms = o->timeout_ms,
-		.retry_ms = o->retry_ms,
-		.queue_ms = o->queue_ms,
-		.bytes_per_s = o->bytes_per_s,
-		.force = o->force,
-		.may_be_volatile = o->may_be_volatile,
-		.sums = o->sums,
-		.alive = {stop_if_over, NULL},
-		.stop = lifetime_stop(),
+		.each =
+			{
+				.connect = o->connect,
+				.log = log,
+				.timeout_ms = o->timeout_ms,
+				.retry_ms = o->retry_ms,
+				.queue_ms = o->queue_ms,
+				.bytes_per_s = o->bytes_per_s,
+				.force = o->force,
+				.may_be_volatile = o->may_be_volatile,
+				.sums = o->sums,
+				.alive = {stop_if_over, NULL},
+				.stop = lifetime_stop(),
+			},
 	};
-	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.hello, err);
+	int r = identity_hello(&job->km, &identity, log ? log->panic : "", &setup.each.hello, err);
 
 	if (r == 0)
 		r = delivery_new(&setup, &delivery, err);
@@ -491,9 +495,7 @@ static enum exit_status probe(const struct options *o)
 {
 	/* Where there is no crashed kernel, the one that runs is what there will be a dump of. */
 	const char *core = access(o->vmcore, F_OK) == 0 ? o->vmcore : "/proc/kcore";
-	struct delivery_setup setup = {
-		.to = o->to,
-		.to_count = o->to_count,
+	struct destination_setup setup = {
 		.connect = o->connect,
 		.hello = {.level = o->levels[0]},
 		.timeout_ms = o->timeout_ms,
@@ -516,7 +518,7 @@ static enum exit_status probe(const struct options *o)
 
 	snprintf(setup.hello.codec, sizeof(setup.hello.codec), "%s", codec_ladder_name(&o->ladder));
 	gethostname(setup.hello.host, sizeof(setup.hello.host) - 1);
-	return error_exit_status(probe_destinations(&setup, &need));
+	return error_exit_status(probe_destinations(o->to, o->to_count, &setup, &need));
 }
 
 /* --dump-dmesg: to DUMPFILE, or to standard output. */

@@ -18,6 +18,7 @@
 #include "format/dumpfile.h"
 #include "sender/delivery/destination.h"
 #include "sender/delivery/link.h"
+#include "sender/delivery/local_file.h"
 #include "sender/kernel/crashlog.h"
 #include "sender/machine/network.h"
 #include "sender/output/sink.h"
@@ -76,20 +77,20 @@ int delivery_new(const struct delivery_setup *setup, struct delivery **d_ret, st
 	d->network = -1;
 	if (setup->to_count > DESTINATIONS_MAX)
 		return error_set(err, -EINVAL, "more than %d destinations", DESTINATIONS_MAX);
-	if (!d->setup.retry_ms)
-		d->setup.retry_ms = RETRY_MS;
-	if (!d->setup.queue_ms)
-		d->setup.queue_ms = QUEUE_MS;
+	if (!d->setup.each.retry_ms)
+		d->setup.each.retry_ms = RETRY_MS;
+	if (!d->setup.each.queue_ms)
+		d->setup.each.queue_ms = QUEUE_MS;
 	for (size_t i = 0; i < setup->to_count; i++) {
 		d->to[i].url = setup->to[i];
-		if (!setup->retry_ms && setup->to[i].scheme == URL_FILE)
-			d->setup.retry_ms = RETRY_BEFORE_FILE_MS;
+		if (!setup->each.retry_ms && setup->to[i].scheme == URL_FILE)
+			d->setup.each.retry_ms = RETRY_BEFORE_FILE_MS;
 	}
 	d->pipe.oneway = true;
 	snprintf(d->pipe.url.text, sizeof(d->pipe.url.text), "standard output");
 	/* Machines that crashed together shall not come back together. */
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	d->random = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 16 ^ setup->hello.dump_id[0];
+	d->random = (uint32_t)now.tv_nsec ^ (uint32_t)getpid() << 16 ^ setup->each.hello.dump_id[0];
 	d->progress_ms = clock_ms();
 	r = digester_new(&d->digester, err);
 	if (r < 0)
@@ -128,7 +129,7 @@ void delivery_free(struct delivery *d)
 static int open_link(struct delivery *d, struct destination *to, struct error *err)
 {
 	const uint64_t queued_ms = to->queued_ms;
-	const int r = destination_connect(to, &d->setup, false, &d->link, err);
+	const int r = destination_connect(to, &d->setup.each, false, &d->link, err);
 
 	/* As long as a queue got shorter, nothing was tried in vain. */
 	d->progress_ms += to->queued_ms - queued_ms;
@@ -167,7 +168,7 @@ static int nap(struct delivery *d, uint64_t ms, struct error *err)
 	for (;;) {
 		const uint64_t passed_ms = clock_ms() - begin_ms;
 
-		if (stop_check(&d->setup.stop, err) < 0)
+		if (stop_check(&d->setup.each.stop, err) < 0)
 			return err->code;
 		if (passed_ms >= ms)
 			return changed;
@@ -235,7 +236,7 @@ static int try_round(struct delivery *d, size_t begin, size_t end, struct error 
 		const size_t i = first + n;
 		struct destination *to = &d->to[i < end ? i : i - (end - begin)];
 
-		if (stop_check(&d->setup.stop, err) < 0)
+		if (stop_check(&d->setup.each.stop, err) < 0)
 			return err->code;
 		if (!is_skipped(d, to) && try_server(d, to, err))
 			return 1;
@@ -260,7 +261,7 @@ static uint64_t passed_ms(const struct delivery *d)
  * where one welcomes us each time. */
 static bool is_over(const struct delivery *d, size_t begin, size_t end)
 {
-	if (passed_ms(d) < d->setup.retry_ms)
+	if (passed_ms(d) < d->setup.each.retry_ms)
 		return false;
 	for (size_t i = begin; i < end; i++)
 		if (!d->to[i].in_vain && !is_skipped(d, &d->to[i]))
@@ -270,11 +271,12 @@ static bool is_over(const struct delivery *d, size_t begin, size_t end)
 
 static void say_waiting(const struct delivery *d)
 {
-	const uint64_t passed = MIN(passed_ms(d), d->setup.retry_ms);
+	const uint64_t passed = MIN(passed_ms(d), d->setup.each.retry_ms);
 	char left[24];
 
 	log_note("no server so far: trying for %s more",
-		 format_duration(left, sizeof(left), (double)(d->setup.retry_ms - passed) / 1000));
+		 format_duration(left, sizeof(left),
+				 (double)(d->setup.each.retry_ms - passed) / 1000));
 }
 
 /*
@@ -305,7 +307,7 @@ static int try_servers(struct delivery *d, size_t begin, size_t end, struct erro
 
 static int open_file(struct delivery *d, struct destination *to, struct error *err)
 {
-	const int r = destination_open_file(to, &d->setup, &d->path, &d->df, err);
+	const int r = local_file_open(&to->url, &d->setup.each, &d->path, &d->df, err);
 
 	if (r == 0)
 		d->current = to;
@@ -369,7 +371,7 @@ static int send_log_piece(void *ctx, const char *text, size_t bytes, struct erro
 	const struct attach piece = {
 		.name = "vmcore-dmesg.txt",
 		.off = sent->bytes,
-		.total_bytes = sent->d->setup.log->bytes,
+		.total_bytes = sent->d->setup.each.log->bytes,
 		.bytes = (const uint8_t *)text,
 		.size_bytes = bytes,
 	};
@@ -382,9 +384,9 @@ static int send_log(struct delivery *d, struct error *err)
 {
 	struct log_sent sent = {.d = d};
 
-	if (!d->link || !d->setup.log || upload_state(link_session(d->link)) != UPLOAD_OPEN)
+	if (!d->link || !d->setup.each.log || upload_state(link_session(d->link)) != UPLOAD_OPEN)
 		return 0;
-	return crashlog_write(d->setup.log, send_log_piece, &sent, err);
+	return crashlog_write(d->setup.each.log, send_log_piece, &sent, err);
 }
 
 void delivery_open(struct delivery *d)
@@ -472,7 +474,7 @@ static int digest_start(struct delivery *d, const struct delivery_start *start, 
 	d->resumed = start->resumed;
 	if (start->resumed)
 		return 0;
-	return digest_begin(d->digester, d->setup.hello.dump_id, d->chain, err);
+	return digest_begin(d->digester, d->setup.each.hello.dump_id, d->chain, err);
 }
 
 int delivery_start(struct delivery *d, const struct totals *totals,
@@ -526,7 +528,7 @@ int delivery_is_same(struct delivery *d, const struct delivery_start *start,
 		     const struct sink *sink, struct error *err)
 {
 	uint8_t chain[DIGEST_BYTES];
-	int r = digest_begin(d->digester, d->setup.hello.dump_id, chain, err);
+	int r = digest_begin(d->digester, d->setup.each.hello.dump_id, chain, err);
 
 	if (r == 0)
 		r = digest_chain(d->digester, sink_segment(sink), chain, err);
@@ -587,24 +589,12 @@ int delivery_pump(struct delivery *d, struct error *err)
 {
 	int r;
 
-	if (stop_check(&d->setup.stop, err) < 0)
+	if (stop_check(&d->setup.each.stop, err) < 0)
 		return err->code;
 	if (!d->link)
 		return 0;
 	r = link_pump(d->link, err);
 	note_progress(d);
-	return r;
-}
-
-int delivery_publish_file(struct dumpfile *df, const char *path, struct error *err)
-{
-	const int r = dumpfile_publish(df, err);
-	const struct error no_sums = dumpfile_sums_failure(df);
-
-	if (r == 0 && no_sums.code < 0)
-		log_warning("there are no sums beside %s: %s", path, no_sums.msg);
-	if (dumpfile_name_is_unsure(df))
-		log_warning(DUMPFILE_NAME_UNSURE, path);
 	return r;
 }
 
@@ -614,7 +604,7 @@ int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 	int r;
 
 	if (d->df) {
-		r = delivery_publish_file(d->df, d->path, err);
+		r = local_file_publish(d->df, d->path, err);
 		d->result.in_file = true;
 		snprintf(d->result.where, sizeof(d->result.where), "%s", d->path);
 		return r;
@@ -632,21 +622,6 @@ int delivery_end(struct delivery *d, const struct end *end, struct error *err)
 	return r;
 }
 
-bool delivery_keep_file(struct dumpfile *df, uint64_t table_end)
-{
-	struct error err;
-
-	if (!df || dumpfile_size(df) == 0)
-		return false;
-	/* Records go out data first, so what is there is a dump that is right as far as it goes. */
-	if (dumpfile_keep_part(df, table_end, &err) == 0)
-		log_note("what was written is in %s", dumpfile_where(df));
-	else
-		log_warning("what was written is in %s, and may not be on the disk: %s",
-			    dumpfile_where(df), err.msg);
-	return true;
-}
-
 bool delivery_lost(struct delivery *d, const struct error *err)
 {
 	/* delivery_mismatch() told of it. */
@@ -658,7 +633,7 @@ bool delivery_lost(struct delivery *d, const struct error *err)
 		return false;
 	note_progress(d);
 	/* A full disk: what it has is kept, and the next destination's turn comes. */
-	if (delivery_keep_file(d->df, 0))
+	if (local_file_keep(d->df, 0))
 		d->result.partial = true;
 	note_failure(d, d->current, err);
 	return true;
@@ -669,7 +644,7 @@ void delivery_give_up(struct delivery *d, const struct error *why, uint64_t tabl
 	note_progress(d);
 	if (d->link && upload_state(link_session(d->link)) != UPLOAD_DONE)
 		link_abort(d->link, reason_of_code(why->code), why->msg);
-	if (delivery_keep_file(d->df, table_end))
+	if (local_file_keep(d->df, table_end))
 		d->result.partial = true;
 	if (d->current)
 		d->result.partial |= destination_note_sent(d->current, d->link);

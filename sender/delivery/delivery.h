@@ -17,14 +17,10 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "base/keepalive.h"
-#include "base/stop.h"
-#include "format/sums.h"
+#include "sender/delivery/destination.h"
 #include "wire/message.h"
-#include "wire/transport.h"
 #include "wire/url.h"
 
-struct crashlog;
 struct delivery;
 struct dumpfile;
 struct sink;
@@ -32,21 +28,9 @@ struct sink;
 enum { DESTINATIONS_MAX = 16 };
 
 struct delivery_setup {
-	const struct url *to;	      /* borrowed; tried in this order */
-	size_t to_count;	      /* 0: one way, into standard output */
-	struct connect_setup connect; /* its strings are borrowed */
-	struct hello hello;
-	const struct crashlog *log; /* the kernel's (borrowed); NULL: there is none */
-	uint32_t timeout_ms;	    /* silence before a link counts as broken */
-	uint64_t retry_ms;	/* how long servers are tried without progress; 0: a default that
-				   depends on what has failed */
-	uint64_t queue_ms;	/* how long a server's queue may take altogether; 0: the default */
-	uint64_t bytes_per_s;	/* 0: not limited */
-	bool force;		/* a file: replaces an existing dump */
-	bool may_be_volatile;	/* file: may be in memory */
-	enum sums_kind sums;	/* beside a file: */
-	struct keepalive alive; /* called while sums are made */
-	struct stop stop;
+	const struct url *to; /* borrowed; tried in this order */
+	size_t to_count;      /* 0: one way, into standard output */
+	struct destination_setup each;
 };
 
 /* Fails -ENOMEM. Doesn't connect. */
@@ -129,16 +113,5 @@ struct delivery_result {
 	char where[768];     /* the destination, and the name that the dump has there */
 };
 void delivery_result(const struct delivery *d, struct delivery_result *result_ret);
-
-/*
- * What becomes of a dump file whose dump failed on the way: what was written stays where it is, at
- * least `table_end` bytes long (dumpfile_keep_part()), and the operator hears its name. False where
- * nothing was written. `df` may be NULL.
- */
-bool delivery_keep_file(struct dumpfile *df, uint64_t table_end);
-
-/* dumpfile_publish(), and the operator hears what `path` lacks where it is complete all the same:
- * its sums, or a name that is certain to stay. */
-NODISCARD int delivery_publish_file(struct dumpfile *df, const char *path, struct error *err);
 
 #endif

@@ -7,15 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/inmemory.h"
 #include "base/log.h"
-#include "format/dumpfile.h"
 #include "sender/delivery/queueing.h"
-#include "sender/kernel/crashlog.h"
 #include "sender/machine/entropy.h"
 #include "sender/machine/network.h"
 #include "sender/transport/command.h"
@@ -79,7 +75,7 @@ static int connect_by_scheme(const struct url *url, const struct connect_setup *
 	}
 }
 
-static int connect_transport(struct destination *to, const struct delivery_setup *setup,
+static int connect_transport(struct destination *to, const struct destination_setup *setup,
 			     struct transport **transport_ret, struct error *err)
 {
 	const struct url *url = &to->url;
@@ -101,7 +97,7 @@ static int connect_transport(struct destination *to, const struct delivery_setup
  * As long as the receiver has no place for us: it may be long, after a power cut of many machines.
  * A queue that doesn't get shorter is no better than a server that doesn't answer.
  */
-static int wait_in_queue(struct destination *to, const struct delivery_setup *setup, bool probe,
+static int wait_in_queue(struct destination *to, const struct destination_setup *setup, bool probe,
 			 struct link *link, struct error *err)
 {
 	const uint64_t stall_ms = probe ? (uint64_t)PROBE_PATIENCE_MS : setup->retry_ms;
@@ -127,7 +123,7 @@ static int wait_in_queue(struct destination *to, const struct delivery_setup *se
 	return r;
 }
 
-static uint64_t heartbeat_ms(const struct delivery_setup *setup, bool probe)
+static uint64_t heartbeat_ms(const struct destination_setup *setup, bool probe)
 {
 	const uint64_t retry_ms =
 		probe ? MAX(setup->retry_ms, (uint64_t)PROBE_PATIENCE_MS) : setup->retry_ms;
@@ -135,14 +131,14 @@ static uint64_t heartbeat_ms(const struct delivery_setup *setup, bool probe)
 	return MAX(retry_ms, (uint64_t)MIN(setup->timeout_ms, (uint32_t)ANSWER_MS));
 }
 
-static uint64_t least_bytes_per_s(const struct delivery_setup *setup)
+static uint64_t least_bytes_per_s(const struct destination_setup *setup)
 {
 	const uint64_t least = LEAST_BYTES_PER_S;
 
 	return setup->bytes_per_s ? MIN(least, setup->bytes_per_s / 2) : least;
 }
 
-int destination_connect(struct destination *to, const struct delivery_setup *setup, bool probe,
+int destination_connect(struct destination *to, const struct destination_setup *setup, bool probe,
 			struct link **link_ret, struct error *err)
 {
 	const struct link_setup link_setup = {
@@ -170,103 +166,6 @@ int destination_connect(struct destination *to, const struct delivery_setup *set
 	if (r == 0)
 		r = link_await(*link_ret, UPLOAD_HELLO, err);
 	return r < 0 ? r : wait_in_queue(to, setup, probe, *link_ret, err);
-}
-
-static bool is_directory(const struct url *url)
-{
-	return url->path[strlen(url->path) - 1] == '/';
-}
-
-/* A directory gets a file of its own for each crash. */
-char *destination_file_path(const struct destination *to, const struct delivery_setup *setup)
-{
-	const char *path = to->url.path;
-	const struct hello *hello = &setup->hello;
-	const time_t crash_time = (time_t)hello->crash_time_s;
-	struct tm tm;
-	char time[32], *result, host[sizeof(hello->host)];
-
-	if (!is_directory(&to->url))
-		return strdup(path);
-	/* The name comes from the crashed kernel's memory. */
-	snprintf(host, sizeof(host), "%s", *hello->host ? hello->host : "unknown");
-	for (char *c = host; *c; c++)
-		if (*c == '/')
-			*c = '_';
-	if (!gmtime_r(&crash_time, &tm)) /* so does this: it need not be a time */
-		gmtime_r(&(time_t){0}, &tm);
-	strftime(time, sizeof(time), "%Y-%m-%dT%H-%M-%SZ", &tm);
-	return asprintf(&result, "%s%s-%s.vmcore", path, host, time) < 0 ? NULL : result;
-}
-
-/* Where the name is this crash's alone, a part there is what a vmsend has left that was killed, and
- * is no reason to do without the dump. */
-static enum dumpfile_replace what_may_go(const struct destination *to,
-					 const struct delivery_setup *setup)
-{
-	const time_t crash_time = (time_t)setup->hello.crash_time_s;
-	struct tm unused;
-
-	if (!setup->force && is_directory(&to->url) && crash_time && gmtime_r(&crash_time, &unused))
-		return DUMPFILE_REPLACE_PART;
-	return dumpfile_replace_if(setup->force);
-}
-
-/* The log's file, and what was written to it. */
-struct log_file {
-	struct dumpfile *df;
-	uint64_t bytes;
-};
-
-static int write_log_piece(void *ctx, const char *text, size_t bytes, struct error *err)
-{
-	struct log_file *file = ctx;
-	const uint64_t off = file->bytes;
-
-	file->bytes += bytes;
-	return dumpfile_write(file->df, off, text, bytes, err);
-}
-
-/* The log, beside the dump. */
-static int write_dmesg(const struct delivery_setup *setup, const char *dump_path, struct error *err)
-{
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO_FREE char *path = NULL;
-	struct log_file file = {0};
-	int r;
-
-	if (!setup->log || asprintf(&path, "%s-dmesg.txt", dump_path) < 0)
-		return 0;
-	r = dumpfile_create(path, DUMPFILE_REPLACE_ALL, &df, err);
-	file.df = df;
-	if (r == 0)
-		r = crashlog_write(setup->log, write_log_piece, &file, err);
-	return r < 0 ? r : dumpfile_publish(df, err);
-}
-
-int destination_open_file(const struct destination *to, const struct delivery_setup *setup,
-			  char **path_ret, struct dumpfile **df_ret, struct error *err)
-{
-	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO_FREE char *path = destination_file_path(to, setup);
-	struct error log_err;
-	int r;
-
-	if (!path)
-		return error_set(err, -ENOMEM, "out of memory");
-	r = setup->may_be_volatile ? 0 : in_memory_check(path, err);
-	if (r == 0)
-		r = dumpfile_create(path, what_may_go(to, setup), &df, err);
-	if (r == 0)
-		r = dumpfile_keep_sums(df, setup->sums, &setup->alive, err);
-	if (r < 0)
-		return r;
-	/* The dump has it, too. */
-	if (write_dmesg(setup, path, &log_err) < 0)
-		log_warning("the kernel log isn't beside it: %s", log_err.msg);
-	*path_ret = TAKE_PTR(path);
-	*df_ret = TAKE_PTR(df);
-	return 0;
 }
 
 /* What the network lacks, as " (eth0 has no address)", where that may be why. */

@@ -11,13 +11,33 @@
 #include <stdint.h>
 
 #include "base/error.h"
-#include "sender/delivery/delivery.h"
+#include "base/keepalive.h"
+#include "base/stop.h"
+#include "format/sums.h"
 #include "sender/delivery/link.h"
 #include "sender/delivery/mark.h"
 #include "wire/message.h"
+#include "wire/transport.h"
 #include "wire/url.h"
 
-struct dumpfile;
+struct crashlog;
+
+/* How any destination is reached, and what it is told. */
+struct destination_setup {
+	struct connect_setup connect; /* its strings are borrowed */
+	struct hello hello;
+	const struct crashlog *log; /* the kernel's (borrowed); NULL: there is none */
+	uint32_t timeout_ms;	    /* silence before a link counts as broken */
+	uint64_t retry_ms;	/* how long servers are tried without progress; 0: a default that
+				   depends on what has failed */
+	uint64_t queue_ms;	/* how long a server's queue may take altogether; 0: the default */
+	uint64_t bytes_per_s;	/* 0: not limited */
+	bool force;		/* a file: replaces an existing dump */
+	bool may_be_volatile;	/* file: may be in memory */
+	enum sums_kind sums;	/* beside a file: */
+	struct keepalive alive; /* called while sums are made */
+	struct stop stop;
+};
 
 struct destination {
 	struct url url;
@@ -48,17 +68,8 @@ bool destination_is_out(const struct destination *to);
  * A session with a server as far as WELCOME, waiting in its queue if need be. *link_ret is the
  * caller's, also where this fails with a link half made; NULL where there is none.
  */
-NODISCARD int destination_connect(struct destination *to, const struct delivery_setup *setup,
+NODISCARD int destination_connect(struct destination *to, const struct destination_setup *setup,
 				  bool probe, struct link **link_ret, struct error *err);
-
-/* The path of the dump for a file:, whose path may be a directory; the caller frees it. NULL: no
- * memory. */
-char *destination_file_path(const struct destination *to, const struct delivery_setup *setup);
-
-/* Make the dump file, still empty, and the kernel log beside it. Both results are the caller's. */
-NODISCARD int destination_open_file(const struct destination *to,
-				    const struct delivery_setup *setup, char **path_ret,
-				    struct dumpfile **df_ret, struct error *err);
 
 /* Whether a failure with that code, told already, may come from a link that changed a byte of a
  * handshake, which looks like a wrong key. */

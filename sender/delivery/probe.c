@@ -15,6 +15,7 @@
 #include "format/dumpfile.h"
 #include "sender/delivery/destination.h"
 #include "sender/delivery/link.h"
+#include "sender/delivery/local_file.h"
 #include "sender/delivery/upload.h"
 
 enum { PROBE_BYTES = 16 << 20, PROBE_MS = 2000 };
@@ -90,11 +91,11 @@ static int check_space(const struct destination *to, const struct probe_need *ne
 			 free_text, need->is_bound ? "up to " : "about ", need_text, pages_text);
 }
 
-static int probe_server(struct destination *to, const struct delivery_setup *setup,
+static int probe_server(struct destination *to, const struct destination_setup *setup,
 			const struct probe_need *need, struct error *err)
 {
 	AUTO(link_free) struct link *link = NULL;
-	struct delivery_setup telling = *setup;
+	struct destination_setup telling = *setup;
 	const struct welcome *w;
 	struct error rate_err;
 	int r, rate;
@@ -131,11 +132,11 @@ static int probe_part(const char *path, struct error *err)
 }
 
 /* Whether a file could be made there; none is left. */
-static int probe_file(const struct destination *to, const struct delivery_setup *setup,
+static int probe_file(const struct destination *to, const struct destination_setup *setup,
 		      const struct probe_need *need, struct error *err)
 {
 	AUTO(dumpfile_free) struct dumpfile *df = NULL;
-	AUTO_FREE char *path = destination_file_path(to, setup);
+	AUTO_FREE char *path = local_file_path(&to->url, &setup->hello);
 	uint64_t free_bytes;
 	int r;
 
@@ -153,18 +154,19 @@ static int probe_file(const struct destination *to, const struct delivery_setup 
 	return free_bytes < INT64_MAX ? check_space(to, need, free_bytes, err) : 0;
 }
 
-int probe_destinations(const struct delivery_setup *setup, const struct probe_need *need)
+int probe_destinations(const struct url *to, size_t to_count, const struct destination_setup *setup,
+		       const struct probe_need *need)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < setup->to_count; i++) {
-		struct destination to = {.url = setup->to[i]};
+	for (size_t i = 0; i < to_count; i++) {
+		struct destination one = {.url = to[i]};
 		struct error err;
-		const int r = destination_is_server(&to) ? probe_server(&to, setup, need, &err)
-							 : probe_file(&to, setup, need, &err);
+		const int r = destination_is_server(&one) ? probe_server(&one, setup, need, &err)
+							  : probe_file(&one, setup, need, &err);
 
 		if (r < 0)
-			log_error("%s: %s", to.url.text, err.msg);
+			log_error("%s: %s", one.url.text, err.msg);
 		if (r < 0 && !first)
 			first = r;
 	}

@@ -3,10 +3,13 @@
 #define PROBE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/error.h"
-#include "sender/delivery/delivery.h"
+
+struct destination_setup;
+struct url;
 
 /* The space that a dump is likely to take on a disk. */
 struct probe_need {
@@ -20,6 +23,8 @@ struct probe_need {
  * is; tell each step, and what fails. Returns 0 if all of them would take a dump, else the code of
  * the first that wouldn't; -ENOSPC where there is less space than `need`.
  */
-NODISCARD int probe_destinations(const struct delivery_setup *setup, const struct probe_need *need);
+NODISCARD int probe_destinations(const struct url *to, size_t to_count,
+				 const struct destination_setup *setup,
+				 const struct probe_need *need);
 
 #endif
