@@ -25,8 +25,6 @@ struct delivery;
 struct dumpfile;
 struct sink;
 
-enum { DESTINATIONS_MAX = 16 };
-
 struct delivery_setup {
 	const struct url *to; /* borrowed; tried in this order */
 	size_t to_count;      /* 0: one way, into standard output */
