@@ -319,7 +319,7 @@ static int write_all(struct dump *d, struct sink *sink, struct error *err)
 	return r == 0 ? writer_finish(d->writer, err) : r;
 }
 
-/* What comes behind the cursor. */
+/* The part of the dump after the cursor. */
 static int write_rest(struct dump *d, struct sink *sink, const struct cursor *cursor,
 		      struct error *err)
 {

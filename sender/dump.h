@@ -38,7 +38,7 @@ struct dump_result {
 	uint64_t ram_pages;	  /* that exist */
 	uint64_t pages;		  /* in the dump */
 	uint64_t essential_pages; /* of them, sent first */
-	uint64_t essential_end;	  /* bytes of the stream that hold them; 0: not so far */
+	uint64_t essential_end;	  /* bytes of the stream that hold them; 0: not known yet */
 	uint64_t data_end;	  /* those that hold them but for the kernel's code */
 	struct filter_result filter;
 	struct writer_counts counts;

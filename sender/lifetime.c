@@ -14,7 +14,7 @@
 #include "sender/machine/watchdog.h"
 #include "sender/options.h"
 
-enum { GRACE_S = 30 }; /* behind the deadline: time to say goodbye in */
+enum { GRACE_S = 30 }; /* after the deadline: the time for ending the session in order */
 
 static volatile sig_atomic_t stop_signal;
 static uint64_t deadline_ms;

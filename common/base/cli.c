@@ -17,7 +17,7 @@
 enum {
 	OPTIONS_MAX = 96,
 	FIRST_ID = 256,	     /* getopt's value of option i is FIRST_ID + i: never a letter */
-	HELP_COLUMN = 32,    /* two blanks behind the longest names that there are */
+	HELP_COLUMN = 32,    /* two blanks after the longest names */
 	FILE_MAX = 64 << 10, /* a configuration is a page or two */
 };
 

@@ -1,4 +1,4 @@
-/* How many CPUs there are, and what they can.
+/* The number of CPUs, and their instructions for hashes.
  * Doesn't know what they are for. */
 #include "base/cpus.h"
 

@@ -25,13 +25,13 @@ enum {
 	FOLDED_BYTES = FOLD_BYTES + FOLD_BYTES * FOLD_STEPS,
 	BLOCK_BYTES = FOLDED_BYTES + LANES * LANE_BYTES,
 
-	POWERS = 63, /* of two, that a number of bytes is made of */
-	DIGITS = 3,  /* of eight bits each, that a small one is */
+	POWERS = 63, /* powers of two that a number of bytes can have */
+	DIGITS = 3,  /* digits of eight bits each that a small number has */
 };
 
 static uint32_t table[SLICES][256];
 
-/* What each byte of a CRC comes to when LANE_BYTES zeros follow. */
+/* The CRC that each byte of a CRC becomes when LANE_BYTES zeros follow. */
 static uint32_t lane_table[4][256];
 
 /*

@@ -58,7 +58,7 @@ int dirsync(int dir_fd, int within_fd)
 	if (all < 0 && !is_not_to_be_had(all))
 		return all;
 	/* Where only we couldn't open the directory, its names are among all that was synced. A
-	   file system that refuses to sync a directory says nothing of what syncfs() does to it. */
+	 * file system that refuses to sync a directory may not sync it in syncfs() either. */
 	return all < 0 || is_open(dir_fd) ? DIRSYNC_UNSURE : DIRSYNC_DONE;
 }
 

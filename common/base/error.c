@@ -12,7 +12,7 @@ enum {
 	/* Room for two paths of any length, which is more than `msg` has. */
 	LONG_BYTES = 2 * PATH_MAX + sizeof(((struct error *)NULL)->msg),
 
-	HEAD_BYTES = 60, /* that stay in front of what is cut out */
+	HEAD_BYTES = 60, /* bytes that stay in front of the part that is cut out */
 };
 
 /* The text into `msg`. What is too long is nearly always so by a path, so its middle goes: the

@@ -71,7 +71,8 @@ static bool is_overlay_in_memory(dev_t dev, int depth)
 	return *upper && check(upper, depth + 1);
 }
 
-/* What the kernel says of a loop device is the file's name; ours only where that is one here. */
+/* For a loop device the kernel gives the name of its file, which counts only if there is such a
+ * file here. */
 static bool is_loop_in_memory(dev_t dev, int depth)
 {
 	char path[80], file[NAME_ROOM];

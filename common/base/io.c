@@ -87,7 +87,8 @@ int io_next_data(int fd, uint64_t off, uint64_t end, uint64_t *begin_ret, uint64
 
 void *io_buffer(size_t size_bytes)
 {
-	const size_t page = 4096; /* what the CPU goes by, whatever a page of memory has */
+	const size_t page = 4096; /* the unit that matters to the CPU, whatever the size of a memory
+				     page is */
 
 	return aligned_alloc(page, (size_bytes + page - 1) & ~(page - 1));
 }

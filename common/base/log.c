@@ -19,9 +19,10 @@
 
 enum {
 	LINE_BYTES = PATH_MAX + 512, /* a path of any length, and what there is to say of it */
-	PENDING_BYTES = 16 << 10,    /* what waits for a slow console: 17 s of it at 9600 baud */
+	PENDING_BYTES = 16 << 10,    /* bytes that wait for a slow console: 17 s at 9600 baud */
 
-	/* What isn't opened anew is written to in pieces for which there is room, if any. */
+	/* Where standard error couldn't be opened anew, lines are written in pieces for which there
+	 * is room. */
 	PIECE_BYTES = 512,
 
 	/* A console of 9600 baud asks for more when it has shown 4 KiB: after 4 s. */
@@ -41,7 +42,7 @@ static struct {
 
 static struct {
 	bool on;
-	int fd; /* of our own; or standard error's */
+	int fd; /* a descriptor of our own, or standard error's */
 	bool is_socket;
 	char bytes[PENDING_BYTES];
 	size_t count;
@@ -76,7 +77,7 @@ static bool has_room(int timeout_ms)
 	return poll(&pfd, 1, timeout_ms) == 1 && (pfd.revents & POLLOUT);
 }
 
-/* What can be without waiting: how many of the bytes went. */
+/* Write as many bytes as possible without waiting. Returns how many. */
 static size_t give(const char *bytes, size_t size_bytes)
 {
 	ssize_t n;

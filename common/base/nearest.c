@@ -7,9 +7,9 @@
 #include "base/compiler.h"
 
 enum {
-	LETTERS_A_SLIP = 3, /* so many letters of a word for each that may be wrong */
+	LETTERS_A_SLIP = 3, /* one letter in so many may be wrong */
 	SLIPS_MAX = 3,
-	BEGINNING_MIN = 3, /* so many letters tell what was begun */
+	BEGINNING_MIN = 3, /* so many letters are enough for the beginning of a name */
 };
 
 /* Optimal string alignment: Levenshtein's distance, and exchanged neighbours count once. */

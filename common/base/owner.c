@@ -11,7 +11,7 @@
 
 enum { WRITE_BY_OTHERS = S_IWGRP | S_IWOTH };
 
-/* What a directory has that was made just now. */
+/* The owner and mode of a directory that was made just now. */
 static bool make_sample(int dir_fd, struct stat *st_ret)
 {
 	char name[40];
@@ -75,7 +75,7 @@ static int check(const struct stat *st, int dir_fd, mode_t writers, const char *
 
 int owner_check(const struct stat *st, int dir_fd, const char *path, struct error *err)
 {
-	/* Of a link, only the owner counts. */
+	/* For a symbolic link, only the owner counts. */
 	const mode_t writers = S_ISLNK(st->st_mode) ? 0 : st->st_mode & WRITE_BY_OTHERS;
 
 	return check(st, dir_fd, writers, path, "if it is all yours, chmod go-w", err);

@@ -108,7 +108,7 @@ const char *format_duration(char *out, size_t out_bytes, double seconds)
 {
 	const long long s = (long long)(seconds + 0.5);
 
-	/* By what will be shown, so that nothing is rounded to 60 of a unit. */
+	/* Choose the unit by the rounded number, so that no output has 60 of a unit. */
 	if (seconds < 9.95)
 		snprintf(out, out_bytes, "%.1f s", seconds);
 	else if (s < 60)

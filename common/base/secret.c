@@ -24,7 +24,7 @@ static int check(const char *path, const struct stat *st, struct error *err)
 int secret_read(const char *path, size_t max_bytes, uint8_t **bytes_ret, size_t *size_bytes_ret,
 		struct error *err)
 {
-	/* What blocks when it is opened, such as a pipe, is no key. */
+	/* A file that blocks when it is opened, such as a pipe, is no key. */
 	AUTO_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	uint8_t *bytes;

@@ -8,7 +8,7 @@
 
 #include "base/compiler.h"
 
-enum { TEXT_BYTES = 16 }; /* so many say that it is text */
+enum { TEXT_BYTES = 16 }; /* so many bytes of text count as text */
 
 #define MAGIC(bytes, name)                                                                         \
 	{                                                                                          \

@@ -46,13 +46,14 @@ struct dumpfile {
 
 	struct sums_file *sums; /* NULL: nothing is known of any */
 
-	uint64_t end;	  /* of what the caller wrote, holes included */
-	uint64_t written; /* of what reached the file: it reads as zeros from here on */
+	uint64_t end;	  /* end of the bytes that the caller wrote, holes included */
+	uint64_t written; /* end of the bytes that reached the file: from here on it reads as
+			     zeros */
 
-	/* What the caller wrote to the first bytes, without our bit; zeros where nothing came. */
+	/* The first bytes as the caller wrote them, without our bit; zeros where none came. */
 	uint8_t shadow[SHADOW_BYTES];
 
-	/* What was written since writeback was last started. */
+	/* The range that was written since writeback was last started. */
 	uint64_t dirty_begin, dirty_end, dirty_bytes;
 };
 
@@ -95,7 +96,7 @@ static int check_existing(const struct dumpfile *df, const char *path, bool may_
 	return 0;
 }
 
-/* What is there in the place of the .part, for the reason in errno. */
+/* The error for a file that is in the place of the .part, by errno. */
 static int cant_remove(const struct dumpfile *df, struct error *err)
 {
 	const int saved = errno;
@@ -286,7 +287,8 @@ static int open_again(struct dumpfile *df, struct error *err)
 	df->fd = openat(df->dir_fd, df->part_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (df->fd < 0 || fstat(df->fd, &st) < 0)
 		return error_sys(err, "%s", df->part_path);
-	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* by another name it may be another's */
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) /* under another name it may be another
+							 program's */
 		return error_set(err, -EEXIST, "%s isn't a regular file of its own", df->part_path);
 	if (flock(df->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
 		return error_set(err, -EBUSY, "%s is being written by another process",
@@ -299,7 +301,7 @@ static int open_again(struct dumpfile *df, struct error *err)
 		return 0;
 	marked = df->shadow[KDUMP_STATUS_OFFSET] & KDUMP_INCOMPLETE;
 	df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
-	/* It was about to be published: now it isn't any more. */
+	/* The file was about to be published, but isn't now. */
 	return marked ? 0 : write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
 }
 
@@ -446,7 +448,7 @@ int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_by
 int dumpfile_next_data(struct dumpfile *df, uint64_t off, uint64_t end, uint64_t *begin_ret,
 		       uint64_t *end_ret, struct error *err)
 {
-	/* What the shadow has is in the file, too, but for our bit. */
+	/* The file has the same bytes as the shadow, except for our bit. */
 	const int r = io_next_data(df->fd, off, end, begin_ret, end_ret);
 
 	return r < 0 ? fail(err, df, "holes", r) : r;
@@ -629,7 +631,7 @@ int dumpfile_publish(struct dumpfile *df, struct error *err)
 
 	if (r == 0)
 		r = store_sums(df, true, df->end, err);
-	/* What can't sync a name is to be known before there is one. */
+	/* Find out whether names can be synced before there is one. */
 	if (r == 0)
 		r = sync_names(df, err);
 	if (r < 0) {
@@ -673,7 +675,7 @@ int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *e
 	df->wrote = true;
 	if (fstat(df->fd, &st) < 0)
 		return error_sys(err, "%s", df->part_path);
-	/* Never shorter: a write that failed may have left good bytes behind `end`. */
+	/* Never shorter: a write that failed may have left good bytes beyond `end`. */
 	df->end = MAX(df->end, size_bytes);
 	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
 	if (r < 0)

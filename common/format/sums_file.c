@@ -88,7 +88,7 @@ static int make(const char *path, enum sums_kind kind, struct sums_file *f, stru
 	if (!f->path || !f->part_path)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = kind == SUMS_NONE ? 0 : make_sums(f, kind, err);
-	/* What memory there is, is better spent on the dump. */
+	/* Memory is better spent on the dump. */
 	if (r == -ENOMEM) {
 		give_up(f, err);
 		r = 0;
@@ -186,7 +186,7 @@ static bool is_hole(const struct listing *l, uint64_t begin, uint64_t end)
 	return data < 0 ? errno == ENXIO : (uint64_t)data >= end;
 }
 
-/* What is read back has to be what was summed. */
+/* The bytes that are read back must be those that were summed. */
 static int digest_chunk(struct listing *l, struct sums_line *line, struct error *err)
 {
 	struct sums_file *f = l->f;
@@ -308,7 +308,7 @@ int sums_file_store(struct sums_file *f, int fd, const uint8_t head[static SUMS_
 
 	if (!f->sums)
 		return 0;
-	sums_file_drop(f); /* of an earlier try */
+	sums_file_drop(f); /* the sums of an earlier try */
 	to = openat(f->dir_fd, f->part_path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    0600);
 	r = to < 0 ? error_sys(&why, "%s", f->part_path) : write_text(&l, to, &why);
@@ -330,7 +330,7 @@ void sums_file_clear_way(struct sums_file *f)
 {
 	struct error why;
 
-	/* It may have come since the dump began. */
+	/* Another file of that name may have come since the dump began. */
 	if (check(f, f->path, &why) < 0) {
 		give_up(f, &why);
 		return;

@@ -59,7 +59,7 @@ void sums_text_end(struct sums_text *text)
 
 struct reading {
 	FILE *from;
-	uint32_t crc32c; /* of the lines before this one */
+	uint32_t crc32c; /* CRC of the lines before this one */
 	uint64_t number; /* of this line, from 1 */
 	char line[LINE_ROOM];
 };
@@ -84,7 +84,7 @@ static int next_line(struct reading *rd, struct error *err)
 	return 0;
 }
 
-/* What was read is right as far as it goes, and counts for the CRC. */
+/* The line is right by itself, and counts for the CRC. */
 static void take_line(struct reading *rd)
 {
 	rd->crc32c = crc32c(rd->crc32c, rd->line, strlen(rd->line));

@@ -21,7 +21,7 @@ enum {
 	AT_SEQUENCE = 16,
 
 	MAGIC_BYTES = 4,
-	READ_ROOM_MIN = 4 << 10, /* for all frames but data and checkpoints */
+	READ_ROOM_MIN = 4 << 10, /* enough for all frames but data and checkpoints */
 };
 
 const char *frame_name(uint8_t type)
@@ -85,8 +85,8 @@ struct outbuf frame_begin(struct frame_writer *w)
 {
 	const size_t room = frame_writer_room(w);
 
-	/* What is pending moves only when the space behind it doesn't do for the largest frame that
-	 * the buffer could take. */
+	/* Pending bytes are moved to the front only when the space behind them is too small for the
+	 * largest frame that the buffer could take. */
 	if (w->begin && w->room - w->end < FRAME_HEADER_BYTES + room) {
 		memmove(w->bytes, w->bytes + w->begin, w->end - w->begin);
 		w->end -= w->begin;
@@ -194,7 +194,7 @@ static int check_magic(struct frame_reader *r, struct error *err)
 	return 0;
 }
 
-/* A header is whole; its CRC can't be judged so far. Returns the frame's size. */
+/* Check a whole header, whose CRC can't be checked yet. Returns the frame's size. */
 static int check_header(const struct frame_reader *r, struct error *err)
 {
 	const uint32_t length = le32_get(r->bytes + AT_LENGTH);

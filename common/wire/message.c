@@ -122,7 +122,7 @@ static bool value_number(const struct value *v, int64_t min, int64_t max, int64_
 	return true;
 }
 
-/* What a key's value becomes. */
+/* The kinds of values of keys. */
 struct field {
 	const char *key;
 	enum {

@@ -84,7 +84,7 @@ static int compare(const void *a, const void *b)
 
 static int sort(const char *path, struct shared_keys *keys, struct error *err)
 {
-	/* Keys themselves stay where they are: what a sort leaves behind isn't wiped. */
+	/* Keys themselves stay where they are: a sort would leave copies that nobody wipes. */
 	for (size_t i = 0; i < keys->count; i++)
 		keys->by_name[i] = &keys->items[i];
 	qsort(keys->by_name, keys->count, sizeof(*keys->by_name), compare);
@@ -148,7 +148,7 @@ const struct shared_key *shared_keys_find(const struct shared_keys *keys,
 
 void shared_keys_deinit(struct shared_keys *keys)
 {
-	/* A line that is wrong may have left its key behind the last one. */
+	/* A line that is wrong may have left its key after the last good one. */
 	if (keys->items)
 		explicit_bzero(keys->items, keys->room * sizeof(*keys->items));
 	free(keys->items);

@@ -32,7 +32,7 @@ struct tls {
  * without memory. */
 SSL_CTX *tls_ctx_new(const SSL_METHOD *method, bool psk);
 
-/* A connection without a socket so far. It is a transport, whose ops end with tls_free(). */
+/* A connection that has no socket yet. It is a transport, whose ops end with tls_free(). */
 NODISCARD int tls_new(SSL_CTX *ctx, const char *peer, struct tls **tls_ret, struct error *err);
 void tls_free(struct transport *t);
 

@@ -62,7 +62,7 @@ static void *wipe_malloc(size_t size_bytes, const char *file UNUSED, int line UN
 	return malloc(size_bytes);
 }
 
-/* What it grows out of isn't left behind. */
+/* Growing leaves no copy of the old memory. */
 static void *wipe_realloc(void *p, size_t size_bytes, const char *file, int line)
 {
 	size_t had;

@@ -292,7 +292,7 @@ SSL_CTX *tls_ctx_new(const SSL_METHOD *method, bool psk)
 
 /* --- connections ---------------------------------------------------------------------------- */
 
-/* Without a socket so far. */
+/* The transport has no socket yet. */
 int tls_new(SSL_CTX *ctx, const char *peer, struct tls **tls_ret, struct error *err)
 {
 	static const struct transport_ops ops = {tls_send, tls_recv,	tls_wait,  tls_finish,

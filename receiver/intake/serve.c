@@ -127,7 +127,7 @@ static int check_answer(struct serving *s, struct error *err)
 }
 
 /* What takes long goes on as long as somebody wants it, who hears of us. But what the sender has
- * said is taken, though it may have gone: there may be more that wasn't read so far. */
+ * said is taken, though it may have gone: there may be more that wasn't read yet. */
 static int stay_alive(void *ctx, struct error *err)
 {
 	struct serving *s = ctx;

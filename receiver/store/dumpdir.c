@@ -193,7 +193,7 @@ static int check_beginnings(int host_fd, const struct dumpdir *p, struct error *
 			 p->path, census.beginnings);
 }
 
-/* The next entry of a directory but "." and "..", NULL behind the last one; errno is not 0 where
+/* The next entry of a directory but "." and "..", NULL after the last one; errno is not 0 where
  * that isn't the end but a failure. */
 static const struct dirent *next_entry(DIR *dir)
 {
@@ -444,8 +444,7 @@ static void drop_empty(const struct dumpdir *p)
 		census_drop_host(root_fd, p->host);
 }
 
-/* One that has no name so far, with all that is in it, and then the host's if nothing is in that.
- */
+/* One that has no name yet, with all that is in it, and then the host's if nothing is in that. */
 static void drop_new(struct dumpdir *p)
 {
 	AUTO_CLOSE int root_fd = openat(p->host_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

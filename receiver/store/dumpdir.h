@@ -21,7 +21,7 @@ struct dumpdir {
 	int fd;		 /* the directory; -1: there is none */
 	int host_fd;	 /* that of the host, of a new one, and locked; else -1 */
 	char path[3900]; /* "DIR/HOST/TIME/" */
-	char name[256];	 /* TIME; "": not known so far */
+	char name[256];	 /* TIME; "": not known yet */
 	char host[256];	 /* HOST */
 };
 

@@ -104,10 +104,10 @@ struct walk {
 	struct source source;
 	struct digester *digester;
 	uint8_t *buf;
-	struct ranges covered;	  /* by the extents so far */
+	struct ranges covered;	  /* by the extents that were seen */
 	uint64_t count;		  /* segments to look at */
 	uint64_t headers;	  /* how often the main header was written */
-	uint64_t segment, header; /* seen so far */
+	uint64_t segment, header; /* that were seen */
 	bool part;		  /* a file whose incomplete bit may be ours */
 	const struct keepalive *alive;
 };

@@ -36,7 +36,7 @@ struct home_setup {
 	struct keepalive alive; /* called while something takes long */
 };
 
-/* Nothing is opened or made so far. Strings are borrowed. Fails -ENOMEM. */
+/* Opens and makes nothing. Strings are borrowed. Fails -ENOMEM. */
 NODISCARD int home_new(const struct home_setup *setup, struct home **h_ret, struct error *err);
 
 /* A place that was made and that nothing has come to goes. NULL is fine. */
@@ -97,10 +97,9 @@ void home_take_log(struct home *h, struct meta *meta, const struct attach *a);
 void home_complete_meta(struct home *h, const struct end *end);
 
 /*
- * Begin the attachment `a`, of a dump that `has_pages` or hasn't so far; ATTACH_COUNT_MAX times at
- * the most. Refused where it would
- * replace what isn't this dump's (-EEXIST), where there are too many (-EFBIG), or where
- * attachments of dumps without a page take too much (-EDQUOT).
+ * Begin the attachment `a`, of a dump that `has_pages` or hasn't yet; ATTACH_COUNT_MAX times at the
+ * most. Refused where it would replace what isn't this dump's (-EEXIST), where there are too many
+ * (-EFBIG), or where attachments of dumps without a page take too much (-EDQUOT).
  */
 NODISCARD int home_attach(struct home *h, const struct attach *a, bool has_pages,
 			  struct dumpfile **df_ret, struct error *err);

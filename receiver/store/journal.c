@@ -400,7 +400,7 @@ int journal_open(int dir_fd, const char *path, struct journal **j_ret, pid_t *ho
 	return r;
 }
 
-/* One step on the way to the journal, from what is held so far: 0 when it is ours, -EBUSY while it
+/* One step on the way to the journal, from the present state: 0 when it is ours, -EBUSY while it
  * isn't. */
 static int step_forward(const struct journal *j, bool *next, struct error *err)
 {
@@ -473,8 +473,8 @@ int journal_load(struct journal *j, struct journal_facts *facts_ret, journal_seg
 	if (r < 0)
 		return r;
 	if (j->torn) {
-		/* Who was killed behind a write may not have synced it: nobody is told of a cursor
-		   that could be lost. */
+		/* A receiver that was killed after a write may not have synced it: nobody is told
+		 * of a cursor that could be lost. */
 		if (ftruncate(j->fd, (off_t)good) < 0 || lseek(j->fd, (off_t)good, SEEK_SET) < 0 ||
 		    fdatasync(j->fd) < 0)
 			return error_sys(err, "%s", j->path);

@@ -9,7 +9,7 @@
 
 #include "base/compiler.h"
 
-/* The number behind `key`, and where it ends; NULL if it isn't there. */
+/* The number that follows `key`, and where it ends; NULL if it isn't there. */
 static const char *number_behind(const char *text, const char *key, uint32_t *n_ret)
 {
 	const char *at = strstr(text, key);
@@ -26,7 +26,7 @@ static const char *number_behind(const char *text, const char *key, uint32_t *n_
 	return end;
 }
 
-/* A name may have blanks: it goes to what the kernel prints behind it. */
+/* A name may have blanks: it ends at the text that the kernel prints after it. */
 static size_t comm_bytes(const char *comm)
 {
 	static const char *const ends[] = {" Not tainted", " Tainted: ", " Kdump: "};

@@ -468,7 +468,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	if (end->segments != s->segments || memcmp(end->chain, s->chain, DIGEST_BYTES) != 0 ||
 	    end->stream_bytes != assemble_received(s->assemble))
 		return error_set(err, -EBADMSG, "the sender's totals differ from what has come");
-	/* Behind the last segment there is nothing but the end marker. */
+	/* After the last segment there is only the end marker. */
 	r = assemble_segment(s->assemble, &(struct segment){0}, dumpfile_size(s->df), err);
 	if (r == 0 && s->result.resumed)
 		r = verify_earlier(s, err);

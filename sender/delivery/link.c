@@ -107,7 +107,7 @@ static size_t allowed(struct link *l, size_t size_bytes, uint64_t now_ms)
 
 	if (!rate)
 		return size_bytes;
-	/* Time that was no byte's worth so far is kept for the next call. */
+	/* Time that isn't enough for a byte yet is kept for the next call. */
 	if (now_ms - l->allowed_ms >= 1000) {
 		l->allowance = burst;
 		l->allowed_ms = now_ms;

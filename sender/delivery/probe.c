@@ -1,5 +1,4 @@
-/* Destinations, tried step by step without a dump.
- * Leaves nothing behind. */
+/* Destinations, tried step by step without a dump. Leaves nothing on a server or disk. */
 #include "sender/delivery/probe.h"
 
 #include <errno.h>

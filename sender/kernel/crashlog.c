@@ -25,8 +25,8 @@ static const char *const marks[] = {
 
 struct look {
 	uint64_t bytes;
-	uint64_t cut_from; /* the first line that begins there or behind it is the first to stay */
-	uint64_t cut;	   /* where that is; 0: not so far */
+	uint64_t cut_from; /* the first line that begins there or later is the first to stay */
+	uint64_t cut;	   /* where that line begins; 0: not known yet */
 
 	char line[LINE_BYTES + 1];
 	size_t line_bytes;				 /* what is more than fits isn't kept */

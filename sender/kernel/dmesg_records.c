@@ -66,7 +66,7 @@ static int log_open(struct log *log, struct error *err)
 	return 0;
 }
 
-/* The record at *at, which moves behind it: false if what stands there is none. */
+/* The record at *at, which then moves to its end: false if there is no record. */
 static bool read_record(struct log *log, uint32_t *at, struct dmesg_record *record, char *text)
 {
 	const enum elf_data data = log->paging->core->elf.data;

@@ -32,7 +32,7 @@ enum info_fit info_check(const struct vmcore *core);
 typedef void find_info_tell(uint64_t bytes);
 
 /*
- * Choose among the notes of `core`, which nobody else has so far; where none of them is right, the
+ * Choose among the notes of `core`, before other threads have it; where none of them is right, the
  * text is looked for in memory; where it isn't there, a note that memory contradicts is dropped.
  * What was done instead of taking the only note is said in `warnings`. `tell` may be NULL. Fails
  * -ENOMEM, or as stop_check() of core->stop.

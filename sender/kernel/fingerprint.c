@@ -23,7 +23,7 @@ struct fingerprint {
 	struct digester *digester;
 	struct page_source *source;
 	struct pagewalk *walk; /* NULL: what pages are for isn't known */
-	uint64_t pages;	       /* that were added so far */
+	uint64_t pages;	       /* pages that were added by now */
 };
 
 static void add_page(struct fingerprint *f, uint64_t pfn, uint64_t value)

@@ -43,7 +43,7 @@ struct table {
 	uint64_t offsets, base;
 };
 
-/* The token table lies behind the names on all kernels so far; their end isn't said. */
+/* On all known kernels the token table lies behind the names, whose end isn't given. */
 static void names_init(struct names *n, const struct paging *p, uint32_t count, uint64_t vaddr,
 		       uint64_t tokens)
 {

@@ -10,8 +10,8 @@
 #include "sender/vmcore/vmcore.h"
 
 enum {
-	/* Struct pages to read where there is no telling how many will be needed: behind a block,
-	   of which one and its neighbour are, and elsewhere. */
+	/* Struct pages to read where nobody knows how many will be needed: after a block, of which
+	 * one and its neighbour are, and elsewhere. */
 	AHEAD_BLOCK = 2,
 	AHEAD_MIN = 8,
 	AHEAD_STEP = 4,		    /* more, with each read of which most was needed */

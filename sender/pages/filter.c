@@ -66,7 +66,7 @@ static size_t chunk_bytes(const struct filter *f)
 	return sizeof(struct filter_chunk) + (size_t)div_round_up(f->chunk_pages, 64) * 8;
 }
 
-/* The index of the first range of pages with data that ends behind `pfn`. */
+/* The index of the first range of pages with data that ends after `pfn`. */
 static size_t first_range(const struct memmap *map, uint64_t pfn)
 {
 	size_t low = 0, high = map->data_count;

@@ -1,7 +1,7 @@
 /*
  * The filter pass: which pages go into the dump. In parallel over chunks of pfns, with the same
  * result for any number of workers and any chunk size: a chunk never looks back, and a block that
- * reaches beyond its chunk's end is an overhang that the ordered step lays over the chunks behind.
+ * reaches beyond its chunk's end is an overhang that the ordered step lays over the next chunks.
  */
 #ifndef FILTER_H
 #define FILTER_H
@@ -34,7 +34,7 @@ struct filter_setup {
 	uint64_t pages_bytes;	 /* of memory that the set of pages may take; 0: no limit */
 	bool count_broken;	 /* look for broken memory in blocks that go anyway, too */
 	unsigned chunk_bits;	 /* log2 of the pfns in a chunk; 0: what is best */
-	size_t spare_bytes;	 /* that threads must leave for what comes behind the filter */
+	size_t spare_bytes;	 /* memory that threads must leave for the work after the filter */
 	struct stop stop;	 /* asked between chunks */
 
 	/* Called after each chunk, by one thread at a time; what it fails with ends the pass. May

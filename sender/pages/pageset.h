@@ -66,7 +66,7 @@ uint64_t pageset_next_gap(const struct pageset *set, uint64_t pfn);
  * no further, however long the row is. */
 uint64_t pageset_run(const struct pageset *set, uint64_t pfn, uint64_t max);
 
-/* `bytes` of the bitmap from byte `at` on: pfn n is bit n % 8 of byte n / 8. Behind the last pfn
+/* `bytes` of the bitmap from byte `at` on: pfn n is bit n % 8 of byte n / 8. Beyond the last pfn
  * all is 0. */
 void pageset_read(const struct pageset *set, uint64_t at, uint8_t *out, size_t bytes);
 uint64_t pageset_mapnr(const struct pageset *set);

@@ -51,7 +51,8 @@ static int compare_extents(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Behind the essential extents, what lies between them: without a second bitmap of all memory. */
+/* After the essential extents come the pages between them, without a second bitmap of all
+ * memory. */
 static int append_rest(struct sending_order *o, uint64_t mapnr, struct error *err)
 {
 	AUTO_FREE struct pfn_range *sorted = calloc(o->essential_count + 1, sizeof(*sorted));

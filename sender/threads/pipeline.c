@@ -6,8 +6,8 @@
  *   FREE(g) ──publish──► READY(g) ──retire──► FREE(g+1)      model: tests/model/pipeline.pml
  *         worker of chunk         role's holder
  *
- * Chunk k (counted from the first of this pass) lives in slot k % R, in that slot's generation
- * g = k / R. A slot's word, which is also the futex that a worker sleeps on, holds g, whether it is
+ * Chunk k (counted from the first of this pass) lives in slot k % R, in that slot's generation g =
+ * k / R. A slot's word, which is also the futex that a worker sleeps on, holds g, whether it is
  * READY, and the bits WAITED and STOP.
  *
  * [P1] Chunks are claimed in order (one atomic add) and chunk k lives in slot k % R: the next chunk
@@ -21,8 +21,8 @@
  * chunk waits for nobody but the role's holder, whatever R is.
  *
  * [P4] Who waits for a slot sets WAITED in the very value it judged, and sleeps on that; the retire
- * that ends its wait finds the bit, clears it and wakes all. A publish wakes nobody: who
- * sleeps there needs the retire behind it.
+ * that ends its wait finds the bit, clears it and wakes all. A publish wakes nobody: a worker that
+ * sleeps there needs the retire that follows.
  *
  * [P5] The first failure is stored once, sets STOP in every word and wakes everybody; every thread
  * is joined, nobody is cancelled. Additions leave the low bits alone, so no publish or retire can

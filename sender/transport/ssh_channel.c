@@ -75,7 +75,7 @@ static LIBSSH2_RECV_FUNC(take_in)
 		ssh->ended = true;
 	else if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
 		ssh->broken = errno;
-	/* After the end, reading would make the library drop bytes that it still has to give. */
+	/* Not 0 at the end: the library would drop bytes that it still has to give. */
 	ssh->dry = true;
 	return -EAGAIN;
 }

@@ -24,7 +24,7 @@ struct elf_load {
 };
 
 /* How the machine keeps integers in memory: byte order (EI_DATA), and the bits of a long and of a
- * pointer (EI_CLASS). elf_core_init() takes the first only so far. */
+ * pointer (EI_CLASS). elf_core_init() takes only the first as yet. */
 enum elf_data {
 	ELF_DATA_LE64,
 	ELF_DATA_BE64 = 1,

@@ -18,12 +18,12 @@ struct core_stream {
 	struct kdump_layout layout;
 	uint64_t pages; /* set bits of bitmap 2 */
 	size_t records;
-	bool whole;	   /* the end marker is there, and nothing behind it */
+	bool whole;	   /* the end marker is there, and nothing after it */
 	bool header_again; /* a second main header was sent */
 };
 
 /*
- * Judge the stream; a broken rule fails the test that runs. A stream may end behind any record.
+ * Judge the stream; a broken rule fails the test that runs. A stream may end after any record.
  *
  *   - the stream header, then records within the limits of their kind
  *   - no two overlap but for a second main header, which differs in the incomplete bit alone

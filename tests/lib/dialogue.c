@@ -283,7 +283,7 @@ struct ending dialogue_finish(const struct tinysession *t, const struct ending *
 	assert_int_equal(end.receiver, 0);
 	assert_true(end.done && end.complete);
 	assert_int_equal(end.was_there, before->complete);
-	/* At the place that was acknowledged, or behind it. */
+	/* At the place that was acknowledged, or after it. */
 	if (before->acked && !before->complete)
 		assert_true(end.begin >= t->checkpoints[before->acked - 1].cursor.stream_bytes);
 	dialogue_published(t);

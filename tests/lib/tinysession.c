@@ -42,7 +42,7 @@ static void add_record(struct maker *m, size_t off, size_t size_bytes)
 	require(segment_add(&m->segment, &e, &err) == 0, "segment");
 }
 
-/* Behind the last record of a segment. */
+/* After the last record of a segment. */
 static void end_segment(struct maker *m, size_t data_off, bool last)
 {
 	struct tinysession *t = m->t;

@@ -29,7 +29,7 @@ struct tinysession {
 	struct tinydump dump; /* what the file has to be in the end */
 	struct hello hello;
 	struct stream stream;				  /* to its end marker */
-	struct checkpoint checkpoints[TINY_SEGMENTS_MAX]; /* behind segment i */
+	struct checkpoint checkpoints[TINY_SEGMENTS_MAX]; /* after segment i */
 	size_t segments;
 	struct totals totals;
 	struct end end;
@@ -39,7 +39,7 @@ struct tinysession {
 struct tinysession tinysession_make(const struct tinysession_shape *shape);
 void tinysession_free(struct tinysession *t);
 
-/* Where segment i begins in the stream; of the one behind the last, where the end marker does. */
+/* Where segment i begins in the stream; of the one after the last, where the end marker does. */
 uint64_t tinysession_begin(const struct tinysession *t, size_t segment);
 
 /*

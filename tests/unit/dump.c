@@ -150,7 +150,7 @@ static void test_cancelled(void **state UNUSED)
 		assert_int_equal(run(&f, fd, thread_counts[i], cancel_third, &res, &err),
 				 -ECANCELED);
 		assert_string_equal(err.msg, "stopped by a signal");
-		assert_int_equal(asked, 3); /* and no chunk behind that */
+		assert_int_equal(asked, 3); /* and no chunk after that */
 		assert_int_equal(writer_counts_all(c) - c->unreadable, 3 * 64);
 	}
 	deinit(&f);

@@ -63,7 +63,7 @@ static const struct claim_row claims[] = {
 	{"isn't led on by a claim of 2^40 pages", (UINT64_C(1) << 40) - 1},
 };
 
-/* A stream that ends, or breaks off, behind headers and a little of the bitmaps. */
+/* A stream that ends, or breaks off, after headers and a little of the bitmaps. */
 static void test_stream(void **state)
 {
 	const struct claim_row *row = *state;

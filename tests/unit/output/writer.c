@@ -434,7 +434,7 @@ static void stop_and_restart(const struct job *whole, size_t s, unsigned first_t
 
 static void check_segments(const struct job *job)
 {
-	assert_int_equal(job->cursors[0].segment, 1); /* behind the prologue */
+	assert_int_equal(job->cursors[0].segment, 1); /* after the prologue */
 	assert_int_equal(job->cursors[0].chunk, 0);
 	for (size_t i = 1; i < job->cursor_count; i++) {
 		const uint64_t bytes =
@@ -545,7 +545,7 @@ static void test_no_page(void **state UNUSED)
 	source_deinit(&src);
 }
 
-/* Cut behind each record: what is there keeps the rules (descriptors have their data). */
+/* Cut after each record: the rest keeps the rules (descriptors have their data). */
 static void test_cut(void **state UNUSED)
 {
 	struct source src = small_source();

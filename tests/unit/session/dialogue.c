@@ -40,7 +40,7 @@ static void test_whole(void **state)
 	}
 }
 
-/* Cut on the way to the receiver, behind each byte, whether the receiver lives or dies. */
+/* Cut on the way to the receiver, after each byte, whether the receiver lives or dies. */
 static void test_cut_out(void **state)
 {
 	struct script script = dialogue_undisturbed(*state);
@@ -103,7 +103,7 @@ static void test_flip(void **state)
 	}
 }
 
-/* The segment that has a byte of the stream; the end marker is in the one behind the last. */
+/* The segment that has a byte of the stream; the end marker is in the one after the last. */
 static size_t segment_of(const struct tinysession *t, size_t n)
 {
 	size_t i = 0;

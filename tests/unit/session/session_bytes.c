@@ -75,7 +75,7 @@ static void test_cut(void **state UNUSED)
 		outcome_is(&out, &whole);
 		outcome_deinit(&out);
 	}
-	/* Cut once at each byte, and at another one behind it. */
+	/* Cut once at each byte, and at another one after it. */
 	for (size_t cut = 1; cut < frames.size_bytes; cut++) {
 		const size_t more = 1 + unit_random(&random) % (frames.size_bytes - cut);
 		struct outcome out = run_cut(&frames, cut, cut + more, 0);

@@ -342,7 +342,7 @@ static void test_aborted(void **state UNUSED)
 	talk_deinit(&t);
 }
 
-/* What comes behind the end changes nothing, a farewell least of all. */
+/* Bytes after the end change nothing, a farewell least of all. */
 static void test_behind_done(void **state UNUSED)
 {
 	struct talk t;

@@ -127,7 +127,7 @@ static void test_waits(void **state UNUSED)
 	journal_free(j);
 }
 
-/* Whatever stands behind the last whole frame: it is cut off, and the journal goes on. */
+/* Bytes after the last whole frame are cut off, and the journal goes on. */
 static void goes_on(const char *path, size_t frames)
 {
 	struct journal_facts facts;
@@ -388,7 +388,7 @@ static void test_busy(void **state UNUSED)
 	close(to_us[1]);
 }
 
-/* What comes behind the cut is as if it had never been, also what waited to be written. */
+/* Bytes after the cut are as if they had never been, also those that waited to be written. */
 static void test_cut(void **state UNUSED)
 {
 	const char *path = scratch_path("cut back");

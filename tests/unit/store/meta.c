@@ -76,7 +76,7 @@ static void test_complete(void **state UNUSED)
 	json_decref(json);
 }
 
-/* What isn't known so far is null, and nothing of an earlier one is left. */
+/* A fact that isn't known yet is null, and nothing of an earlier one is left. */
 static void test_incomplete(void **state UNUSED)
 {
 	struct meta m = meta_of("complete");

@@ -333,7 +333,7 @@ static void test_fill_fails(void **state)
 		struct error err;
 
 		pass->delays = at % 2;
-		pass->fill_fails_from = at; /* and all behind it, by several workers at once */
+		pass->fill_fails_from = at; /* and all after it, by several workers at once */
 		assert_int_equal(run(pass, &crew, &err), -EIO);
 		assert_non_null(strstr(err.msg, "can't be filled"));
 		assert_true(pass->write_count <= at);

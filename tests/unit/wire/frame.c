@@ -329,7 +329,7 @@ static void test_noise(void **state)
 	assert_int_equal(read_one(bytes, n, true, &r, &f, &err), 1);
 	assert_int_equal(r.skipped_bytes, noise_bytes);
 	assert_string_equal(r.noise, row->said);
-	/* Behind the first frame it is no noise any more. */
+	/* After the first frame such bytes are no noise any more. */
 	assert_int_equal(feed(&r, "x", 1, &f, &err), -EBADMSG);
 	frame_reader_deinit(&r);
 
