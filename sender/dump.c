@@ -140,7 +140,7 @@ static struct progress_state state_of(const struct dump *d)
 }
 
 /* What the chunk has become, and what waits for the link now. */
-static void tell_pace(struct dump *d, uint64_t stream_bytes)
+static void note_pace(struct dump *d, uint64_t stream_bytes)
 {
 	if (d->pace.rungs == 1)
 		return;
@@ -167,7 +167,7 @@ static int chunk_end(void *ctx, struct error *err)
 	progress_update(d->setup->progress, &state);
 	if (d->setup->delivery) {
 		r = delivery_pump(d->setup->delivery, err);
-		tell_pace(d, state.bytes_out);
+		note_pace(d, state.bytes_out);
 		return r;
 	}
 	return stop_check(&d->setup->stop, err);

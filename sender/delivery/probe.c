@@ -19,7 +19,7 @@
 
 enum { PROBE_BYTES = 16 << 20, PROBE_MS = 2000 };
 
-static void tell_step(void *ctx, const char *step, const char *detail)
+static void say_step(void *ctx, const char *step, const char *detail)
 {
 	const struct destination *to = ctx;
 
@@ -99,7 +99,7 @@ static int probe_server(struct destination *to, const struct destination_setup *
 	struct error rate_err;
 	int r, rate;
 
-	telling.connect.passed = tell_step;
+	telling.connect.passed = say_step;
 	telling.connect.ctx = to;
 	r = destination_connect(to, &telling, true, &link, err);
 	if (r < 0)

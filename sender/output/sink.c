@@ -129,7 +129,7 @@ void sink_next_segment(struct sink *sink)
 	segment_clear(&sink->segment);
 }
 
-int sink_tell(struct sink *sink, uint64_t off, uint32_t size_bytes,
+int sink_note(struct sink *sink, uint64_t off, uint32_t size_bytes,
 	      const uint8_t sha256[static DIGEST_BYTES], struct error *err)
 {
 	struct extent extent = {.off = off, .size_bytes = size_bytes};
@@ -142,7 +142,7 @@ int sink_tell(struct sink *sink, uint64_t off, uint32_t size_bytes,
 
 /* An extent's size is 32 bits on the wire; larger writes (notes with devices' dumps) become several
  * extents. */
-static int tell_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+static int note_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_t size_bytes,
 		    struct error *err)
 {
 	int r = 0;
@@ -155,7 +155,7 @@ static int tell_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_
 		digester_add(sink->digester, bytes, n);
 		r = digester_end(sink->digester, sha256, err);
 		if (r == 0)
-			r = sink_tell(sink, off, (uint32_t)n, sha256, err);
+			r = sink_note(sink, off, (uint32_t)n, sha256, err);
 		off += n;
 		bytes += n;
 		size_bytes -= n;
@@ -166,7 +166,7 @@ static int tell_all(struct sink *sink, uint64_t off, const uint8_t *bytes, size_
 int sink_write(struct sink *sink, uint64_t off, const void *bytes, size_t size_bytes,
 	       struct error *err)
 {
-	const int r = sink->digester ? tell_all(sink, off, bytes, size_bytes, err) : 0;
+	const int r = sink->digester ? note_all(sink, off, bytes, size_bytes, err) : 0;
 
 	return r < 0 ? r : sink_write_told(sink, off, bytes, size_bytes, err);
 }

@@ -52,10 +52,10 @@ void sink_next_segment(struct sink *sink);
 NODISCARD int sink_write(struct sink *sink, uint64_t off, const void *bytes, size_t size_bytes,
 			 struct error *err);
 
-/* The same for bytes whose extents are told by calls of sink_tell(), with their SHA-256. */
+/* The same for bytes whose extents are told by calls of sink_note(), with their SHA-256. */
 NODISCARD int sink_write_told(struct sink *sink, uint64_t off, const void *bytes, size_t size_bytes,
 			      struct error *err);
-NODISCARD int sink_tell(struct sink *sink, uint64_t off, uint32_t size_bytes,
+NODISCARD int sink_note(struct sink *sink, uint64_t off, uint32_t size_bytes,
 			const uint8_t sha256[static 32], struct error *err);
 
 /* The dump is whole: the end marker, or nothing more for a file. */

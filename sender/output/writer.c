@@ -156,7 +156,7 @@ static int write_data(struct writer *w, const struct chunk *chunk, struct error 
 
 	if (chunk->data_bytes == 0)
 		return 0;
-	r = sink_tell(w->setup.sink, w->data_off, chunk->data_bytes, chunk->sha256, err);
+	r = sink_note(w->setup.sink, w->data_off, chunk->data_bytes, chunk->sha256, err);
 	if (r == 0)
 		r = sink_write_told(w->setup.sink, w->data_off, chunk->page_data, chunk->data_bytes,
 				    err);

@@ -121,7 +121,7 @@ static bool await_end(struct command *c, int timeout_ms, bool all)
 }
 
 /* The command's output has ended: the error says how the command has ended, with its last line. */
-static int tell_end(struct command *c, struct error *err)
+static int describe_end(struct command *c, struct error *err)
 {
 	const char *last = c->lines.line;
 	char how[64] = "the command has closed its output";
@@ -160,7 +160,8 @@ static ssize_t command_send(struct transport *t, const void *bytes, size_t size_
 	if (would_block())
 		return 0;
 	/* The command reads no more. Its last line may say why. */
-	return errno == EPIPE || errno == ECONNRESET ? tell_end(c, err) : error_sys(err, "sending");
+	return errno == EPIPE || errno == ECONNRESET ? describe_end(c, err)
+						     : error_sys(err, "sending");
 }
 
 static ssize_t command_recv(struct transport *t, void *bytes, size_t size_bytes, struct error *err)
@@ -174,7 +175,7 @@ static ssize_t command_recv(struct transport *t, void *bytes, size_t size_bytes,
 	if (n < 0 && would_block())
 		return 0;
 	/* A socket whose other end has closed with our bytes unread is reset. */
-	return n == 0 || errno == ECONNRESET ? tell_end(c, err) : error_sys(err, "receiving");
+	return n == 0 || errno == ECONNRESET ? describe_end(c, err) : error_sys(err, "receiving");
 }
 
 static int command_wait(struct transport *t, bool to_send, int timeout_ms, const sigset_t *mask,

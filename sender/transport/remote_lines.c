@@ -19,7 +19,7 @@ void remote_lines_init(struct remote_lines *l, const struct connect_setup *setup
 }
 
 /* Tell a line, unless there were too many. */
-static void tell_line(struct remote_lines *l)
+static void say_line(struct remote_lines *l)
 {
 	const uint64_t now = clock_ms(), more = (now - l->allowed_ms) / 1000;
 	char note[64];
@@ -50,7 +50,7 @@ void remote_lines_take(struct remote_lines *l, const char *bytes, size_t n)
 
 		if (c == '\n' || c == '\r') {
 			if (!l->whole && l->len)
-				tell_line(l);
+				say_line(l);
 			l->whole = l->whole || l->len;
 			continue;
 		}

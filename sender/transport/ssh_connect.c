@@ -143,7 +143,7 @@ static int handshake(const struct ssh_steps *s, const char *key_types, struct er
 	return r;
 }
 
-static void tell_handshake(const struct ssh_steps *s)
+static void pass_handshake(const struct ssh_steps *s)
 {
 	LIBSSH2_SESSION *session = s->ssh->session;
 	const char *said = libssh2_session_banner_get(session);
@@ -171,7 +171,7 @@ static int meet_server(struct ssh_steps *s, const char *key_types, char type_ret
 	r = handshake(s, key_types, err);
 	if (r < 0)
 		return r;
-	tell_handshake(s);
+	pass_handshake(s);
 	return ssh_check_host_key(s, type_ret, err);
 }
 
