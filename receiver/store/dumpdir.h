@@ -32,7 +32,7 @@ static inline struct dumpdir dumpdir_none(void)
 
 /*
  * Open the directory below DIR/HOST that has the dump: 1; or, if there is none, make a new one that
- * dumpdir_settle() gives its name: 0. `host` is a name that store_name() has made. Fails -EBUSY
+ * dumpdir_settle() gives its name: 0. `host` is a name that the store has made. Fails -EBUSY
  * (another session has been making a directory for too long), -EACCES (what is there isn't ours),
  * or with what `alive` or the system says.
  */

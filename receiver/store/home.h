@@ -48,7 +48,7 @@ NODISCARD int home_check(struct home *h, const char *host, struct error *err);
 
 /*
  * Find what an earlier session has left of the dump: 1; or make room for a new one: 0. `host` is a
- * name that store_name() has made, or that was proved. Fails -EBUSY, -EACCES, -EDQUOT, or with what
+ * name that the store has made, or that was proved. Fails -EBUSY, -EACCES, -EDQUOT, or with what
  * keepalive() or the system says.
  */
 NODISCARD int home_find(struct home *h, const char *host,

@@ -90,14 +90,13 @@ bool store_is_wanted(const struct store *s)
 	return s->journal && journal_is_wanted(s->journal);
 }
 
-const char *store_host(const struct store *s)
-{
-	return s->host;
-}
-
 /* --- names ---------------------------------------------------------------------------------- */
 
-char *store_name(char out[static 65], const char *text)
+/*
+ * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-].
+ * Other characters become '_'; "unknown" stands for a name of nothing but dots.
+ */
+static void make_host_name(char out[static 65], const char *text)
 {
 	static const char others[] = "._-";
 	bool dots = true;
@@ -117,7 +116,6 @@ char *store_name(char out[static 65], const char *text)
 		strcpy(out, "unknown");
 	else if (*out == '.')
 		*out = '_';
-	return out;
 }
 
 int store_check_host(const char *host, struct error *err)
@@ -194,7 +192,7 @@ static int name_host(struct store *s, const struct hello *hello, struct error *e
 	int r = 0;
 
 	if (!s->setup.host)
-		store_name(s->host, hello->host);
+		make_host_name(s->host, hello->host);
 	else if ((r = store_check_host(s->setup.host, err)) == 0)
 		snprintf(s->host, sizeof(s->host), "%s", s->setup.host);
 	memcpy(s->result.host, s->host, sizeof(s->result.host));

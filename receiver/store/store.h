@@ -68,17 +68,9 @@ bool store_is_wanted(const struct store *s);
 
 /* For progress and logs. */
 uint64_t store_stream_bytes(const struct store *s);
-const char *store_host(const struct store *s);
 
 /* What was proved is never changed, for no two hosts may share a directory: fails -EACCES if it
  * can't be the name of one. */
 NODISCARD int store_check_host(const char *host, struct error *err);
-
-/*
- * A part of a path that a peer may choose who has proved nothing: at most 64 of [A-Za-z0-9._-],
- * other characters become
- * '_'; "unknown" where nothing but dots is left. Returns `out`.
- */
-char *store_name(char out[static 65], const char *text);
 
 #endif
