@@ -94,6 +94,21 @@ static bool add_bytes(void *ctx, int dir_fd, const char *name)
 	return true;
 }
 
+/* Whether somebody writes it: a stream has no journal, and its sender may say nothing for long. */
+static bool is_being_written(int dir_fd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
+
+/* Whether a stream, which has no journal, ended with next to nothing in its part. */
+static bool is_short_stream(int fd)
+{
+	return !has(fd, journal_name) && has(fd, part_name) &&
+	       size_of(fd, part_name) < SHORT_STREAM_BYTES && !is_being_written(fd, part_name);
+}
+
 static bool count_dump(void *ctx, int dir_fd, const char *name)
 {
 	struct taking *t = ctx;
@@ -102,6 +117,10 @@ static bool count_dump(void *ctx, int dir_fd, const char *name)
 
 	if (fd < 0 || has(fd, "vmcore"))
 		return true;
+	if (is_short_stream(fd)) {
+		t->census.beginnings++;
+		return true;
+	}
 	if (!is_same(fd, t->own_fd)) {
 		if (journal_look(fd, journal_name, &state) < 0 || state.has_pages)
 			return true;
@@ -154,14 +173,6 @@ static bool is_trifle(void *ctx, int dir_fd, const char *name)
 		strcmp(name, meta_part_name) == 0 ||
 		(strcmp(name, part_name) == 0 && size_of(dir_fd, name) == 0);
 	return *only;
-}
-
-/* Whether somebody writes it: a stream has no journal, and its sender may say nothing for long. */
-static bool is_being_written(int dir_fd, const char *name)
-{
-	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-
-	return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 /* Whether a session has its journal, or it isn't as empty as it looks. */

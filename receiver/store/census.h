@@ -13,6 +13,10 @@
 enum {
 	/* Dumps of a host without a page, that no session is about. */
 	BEGINNINGS_MAX = 64,
+
+	/* A stream that ended with a shorter part than this counts as one of them: nobody looks
+	   into it for pages. */
+	SHORT_STREAM_BYTES = 1 << 20,
 };
 
 /* Bytes of attachments of dumps without a page, those of sessions among them. */

@@ -188,9 +188,11 @@ static int check_beginnings(int host_fd, const struct dumpdir *p, struct error *
 
 	if (r < 0 || census.beginnings < BEGINNINGS_MAX)
 		return r;
-	return error_set(err, -EDQUOT,
-			 "%s has %u dumps without a page, and no more are begun: remove some",
-			 p->path, census.beginnings);
+	return error_set(
+		err, -EDQUOT,
+		"%s has %u dumps without a page, or streams of less than 1 MiB, and no more "
+		"are begun: remove some",
+		p->path, census.beginnings);
 }
 
 /* The next entry of a directory but "." and "..", NULL after the last one; errno is not 0 where
@@ -380,12 +382,14 @@ int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
 int dumpdir_make(struct dumpdir *p, const char *dir, const char *host, struct error *err)
 {
 	AUTO_CLOSE int host_fd = open_locked(dir, host, NULL, err);
+	int r;
 
 	*p = dumpdir_none();
 	if (host_fd < 0)
 		return host_fd;
 	set_path(p, dir, host);
-	return begin_new(p, &host_fd, err);
+	r = check_beginnings(host_fd, p, err);
+	return r < 0 ? r : begin_new(p, &host_fd, err);
 }
 
 /* rename() that replaces nothing: an empty directory can be replaced, too. 0, or -errno. */

@@ -184,6 +184,29 @@ static void test_sweep(void **state UNUSED)
 		assert_true(is_there(stays[i]));
 }
 
+/* Each costs its sender a connection and some bytes. */
+static void test_short_streams(void **state UNUSED)
+{
+	char part[sizeof(((struct dumpdir *)0)->path) + 64];
+	struct dumpdir p;
+	struct error err;
+
+	root = scratch_path("short");
+	for (int i = 0; i < BEGINNINGS_MAX + 2; i++) {
+		assert_int_equal(dumpdir_make(&p, root, "host", &err), 0);
+		assert_int_equal(dumpdir_settle(&p, &err), 0);
+		write_in(&p, "vmcore.part", "KDUMP");
+		snprintf(part, sizeof(part), "%svmcore.part", p.path);
+		if (i < 2) /* these two have more */
+			assert_int_equal(truncate(part, SHORT_STREAM_BYTES), 0);
+		dumpdir_deinit(&p);
+		assert_int_equal(take().beginnings, i < 2 ? 0 : i - 1);
+	}
+	assert_int_equal(dumpdir_make(&p, root, "host", &err), -EDQUOT);
+	assert_non_null(strstr(err.msg, "64 dumps without a page"));
+	dumpdir_deinit(&p);
+}
+
 /* A stream of which nothing has come so far: makedumpfile says nothing while it looks for pages. */
 static void test_sweep_stream(void **state UNUSED)
 {
@@ -226,6 +249,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "census: bounds the dumps of a host that have no page", test_beginnings, NULL);
 	unit_add(&u, "census: counts no dump that has pages, or is on its way", test_others, NULL);
 	unit_add(&u, "census: removes what is empty, and nothing else", test_sweep, NULL);
+	unit_add(&u, "census: bounds streams that ended at their beginning", test_short_streams,
+		 NULL);
 	unit_add(&u, "census: leaves a stream its place, though nothing has come",
 		 test_sweep_stream, NULL);
 	r = unit_run(&u, "census", argc, argv);
@@ -233,6 +258,7 @@ int main(int argc, char **argv)
 	clear("others");
 	clear("swept");
 	clear("stream");
+	clear("short");
 	tinysession_free(&tiny);
 	return r;
 }
