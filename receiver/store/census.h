@@ -1,6 +1,7 @@
 /*
- * What a host has begun and sent no page of, which is bounded: a directory, a journal and some
- * attachments cost a sender next to nothing. And what nothing has come of at all, which goes.
+ * Dumps that a host has begun without sending a page. Their number is bounded, since a directory, a
+ * journal and some attachments cost a sender next to nothing. Directories that are empty are
+ * removed.
  */
 #ifndef CENSUS_H
 #define CENSUS_H

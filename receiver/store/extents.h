@@ -37,10 +37,10 @@ NODISCARD int extents_verify_first(struct journal *j, struct dumpfile *df, struc
 NODISCARD int extents_restore(struct journal *j, struct dumpfile *df, uint64_t data_off,
 			      const struct keepalive *alive, struct error *err);
 
-/* What a journal proves of a file. */
+/* The parts of a file that a journal proves. */
 struct extents_proof {
-	uint64_t segments;	      /* that are as they were sent */
-	bool whole;		      /* and there are no more of them */
+	uint64_t segments;	      /* segments that are as they were sent */
+	bool whole;		      /* the file has all segments of the dump */
 	uint8_t digest[DIGEST_BYTES]; /* D(segments), made from the file */
 };
 

@@ -54,7 +54,7 @@ NODISCARD int home_check(struct home *h, const char *host, struct error *err);
 NODISCARD int home_find(struct home *h, const char *host,
 			const uint8_t dump_id[static DIGEST_BYTES], struct error *err);
 
-/* What a new dump begins with is there and durable: so is the place from now on. */
+/* To be called when the first files of a new dump are durable: its directory then gets its name. */
 NODISCARD int home_settle(struct home *h, struct error *err);
 
 /* How much more there is room for; INT64_MAX where that can't be told. */
@@ -75,8 +75,8 @@ NODISCARD int home_resume(struct home *h, struct dumpfile **df_ret, struct error
 /* Whether the dump has its final name. */
 bool home_has_dump(const struct home *h);
 
-/* It has: what tells of it gets its final names, too, durably. All that can is done, and the first
- * failure told. */
+/* The dump was published: its sidecars get their final names, too, durably. After a failure the
+ * others are still renamed, and the first failure is returned. */
 NODISCARD int home_publish(struct home *h, struct error *err);
 
 /* Make the names durable of the dump and of what tells of it. */
@@ -98,7 +98,7 @@ void home_complete_meta(struct home *h, const struct end *end);
 
 /*
  * Begin the attachment `a`, of a dump that `has_pages` or hasn't yet; ATTACH_COUNT_MAX times at the
- * most. Refused where it would replace what isn't this dump's (-EEXIST), where there are too many
+ * most. Refused where it would replace a file of another dump (-EEXIST), where there are too many
  * (-EFBIG), or where attachments of dumps without a page take too much (-EDQUOT).
  */
 NODISCARD int home_attach(struct home *h, const struct attach *a, bool has_pages,
@@ -110,9 +110,9 @@ NODISCARD int home_attach(struct home *h, const struct attach *a, bool has_pages
 void home_forget(struct home *h);
 
 /*
- * Nothing has come of the dump in this session: what tells of it goes, unless there is more.
- * `untouched`: no earlier session has left anything of it, either, and none waits for it. Returns
- * whether nothing is left.
+ * No byte of the dump has come in this session: its sidecars are removed, unless an earlier session
+ * left more. `untouched`: no earlier session has left anything of it, either, and none waits for
+ * it. Returns whether nothing is left.
  */
 bool home_clear(struct home *h, bool untouched);
 

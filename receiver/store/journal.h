@@ -1,5 +1,5 @@
 /*
- * What is known to be durable of a dump: FILE.segments, in the format of frames. HELLO as it came,
+ * The record of a dump's durable parts: FILE.segments, in the format of frames. HELLO as it came,
  * then each CHECKPOINT as it came, once its data is on stable storage, and END when the dump is
  * whole. It is the resume state while the dump comes, and afterwards what --check proves the dump
  * with.
@@ -19,7 +19,7 @@
 
 struct journal;
 
-/* What a journal says, as far as it is right. */
+/* The contents of a journal, as far as they are right. */
 struct journal_facts {
 	struct hello hello;
 	bool whole;		     /* END is there */
@@ -33,9 +33,9 @@ struct journal_facts {
 typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct error *err);
 
 /*
- * Read a journal to its end, or to what is wrong in it: *facts_ret is what stands before that, the
- * chain computed anew. `segment` may be NULL. Fails -ENOENT, -EBADMSG (not even HELLO is right), or
- * with what the system or `segment` says.
+ * Read a journal to its end, or to the first fault: *facts_ret has the contents before that, with
+ * the chain computed anew. `segment` may be NULL. Fails -ENOENT, -EBADMSG (not even HELLO is
+ * right), or with the error of the system or of `segment`.
  */
 NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);

@@ -1,7 +1,7 @@
 /*
- * What becomes of a session's dump. Does what a session asks for (struct session_ops), and keeps
- * what is needed to go on with a dump that breaks off. Where that is, is the home's (home.h):
- * DIR/HOST/TIME/ of a collector, or the one FILE of a pipe.
+ * A session's dump on its way to disk. The store does the operations of a session (struct
+ * session_ops), and keeps the state that a later session needs to go on. Where that is, is the
+ * home's (home.h): DIR/HOST/TIME/ of a collector, or the one FILE of a pipe.
  *
  *   DIR/HOST/TIME/vmcore           complete and verified; before that vmcore.part
  *   DIR/HOST/TIME/vmcore.segments  the journal
@@ -33,21 +33,21 @@ struct store_setup {
 	struct keepalive alive;	 /* called while something takes long */
 };
 
-/* What a session calls, with a struct store. */
+/* The operations for a session, whose context is a struct store. */
 extern const struct session_ops store_ops;
 
 /* Fails -ENOMEM. Nothing is opened or made before HELLO. */
 NODISCARD int store_new(const struct store_setup *setup, struct store **s_ret, struct error *err);
 
-/* What is left of the dump if it isn't whole is mended first: see store_close(). */
+/* A dump that isn't whole is mended first: see store_close(). */
 void store_free(struct store *s);
 DEFINE_AUTO(struct store, store_free)
 
 /* How it went, and how far. */
 struct store_result {
 	bool begun;	  /* a dump was offered */
-	bool complete;	  /* it is here, durably */
-	bool was_there;	  /* and was before */
+	bool complete;	  /* the dump is here, durably */
+	bool was_there;	  /* it was here before this session */
 	bool usable;	  /* a part is here that readers open */
 	bool name_unsure; /* it is complete, on a file system that can't sync a directory */
 	bool resumed;

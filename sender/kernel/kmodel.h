@@ -27,9 +27,9 @@ struct kmodel {
 };
 
 /*
- * Find out what can be found out. Never fails: what isn't known is said in `warnings` as far as the
- * classes in `wanted` need it, and those classes are missing in rules.known. So it is also where
- * core->stop ended it early. Borrows `core`. kmodel_deinit() is due.
+ * Find out as much as possible about the kernel. Never fails: `warnings` names the missing facts
+ * that the classes in `wanted` need, and those classes are missing in rules.known. The same holds
+ * where core->stop ended it early. Borrows `core`. The caller calls kmodel_deinit() in any case.
  */
 void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 		 struct warnings *warnings);

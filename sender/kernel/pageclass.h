@@ -1,5 +1,5 @@
 /*
- * What a page is for, by its struct page. The rules come from the kernel's own keys in VMCOREINFO,
+ * The class of a page, by its struct page. The rules come from the kernel's own keys in VMCOREINFO,
  * never from its version; docs/FILTERING.md has each with its source and the kernels it holds for.
  */
 #ifndef PAGECLASS_H
@@ -14,7 +14,7 @@
 struct warnings;
 struct vmcoreinfo;
 
-/* Dump level bits: what is left out. Source: makedumpfile(8), -d. */
+/* Dump level bits: the classes that are left out. Source: makedumpfile(8), -d. */
 enum {
 	LEVEL_ZERO = 1, /* found when pages are read: such pages stay in the set */
 	LEVEL_CACHE = 2,
@@ -25,7 +25,7 @@ enum {
 };
 
 enum page_class {
-	CLASS_KERNEL,	     /* and all that isn't known: always stays */
+	CLASS_KERNEL,	     /* and all pages of unknown use: they always stay */
 	CLASS_CACHE,	     /* page cache and swap cache without private data */
 	CLASS_CACHE_PRIVATE, /* with private data (buffers) */
 	CLASS_USER,	     /* anonymous memory, huge pages of every kind */

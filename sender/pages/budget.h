@@ -1,4 +1,4 @@
-/* The memory of a dump: what it takes at the most, and what fits a limit. */
+/* The memory of a dump: the most that it takes, and the number of threads that fit a limit. */
 #ifndef BUDGET_H
 #define BUDGET_H
 
@@ -9,18 +9,18 @@ struct vmcore;
 
 struct budget_setup {
 	const struct vmcore *core;
-	uint64_t codec_bytes;	  /* that a thread's compressors take */
+	uint64_t codec_bytes;	  /* memory that a thread's compressors take */
 	unsigned threads;	  /* that are wanted; 0: in line */
 	uint64_t memory_bytes;	  /* --memory; 0: not given */
-	uint64_t available_bytes; /* what the system has to give; 0: not known */
-	uint64_t session_bytes;	  /* what is taken beside all that is counted here */
+	uint64_t available_bytes; /* memory that the system can give; 0: not known */
+	uint64_t session_bytes;	  /* memory for a session */
 };
 
 struct budget {
 	struct budget_setup setup;
 	uint64_t limit_bytes; /* of all; 0: none */
 	unsigned threads;     /* that fit; in line does, whatever the limit */
-	uint64_t pages_bytes; /* that the page bitmap may take; 0: no limit */
+	uint64_t pages_bytes; /* memory that the page bitmap may take; 0: no limit */
 	uint64_t most_bytes;  /* what the dump takes then, with the bitmap's share */
 	uint64_t least_bytes; /* in line, with a bitmap that packs well */
 	uint64_t dump_bytes;  /* of that, what isn't there before the dump begins: no code, no
