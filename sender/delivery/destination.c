@@ -123,7 +123,7 @@ static int wait_in_queue(struct destination *to, const struct destination_setup 
 	return r;
 }
 
-static uint64_t heartbeat_ms(const struct destination_setup *setup, bool probe)
+static uint64_t answer_ms(const struct destination_setup *setup, bool probe)
 {
 	const uint64_t retry_ms =
 		probe ? MAX(setup->retry_ms, (uint64_t)PROBE_PATIENCE_MS) : setup->retry_ms;
@@ -151,7 +151,7 @@ int destination_connect(struct destination *to, const struct destination_setup *
 		.skip_noise =
 			(to->url.scheme == URL_SSH || to->url.scheme == URL_EXEC) && !to->oneway,
 		.timeout_ms = setup->timeout_ms,
-		.heartbeat_ms = heartbeat_ms(setup, probe),
+		.answer_ms = answer_ms(setup, probe),
 		.least_bytes_per_s = least_bytes_per_s(setup),
 	};
 	struct transport *transport;

@@ -83,7 +83,7 @@ int upload_new(const struct upload_setup *setup, uint64_t now_ms, struct upload 
 	r = frame_end(&u->out, FRAME_HELLO, &payload, err);
 	if (r < 0)
 		return r;
-	overdue_init(&u->overdue, u->oneway ? 0 : setup->heartbeat_ms, setup->least_bytes_per_s);
+	overdue_init(&u->overdue, u->oneway ? 0 : setup->answer_ms, setup->least_bytes_per_s);
 	owe(u, "WELCOME", 0);
 	if (u->oneway)
 		u->state = UPLOAD_OPEN;

@@ -45,7 +45,7 @@ struct upload_setup {
 
 	/* How long the receiver may owe an answer, even if its heartbeats come, and how many bytes
 	 * it has to take meanwhile. Some work on large dumps gets more time. 0: no limit. */
-	uint64_t heartbeat_ms;
+	uint64_t answer_ms;
 	uint64_t least_bytes_per_s;
 };
 

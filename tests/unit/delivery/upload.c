@@ -554,7 +554,7 @@ static int hear_beats(struct talk *t, uint64_t ms)
 static void reach_patiently(struct talk *t, enum upload_state state)
 {
 	const struct upload_setup setup = {
-		.timeout_ms = TIMEOUT_MS, .heartbeat_ms = OWED_MS, .least_bytes_per_s = 1};
+		.timeout_ms = TIMEOUT_MS, .answer_ms = OWED_MS, .least_bytes_per_s = 1};
 
 	*t = (struct talk){.now_ms = 1000};
 	frame_reader_init(&t->in, false);
