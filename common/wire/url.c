@@ -111,7 +111,8 @@ int url_parse(const char *text, struct url *url_ret, struct error *err)
 		good = url.scheme == URL_FILE || url.scheme == URL_EXEC
 			       ? copy(url.path, sizeof(url.path), text + len, strlen(text + len))
 			       : parse_server(text + len, &url);
-		if (!good)
+		/* A command of blanks would be started, and end without a word. */
+		if (!good || (url.scheme == URL_EXEC && !url.path[strspn(url.path, " \t")]))
 			break;
 		if (host_check_zone(url.host, err) < 0)
 			return error_prefix(err, "%s", text);

@@ -57,6 +57,7 @@ static const struct url_row {
 	{"url: tcp://:1", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: tcp://::1:5000", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: exec:", URL_SSH, NULL, NULL, NULL, NULL},
+	{"url: exec: \t ", URL_SSH, NULL, NULL, NULL, NULL},
 	{"url: file:", URL_SSH, NULL, NULL, NULL, NULL},
 };
 
