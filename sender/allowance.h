@@ -1,6 +1,6 @@
 /*
- * The memory that a run may take: its budget, and what would do where there is too little. Tells
- * the operator where the budget makes the threads fewer.
+ * The memory that a run may take: its budget, and how much would be enough where there is too
+ * little. Tells the operator where the budget makes the threads fewer.
  */
 #ifndef ALLOWANCE_H
 #define ALLOWANCE_H
@@ -13,21 +13,23 @@
 struct options;
 struct vmcore;
 
-/* What is enough where nothing is known of the vmcore. */
+/* The memory that is enough where nothing is known of the vmcore. */
 enum { ALLOWANCE_EARLY_BYTES = 10 << 20 };
 
 /* What the dump may take of memory. Borrows `core`. */
 struct budget allowance_budget(const struct options *o, const struct vmcore *core);
 
 /*
- * A dump with that budget failed. Where there was no room for the set of pages, which takes (0: not
- * known) pages_bytes, *err gets what would do, and 0 comes back. Else: what a dump takes in line
- * beside what the process has.
+ * To be called when a dump with that budget has failed. Where there was no room for the set of
+ * pages, which takes pages_bytes (0: not known), *err gets the limit that would be enough, and 0 is
+ * returned. Else returns the memory that a dump in line takes beside the memory that the process
+ * has.
  */
 uint64_t allowance_suggest(const struct options *o, const struct budget *budget,
 			   uint64_t pages_bytes, struct error *err);
 
-/* The vmcore couldn't be opened: what that and the dump take, by its headers. */
+/* To be called when the vmcore couldn't be opened: the memory that opening it and the dump take, as
+ * its headers tell. */
 uint64_t allowance_unopened(const struct options *o);
 
 /* Where *err is a lack of memory and the address space is limited: *err gets the limit that would

@@ -1,4 +1,5 @@
-/* What a dump is likely to take on a disk, before there is one: of the running kernel. */
+/* The space that a dump of the running kernel is likely to take on a disk, before there is a
+ * dump. */
 #ifndef ESTIMATE_H
 #define ESTIMATE_H
 

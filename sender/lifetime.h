@@ -10,7 +10,7 @@
 struct options;
 
 /* From here on signals are noted, the deadline runs, and the watchdog, if there is one, wants to be
- * fed. What can't be had of these is a warning. */
+ * fed. Where one of these can't be had, there is a warning. */
 void lifetime_begin(const struct options *o);
 
 /* The last feeding of the watchdog. */

@@ -1,4 +1,5 @@
-/* What vmsend tells of a vmcore instead of dumping it: --mem-usage and --dump-dmesg. */
+/* Reports about a vmcore in place of a dump: --mem-usage and --dump-dmesg. The progress of a dump
+ * is in base/progress.h, its summary in say.h. */
 #ifndef REPORT_H
 #define REPORT_H
 

@@ -34,8 +34,8 @@ struct resume {
  * of the program has sent it. */
 void resume_begin(struct resume *resume, uint64_t segment);
 
-/* The sum of what was written before the attempt, and of `counts` by the attempt's writer; of
- * unreadable pages the writer's cursor has those before it. */
+/* The sum of what was written before the attempt, and of `counts` by the attempt's writer; the
+ * writer's cursor already counts the unreadable pages before it. */
 struct writer_counts resume_sum(const struct resume *resume, const struct writer_counts *counts);
 
 /* A segment ends, with that sum. */

@@ -24,7 +24,7 @@ void say_search(uint64_t bytes);
 /* Why there were fewer threads than that. */
 void say_threads(const struct dump_result *res, unsigned threads);
 
-/* What has to arrive of a dump that is cut short before it is of use. */
+/* How much of a dump has to arrive before a dump that is cut short is of use. */
 void say_essential(const struct dump_result *res, uint64_t page_bytes);
 
 /* What the dump holds; `live`: of a kernel that ran on meanwhile. */

@@ -25,11 +25,11 @@ struct attempts {
 	struct destination_setup setup;
 	struct destination to[DESTINATIONS_MAX];
 	size_t to_count;	     /* 0: one way, into standard output */
-	struct destination pipe;     /* that */
+	struct destination pipe;     /* standard output */
 	struct destination *current; /* NULL: none is connected; may be the pipe */
 	struct link *link;	     /* of a server */
 	struct dumpfile *df;	     /* of file: */
-	char *path;		     /* of that */
+	char *path;		     /* of `df` */
 	uint64_t progress_ms;	     /* when something was last acknowledged, or it all began */
 	uint64_t acked;		     /* of the current link: the last that was seen */
 	struct mark_link sent;	     /* over it */
@@ -46,8 +46,8 @@ struct attempts {
 	uint64_t sent_bytes; /* over those that are gone */
 };
 
-/* Nothing is connected so far. Borrows `to` and what `setup` borrows. Fails -EINVAL (too many).
- * attempts_deinit() is due whatever comes back. */
+/* Nothing is connected yet. Borrows `to` and the pointers in `setup`. Fails -EINVAL (too many). The
+ * caller calls attempts_deinit() in any case. */
 NODISCARD int attempts_init(struct attempts *a, const struct url *to, size_t to_count,
 			    const struct destination_setup *setup, struct error *err);
 void attempts_deinit(struct attempts *a);
@@ -55,8 +55,9 @@ void attempts_deinit(struct attempts *a);
 /* Try the servers that come first, or standard output, once: `link` is there if one welcomed us. */
 void attempts_open(struct attempts *a);
 
-/* Connect to any destination, in their order. Waits and tries as long as the setup allows. Fails
- * with the last attempt's error when no destination is left, or as stop_check(). */
+/* Connect to one of the destinations, which are tried in their order. Waits and tries as long as
+ * the setup allows. Fails with the last attempt's error when no destination is left, or as
+ * stop_check(). */
 NODISCARD int attempts_find(struct attempts *a, struct error *err);
 
 /* The current destination has failed, with `err`: remember that, tell the operator, and leave it.
@@ -66,7 +67,8 @@ void attempts_failed(struct attempts *a, const struct error *err);
 /* The current server goes on from that cursor, so it has a part. */
 void attempts_resumed(struct attempts *a, const struct cursor *cursor);
 
-/* Look at what is acknowledged. What was so for the first time makes a link worth coming back to.
+/* Check which checkpoints are acknowledged. A point that was never acknowledged before makes a link
+ * worth coming back to.
  */
 void attempts_progress(struct attempts *a);
 

@@ -19,7 +19,7 @@ struct url;
  * to free(). NULL: no memory. */
 char *local_file_path(const struct url *url, const struct hello *hello);
 
-/* The dump file of file:, empty so far, and the kernel log beside it. Both results are the
+/* Make the dump file of file:, which is empty, and the kernel log beside it. Both results are the
  * caller's. */
 NODISCARD int local_file_open(const struct url *url, const struct destination_setup *setup,
 			      char **path_ret, struct dumpfile **df_ret, struct error *err);
@@ -29,9 +29,9 @@ NODISCARD int local_file_open(const struct url *url, const struct destination_se
 NODISCARD int local_file_publish(struct dumpfile *df, const char *path, struct error *err);
 
 /*
- * What becomes of a dump file whose dump failed on the way: what was written stays where it is, at
- * least `table_end` bytes long (dumpfile_keep_part()), and the operator hears its name. False where
- * nothing was written. `df` may be NULL.
+ * Keep a dump file whose dump failed on the way: the part stays where it is, at least `table_end`
+ * bytes long (dumpfile_keep_part()), and the operator is told its name. False where nothing was
+ * written. `df` may be NULL.
  */
 bool local_file_keep(struct dumpfile *df, uint64_t table_end);
 

@@ -1,7 +1,8 @@
 /*
  * Whether a receiver is overdue with an answer to a frame, or with taking the bytes that are sent.
  * Heartbeats show that the receiver is there, but not that it makes progress, so they don't count
- * as an answer. The caller tells the time; no input or output happens here.
+ * as an answer. upload_tick() itself notices a receiver that sends nothing at all. The caller tells
+ * the time; no input or output happens here.
  */
 #ifndef OVERDUE_H
 #define OVERDUE_H

@@ -22,8 +22,8 @@ struct crashlog {
 };
 
 /*
- * Read the log, for its length. Of one that takes more than `bytes_max` the oldest messages are
- * left out: the newest say why the machine is dead. Fails as dmesg_of().
+ * Read the log once, to find its length. Where it takes more than `bytes_max`, the oldest messages
+ * are left out: the newest say why the machine is dead. Fails as dmesg_of().
  */
 NODISCARD int crashlog_init(struct crashlog *log, const struct vmcore *core, uint64_t bytes_max,
 			    struct error *err);

@@ -1,5 +1,5 @@
 /* A fingerprint of the crashed kernel's memory: two dumps of one machine, a moment apart, have
- * others. */
+ * different ones. */
 #ifndef FINGERPRINT_H
 #define FINGERPRINT_H
 
@@ -9,10 +9,12 @@ struct digester;
 struct kmodel;
 
 enum {
-	/* Where the kernel's data is known, it is looked at in two aligned blocks of that. */
+	/* Where the place of the kernel's data is known: the size of the two aligned blocks that
+	 * are read of it. */
 	FINGERPRINT_BLOCK_BYTES = 4 << 20,
 
-	/* Where it isn't, so many pages of all memory are, or all there are. */
+	/* Where it isn't known: the number of pages that are read of all memory, or of all pages if
+	 * there are fewer. */
 	FINGERPRINT_SAMPLE_PAGES = 1 << 15,
 };
 

@@ -12,7 +12,8 @@
 
 struct paging;
 
-/* A symbol to look for. Of a per-CPU variable vaddr is what is added to a CPU's __per_cpu_offset.
+/* A symbol to look for. For a per-CPU variable, vaddr is the number that is added to a CPU's
+ * __per_cpu_offset.
  */
 struct kallsyms_symbol {
 	const char *name;

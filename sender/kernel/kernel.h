@@ -15,12 +15,12 @@ struct vmcore;
 uint64_t kernel_phys_base(const struct vmcore *core);
 
 /*
- * The crashed kernel's uname. Where its memory doesn't tell, as much as VMCOREINFO and the ELF
- * header say: false then. Readers need sysname, release, version and machine.
+ * The crashed kernel's uname. Where its memory doesn't tell, *uts_ret has as much as VMCOREINFO and
+ * the ELF header say, and false is returned. Readers need sysname, release, version and machine.
  */
 bool kernel_utsname(const struct vmcore *core, struct kdump_utsname *uts_ret);
 
-/* Where VMCOREINFO says that it is: true and *paddr_ret set. */
+/* The place of the uname in memory, as VMCOREINFO gives it: true and *paddr_ret set. */
 bool kernel_utsname_paddr(const struct vmcore *core, uint64_t *paddr_ret);
 
 #endif

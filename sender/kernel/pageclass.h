@@ -72,8 +72,8 @@ struct page_rules {
 };
 
 /*
- * Make the rules. A class that can't be told on this kernel isn't in `known`, and why is said in
- * `warnings`, for the classes in `wanted`. With no usable struct page at all `known` is 0.
+ * Make the rules. A class that can't be told on this kernel isn't in `known`; for the classes in
+ * `wanted`, `warnings` says why. With no usable struct page at all `known` is 0.
  */
 void page_rules_init(struct page_rules *rules, const struct vmcoreinfo *info, enum elf_data data,
 		     size_t struct_page_bytes, unsigned wanted, struct warnings *warnings);
@@ -96,16 +96,18 @@ struct page_verdict {
 };
 
 /*
- * Judge the page `pfn` by its struct page and the one behind it (`next`, NULL if it can't be had).
- * Any bytes are safe. A tail page is CLASS_KERNEL: its head decides for it.
+ * Classify the page `pfn` by its struct page and the one behind it (`next`, NULL if it can't be
+ * had). Any bytes are safe. A tail page is CLASS_KERNEL: its head decides for it.
  */
 struct page_verdict page_classify(const struct page_rules *rules, uint64_t pfn, const uint8_t *page,
 				  const uint8_t *next);
 
 /*
- * How many of n struct pages (at least 1), one behind the other, are judged as the first one is,
- * each for itself, have broken memory or don't, and agree in `flags` beside that: 1 to n, and 1
- * where a closer look is needed. For a page whose verdict was one page.
+ * How many of n struct pages (at least 1), which lie one behind the other, are like the first one,
+ * counted from the first on: 1 to n. Each of these gets the class of the first when it is
+ * classified by itself, has broken memory or not, as the first, and has the same bits `flags`.
+ * Returns 1 where that needs a closer check. To be called where page_classify() said that the first
+ * is one page.
  */
 size_t page_run(const struct page_rules *rules, const uint8_t *page, size_t n, uint64_t flags);
 

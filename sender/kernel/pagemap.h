@@ -45,12 +45,13 @@ NODISCARD int pagemap_init_of(struct pagemap *map, const struct paging *paging,
 void pagemap_deinit(struct pagemap *map);
 
 /*
- * The address of a page's struct page; 0: there is none. In *pages_ret for how many pfns from there
- * on that holds, and the struct pages lie one behind the other: to the section's end.
+ * The address of a page's struct page; 0: there is none. *pages_ret is the number of pfns from
+ * `pfn` on for which that holds, up to the section's end; their struct pages lie one behind the
+ * other.
  */
 uint64_t pagemap_vaddr(const struct pagemap *map, uint64_t pfn, uint64_t *pages_ret);
 
-/* How many struct pages from `vaddr` on lie in the same page of memory, all of them; 1 at least. */
+/* How many struct pages from `vaddr` on lie wholly in the same page of memory; 1 at least. */
 uint64_t pagemap_pages_in_page(const struct pagemap *map, uint64_t vaddr);
 
 /*

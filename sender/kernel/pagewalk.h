@@ -1,7 +1,7 @@
 /*
- * One thread's walk over the struct pages: reads those that decide, as few as there can be, and
- * says what pages they make. Where a block follows on a block only their first struct pages are
- * read; where each page is one of its own, more are read at once.
+ * One thread's walk over the struct pages. It reads as few struct pages as possible, and says the
+ * class of the pages. Where one block follows another, only the first struct pages of each are
+ * read. Where each page stands by itself, more struct pages are read at once.
  */
 #ifndef PAGEWALK_H
 #define PAGEWALK_H
@@ -38,9 +38,9 @@ struct page_run {
 };
 
 /*
- * What the pages from pfn on are. A class that can't be told on this kernel counts as the kernel's.
- * Of single pages there are at most end - pfn (> 0), which agree in the bits `flags` of their flags
- * and in whether their memory is broken.
+ * The class of the pages from pfn on. A class that can't be told on this kernel counts as the
+ * kernel's. A run of single pages has at most end - pfn pages (> 0). They agree in the bits `flags`
+ * of their flags, and either all or none have broken memory.
  */
 struct page_run pagewalk_next(struct pagewalk *walk, uint64_t pfn, uint64_t end, uint64_t flags);
 

@@ -1,7 +1,7 @@
 /*
- * Kernel virtual addresses by the crashed kernel's page tables, which are the architecture's
- * (arch/arch.h). Everything read from the tables is hostile: no table can make a walk loop or read
- * outside of the vmcore.
+ * Translates kernel virtual addresses by the crashed kernel's page tables, which differ by
+ * architecture (arch/arch.h). Everything read from the tables is hostile: no table can make a walk
+ * loop or read outside of the vmcore.
  */
 #ifndef PAGING_H
 #define PAGING_H
@@ -30,8 +30,8 @@ static inline bool paging_translate(const struct paging *p, uint64_t vaddr, uint
 	return !paging_stopped(p) && p->arch->translate(p, vaddr, paddr_ret, span_ret);
 }
 
-/* Whether what is mapped at `vaddr` may be executed, and in *span_ret as above. False where nothing
- * is mapped. */
+/* Whether the memory that is mapped at `vaddr` may be executed; *span_ret is as above. False where
+ * nothing is mapped. */
 static inline bool paging_code(const struct paging *p, uint64_t vaddr, uint64_t *span_ret)
 {
 	return !paging_stopped(p) && p->arch->code(p, vaddr, span_ret);

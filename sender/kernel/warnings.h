@@ -1,4 +1,4 @@
-/* Lines for the operator that code below main.c has to say: what was found odd, and what was done
+/* Lines for the operator from code that doesn't print itself: what it found odd, and what it did
  * instead. */
 #ifndef WARNINGS_H
 #define WARNINGS_H

@@ -9,10 +9,10 @@
 
 /*
  * The bytes that can be taken before one of the cgroups, from the process's own up to the root, is
- * at its limit: the limit less what is in use, of which page cache doesn't count, since the kernel
- * gives that back first. 0 is an answer. Of version 2, memory.max and memory.high; of version 1,
- * memory.limit_in_bytes. `self` is /proc/self/cgroup, and `mounted` /sys/fs/cgroup, except in
- * tests; their absence is no error. Any thread.
+ * at its limit: the limit less the memory in use. Page cache doesn't count as in use, since the
+ * kernel gives it back first. 0 is an answer. The limits are memory.max and memory.high in version
+ * 2, and memory.limit_in_bytes in version 1. `self` is /proc/self/cgroup, and `mounted`
+ * /sys/fs/cgroup, except in tests; their absence is no error. Any thread.
  */
 uint64_t cgroup_available(const char *self, const char *mounted);
 

@@ -1,4 +1,5 @@
-/* Pages that PG_reserved tells: what was allocated at boot, and what of the image was freed since.
+/* Pages that PG_reserved tells apart: those that were allocated at boot, and those of the image
+ * that were freed since.
  */
 #ifndef BOOT_PAGES_H
 #define BOOT_PAGES_H
@@ -13,8 +14,8 @@ NODISCARD int boot_pages_drop_freed(const struct finder *e, struct error *err);
 
 /*
  * Add the pages that were allocated at boot, beside the image and the struct pages; nothing where
- * PG_reserved isn't known. Bounded in pages and in walks of page tables: a remark says where the
- * walks didn't do. Fails -ENOMEM.
+ * PG_reserved isn't known. Bounded in pages and in walks of page tables: a remark says so where the
+ * walks weren't enough. Fails -ENOMEM.
  */
 NODISCARD int boot_pages_add(struct finder *e, struct error *err);
 

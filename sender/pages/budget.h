@@ -27,16 +27,16 @@ struct budget {
 				 session, no bitmap */
 };
 
-/* Without --memory the limit of threads is a share of what is available, and the bitmap, for which
- * there is nothing less, may have all. */
+/* Make the budget. Without --memory, threads are limited by a share of the available memory. The
+ * bitmap may take all of it, since it has no smaller form. */
 struct budget budget_make(const struct budget_setup *setup);
 
 /* As many of budget->threads as fit beside a bitmap of that size. */
 unsigned budget_threads(const struct budget *budget, uint64_t pages_bytes);
 
 /*
- * What opening a core takes and a dump of it in line, code and session not included, by what its
- * headers say: for the case that it could not be opened.
+ * The memory that it takes to open a core and to dump it in line, without code and session, as its
+ * headers tell. For a core that couldn't be opened.
  */
 uint64_t budget_bytes_unopened(const struct elf_extent *extent, uint64_t codec_bytes);
 

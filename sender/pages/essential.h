@@ -14,13 +14,13 @@ struct warnings;
 /* The parts, in the order in which readers need them. */
 enum {
 	/*
-	 * What is found through pointers, and is small: page tables but the direct map's, memory
+	 * Small things that are found through pointers: page tables except the direct map's, memory
 	 * sections, the log, the CPUs' areas, stacks and tasks, and the image's constants that
 	 * readers begin with.
 	 */
 	ESSENTIAL_POINTED,
-	ESSENTIAL_IMAGE_DATA, /* the kernel image but for what follows */
-	ESSENTIAL_CALLERS,    /* of its code what the CPUs' stacks return to */
+	ESSENTIAL_IMAGE_DATA, /* the kernel image without the parts below */
+	ESSENTIAL_CALLERS,    /* the places in its code that the CPUs' stacks return to */
 	ESSENTIAL_IMAGE_TEXT, /* its code and read-only data, where the kernel has a symbol table */
 	ESSENTIAL_PARTS,
 };

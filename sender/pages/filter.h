@@ -53,8 +53,8 @@ struct filter_result {
 /*
  * The set of pages that stay in (indexed), the caller's to free. A page that the core has no data
  * of is never in it. Where the kernel's counters disagree badly with what was found, `warnings`
- * says so. Fails as stop_check(), or -ENOMEM: with pages_bytes known it's that much that the set
- * would take.
+ * says so. Fails as stop_check(), or -ENOMEM: if result_ret->pages_bytes is known then, the set
+ * would take that much.
  */
 NODISCARD int filter_run(const struct filter_setup *setup, struct pageset **pages_ret,
 			 struct filter_result *result_ret, struct warnings *warnings,

@@ -1,6 +1,6 @@
 /*
- * What the parts of the essential set are found with (essential.c): one crashed kernel, and the set
- * that is added to.
+ * The state of a search for parts of the essential set (essential.c): one crashed kernel, and the
+ * set that pages are added to.
  */
 #ifndef FINDER_H
 #define FINDER_H

@@ -8,10 +8,10 @@ struct kmodel;
 struct warnings;
 
 /*
- * Hold `found` free pages against the kernel's own counters: a wrong filter shows here, and
- * `warnings` says so. Of `unseen` pages of the vmcore's memory nobody can say whether they are
- * free. What the kernel counts and the vmcore leaves out (crashkernel=SIZE,cma) is looked for by
- * its struct pages.
+ * Compare the number of free pages `found` with the kernel's own counters: a wrong filter shows
+ * here, and `warnings` says so. `unseen` is the number of pages of the vmcore's memory of which
+ * nobody can say whether they are free. Pages that the kernel counts and the vmcore leaves out
+ * (crashkernel=SIZE,cma) are looked for by their struct pages.
  */
 void freecheck(const struct kmodel *km, uint64_t found, uint64_t unseen, struct warnings *warnings);
 

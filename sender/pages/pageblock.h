@@ -23,7 +23,7 @@ struct pageblock;
 /* How often membership changes from one bit to the next; a member at 0 counts as a change. */
 unsigned pageblock_changes(const uint64_t words[static PAGEBLOCK_WORDS]);
 
-/* What a block of so many changes takes of memory, the allocator's own included: no more. */
+/* The most memory that a block of so many changes takes, the allocator's own included. */
 size_t pageblock_bytes(unsigned changes);
 
 /* The block of `words`, which have so many changes: the caller's to free. False if there is no
@@ -32,7 +32,7 @@ bool pageblock_pack(const uint64_t words[static PAGEBLOCK_WORDS], unsigned chang
 		    struct pageblock **block_ret);
 void pageblock_free(struct pageblock *block);
 
-/* One of members only, and whether a block is that. */
+/* A block of members only, and whether a block is one. */
 struct pageblock *pageblock_full(void);
 bool pageblock_is_full(const struct pageblock *block);
 

@@ -24,8 +24,9 @@ NODISCARD int pageset_new(uint64_t mapnr, struct pageset **set_ret, struct error
 void pageset_free(struct pageset *set);
 DEFINE_AUTO(struct pageset, pageset_free)
 
-/* Take no more memory than that, 0: no limit. Where that isn't enough, what is changed from then on
- * is lost (see pageset_check()), and only how much memory it would take is still counted. */
+/* Take no more than memory_bytes of memory; 0: no limit. Where that isn't enough, the changes from
+ * then on are lost (see pageset_check()), and only the memory that they would take is still
+ * counted. */
 void pageset_limit(struct pageset *set, uint64_t memory_bytes);
 
 /* Whether all changes were made: to be asked before a set is used. Fails -ENOMEM where memory was
@@ -38,9 +39,8 @@ uint64_t pageset_memory(const struct pageset *set);
 uint64_t pageset_memory_max(uint64_t mapnr);
 
 /*
- * Add, remove [first, end), end <= mapnr. What was counted is out of date then: see
- * pageset_index(). The block of the last change stays unpacked, so changes near to each other are
- * cheap.
+ * Add, remove [first, end), end <= mapnr. Earlier counts are out of date then: see pageset_index().
+ * The block of the last change stays unpacked, so changes near to each other are cheap.
  */
 void pageset_add(struct pageset *set, uint64_t first, uint64_t end);
 void pageset_remove(struct pageset *set, uint64_t first, uint64_t end);

@@ -1,6 +1,6 @@
 /*
- * What a pass of the pipeline works with: its workers, and the items that they fill. As many of
- * both as there is memory for: with fewer the pass is slower, and ends as well.
+ * The workers of a pass of the pipeline, and the items that they fill. There are as many of both as
+ * memory allows: with fewer the pass is slower, but ends all the same.
  */
 #ifndef POOL_H
 #define POOL_H

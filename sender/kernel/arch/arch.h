@@ -33,7 +33,7 @@ struct vaddr_range {
 	uint64_t first, end;
 };
 
-/* Where the kernel maps what: an address of a load tells by this what the load is. */
+/* The ranges of the kernel's addresses. By them, the address of a load tells what the load is. */
 struct arch_layout {
 	struct vaddr_range image;      /* the kernel image alone */
 	struct vaddr_range direct_map; /* all of memory, at one distance from where it lies */
@@ -125,8 +125,9 @@ static inline bool vaddr_range_has(struct vaddr_range range, uint64_t vaddr)
 }
 
 /*
- * Whether the program was told to end. Then no address is mapped any more, so that all who look for
- * the kernel's data are done soon, wherever they are; who acts on what they found asks here first.
+ * Whether the program was told to end. If so, no address counts as mapped any more, so that all
+ * code that looks for the kernel's data ends soon, wherever it is. Code that acts on what was found
+ * asks here first.
  */
 static inline bool paging_stopped(const struct paging *p)
 {
