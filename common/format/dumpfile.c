@@ -1,4 +1,5 @@
-/* A dump file while it is written: PATH.part, holes, the incomplete bit, and the rename at the end.
+/* A dump file while it is written: PATH.part, holes, the incomplete bit (set, and cleared), syncs
+ * and their failures, and the order of system calls that publishes it.
  * Doesn't know of streams, records or pages; of the kdump format, only where the status lies. */
 #include "format/dumpfile.h"
 

@@ -12,13 +12,14 @@
 /* Whether a name still leads to what was opened, and not to what somebody else put there. */
 bool names_lead_to(int dir_fd, const char *name, int fd);
 
-/* " (of uid 7, mode 0644)" where what is there is another user's; else "". Returns `text`. */
+/* " (of uid 7, mode 0644)" where the file of that name is another user's; else "". Returns
+ * `text`. */
 const char *names_owner_text(int dir_fd, const char *name, char text[static 48]);
 
 /* rename(): 0 or -errno. */
 NODISCARD int names_replace(int dir_fd, const char *from, const char *to);
 
-/* The same of a file where nothing is replaced: -EEXIST. */
+/* The same for a file, but nothing is replaced: fails -EEXIST where `to` is there. */
 NODISCARD int names_change(int dir_fd, const char *from, const char *to);
 
 #endif

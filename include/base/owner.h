@@ -16,15 +16,15 @@
 #include "base/error.h"
 
 /*
- * Judge a file or directory of ours, `st` as lstat() has it. `dir_fd` is the directory that has it
- * (AT_FDCWD: where the process is), which was judged itself. Fails -EACCES; the error has `path`,
- * the owner, the mode, and what to do.
+ * Check a file or directory of ours, of which lstat() says `st`. `dir_fd` is the directory that
+ * holds it (AT_FDCWD: where the process is), and was checked before. Fails -EACCES; the error has
+ * `path`, the owner, the mode, and what to do.
  */
 NODISCARD int owner_check(const struct stat *st, int dir_fd, const char *path, struct error *err);
 
 /*
- * The same of the operator's own directory, in which ours are to be. There others may write if it
- * is sticky, or by a group that is ours.
+ * The same for the operator's own directory, in which ours are made. Others may write to it if it
+ * is sticky, and a group may if it is ours.
  */
 NODISCARD int owner_check_top(const struct stat *st, int dir_fd, const char *path,
 			      struct error *err);

@@ -1,4 +1,5 @@
-/* Progress of a dump, for people and for machines, on standard error. */
+/* Progress of a dump, for people and for machines, on standard error. Both programs show it:
+ * sender/dump.c and the receiver fill in struct progress_state. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 

@@ -1,6 +1,6 @@
 /*
- * What ends work before it is done: a signal, or a deadline. Work that takes long, or that waits,
- * has one of these, and asks it between one bounded step and the next.
+ * Reasons to end work before it is done: a signal, or a deadline. Work that takes long, or that
+ * waits, has a struct stop, and asks it between one bounded step and the next.
  */
 #ifndef BASE_STOP_H
 #define BASE_STOP_H
@@ -24,7 +24,8 @@ static inline bool stop_is_due(const struct stop *stop)
 	       (stop->deadline_ms && clock_ms() >= stop->deadline_ms);
 }
 
-/* The same as 0, or -ECANCELED (a signal), or -ETIME (the deadline): *err says which. Any thread.
+/* The same as a code: 0, -ECANCELED (a signal) or -ETIME (the deadline); *err says which. Any
+ * thread.
  */
 NODISCARD int stop_check(const struct stop *stop, struct error *err);
 

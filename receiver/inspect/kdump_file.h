@@ -65,8 +65,7 @@ void window_deinit(struct window *w);
 /*
  * The `size_bytes` (at most the window's room) at file offset `off`, borrowed until the next call.
  * Reads as much as the window takes where the reading goes forward, less where it jumps or a hole
- * begins. Fails
- * -ENODATA beyond the end of the file.
+ * begins. Fails -ENODATA beyond the end of the file.
  */
 NODISCARD int window_get(struct window *w, const struct kdump_file *d, uint64_t off,
 			 size_t size_bytes, const uint8_t **bytes_ret, struct error *err);

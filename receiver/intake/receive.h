@@ -1,4 +1,4 @@
-/* What comes in: on standard input, or over a connection that isn't a session. */
+/* Receives one dump: on standard input, or over a connection that isn't a session. */
 #ifndef RECEIVE_H
 #define RECEIVE_H
 
@@ -20,7 +20,7 @@ struct receive_setup {
 	uint32_t timeout_ms; /* silence that breaks the link of a session */
 };
 
-/* Each does it, tells the operator how it went, and returns the exit status. */
+/* Each function receives one dump, tells the operator how it went, and returns the exit status. */
 
 /* `vmrecv [FILE]`: a flattened stream or a session one way, told apart by their first bytes. */
 enum exit_status receive_file(const struct receive_setup *setup);

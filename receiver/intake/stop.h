@@ -6,8 +6,8 @@
 
 /*
  * SIGINT, SIGTERM and SIGHUP, and SIGUSR1 (by which an older vmrecv takes a dump over), are let
- * through only while we wait, with the mask that comes out, or one that comes just before would be
- * slept over. The second one kills.
+ * through only while we wait, with the mask that this function gives. Otherwise a signal that comes
+ * just before a wait wouldn't end the wait. The second signal kills.
  */
 void stop_catch(sigset_t *while_waiting_ret);
 

@@ -40,9 +40,9 @@ NODISCARD int census_take(int dir_fd, const char *name, int own_fd, struct censu
 unsigned census_attachments(int dir_fd, const char *name);
 
 /*
- * Whether nothing has come of the dump in directory `fd`: no page, no attachment. Removes what
- * tells of it then, but for the directory. `own`: its journal is the caller's, else one that a
- * session or a stream has is left alone.
+ * Whether nothing has come of the dump in directory `fd`: no page, no attachment. If so, removes
+ * the files that tell of it, but not the directory. `own`: its journal is the caller's. Otherwise a
+ * dump that a session or a stream has is left alone.
  */
 bool census_clear(int fd, bool own);
 

@@ -1,8 +1,8 @@
 /*
  * The directory of a dump: DIR/HOST/TIME/, found by what identifies the dump, or made.
  *
- * A new one is DIR/HOST/.new until what it begins with is in it and durable. The host's directory
- * is locked so long, so that two sessions with the same dump come to the same place.
+ * A new one is DIR/HOST/.new until what it begins with is in it and durable. Until then the host's
+ * directory is locked, so that two sessions with the same dump come to the same place.
  *
  * Nothing is taken for ours that somebody else may have put there (base/owner.h): neither DIR, nor
  * what lies below it on the way to the dump, nor what lies beside the dump.
@@ -43,16 +43,17 @@ NODISCARD int dumpdir_find(struct dumpdir *p, const char *dir, const char *host,
 /* The same, of a dump that is nowhere known by its identity: always a new one. */
 NODISCARD int dumpdir_make(struct dumpdir *p, const char *dir, const char *host, struct error *err);
 
-/* A new one gets its name: the time, with a number where two collide. Its files are synced by now,
- * and it is when this returns. Does nothing to one that was found. */
+/* Give a new directory its name: the time, with a number where two collide. The caller has synced
+ * its files; the directory itself is synced when this returns. Does nothing to a directory that was
+ * found. */
 NODISCARD int dumpdir_settle(struct dumpdir *p, struct error *err);
 
 /* Whether places can be made below `dir`, which is made if need be, and by `host` (NULL: any): 0,
  * or why not. Makes nothing for the host. */
 NODISCARD int dumpdir_check(const char *dir, const char *host, struct error *err);
 
-/* One that was not settled is removed, and so is one in which nothing is: its files are closed by
- * now. With it goes the host's directory, if it was the last. */
+/* Removes a directory that was not settled, and one that is empty: the caller has closed its files.
+ * The host's directory is removed with it, if it was the last. */
 void dumpdir_deinit(struct dumpdir *p);
 
 #endif

@@ -9,7 +9,8 @@
  *   home_clear() or home_forget(), home_free()  files and journal are closed before the last
  *
  * There are two: a directory below a collector's (home_dir.c), and the one FILE of a pipe
- * (home_file.c). A home more is a file that fills in struct home_ops, and a row in home_new().
+ * (home_file.c). Another home is a file that fills in struct home_ops, and a row in home_new(). The
+ * dump itself is published by dumpfile_publish(), whatever the home.
  */
 #ifndef HOME_H
 #define HOME_H
@@ -39,7 +40,7 @@ struct home_setup {
 /* Opens and makes nothing. Strings are borrowed. Fails -ENOMEM. */
 NODISCARD int home_new(const struct home_setup *setup, struct home **h_ret, struct error *err);
 
-/* A place that was made and that nothing has come to goes. NULL is fine. */
+/* Removes a place that was made and that nothing has come to. NULL is fine. */
 void home_free(struct home *h);
 DEFINE_AUTO(struct home, home_free)
 
@@ -60,14 +61,15 @@ NODISCARD int home_settle(struct home *h, struct error *err);
 /* How much more there is room for; INT64_MAX where that can't be told. */
 uint64_t home_free_bytes(const struct home *h);
 
-/* What the operator knows the dump as; and the part of it, if that is there: else false. */
+/* The name by which the operator knows the dump; and the name of its part: false if there is no
+ * part. */
 void home_path(const struct home *h, char out[static HOME_PATH_ROOM]);
 bool home_part_path(const struct home *h, char out[static HOME_PATH_ROOM]);
 
 /* --- the dump ------------------------------------------------------------------------------- */
 
-/* The part of a new dump; of one that is begun anew in the place of another try; of one that is
- * gone on with. As dumpfile_create() and dumpfile_resume(); the caller's to free. */
+/* Open the part: of a new dump; of a dump that is begun anew in place of an earlier try; of a dump
+ * that a session goes on with. As dumpfile_create() and dumpfile_resume(); the caller's to free. */
 NODISCARD int home_create(struct home *h, struct dumpfile **df_ret, struct error *err);
 NODISCARD int home_create_over(struct home *h, struct dumpfile **df_ret, struct error *err);
 NODISCARD int home_resume(struct home *h, struct dumpfile **df_ret, struct error *err);

@@ -1,4 +1,4 @@
-/* What a home has to do, and what all of those have that keep a dump in files. */
+/* The operations of a home, and the members that all homes have that keep a dump in files. */
 #ifndef HOME_OPS_H
 #define HOME_OPS_H
 

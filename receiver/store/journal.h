@@ -40,26 +40,26 @@ typedef int journal_segment_fn(void *ctx, const struct segment *segment, struct 
 NODISCARD int journal_read(const char *path, struct journal_facts *facts_ret,
 			   journal_segment_fn *segment, void *ctx, struct error *err);
 
-/* No more of it than whose it is: it may be long. `path` is below `dir_fd`, as openat() has it,
- * here and below. Fails as journal_read(). */
+/* Read only the HELLO of a journal, which says whose it is: the rest may be long. `path` is below
+ * `dir_fd`, as openat() has it, here and below. Fails as journal_read(). */
 NODISCARD int journal_read_hello(int dir_fd, const char *path, struct hello *hello_ret,
 				 struct error *err);
 
-/* What a look tells. */
+/* The result of journal_look(). */
 struct journal_state {
 	bool has_checkpoints; /* one at the least */
 	bool has_pages;	      /* two: the first one's segment has none */
 	bool is_held;	      /* a process has it */
 };
 
-/* Look at the journal `name` in a directory, no longer than that takes. Not at one's own: that
- * would lose its lock. Fails as journal_read(). */
+/* Read no more of the journal `name` in a directory than these facts need. Not to be called for the
+ * caller's own journal: that would lose its lock. Fails as journal_read(). */
 NODISCARD int journal_look(int dir_fd, const char *name, struct journal_state *state_ret);
 
 /*
- * Where the journal of FILE, or of FILE.part, is if there is one. That of a part is
- * FILE.part.segments beside a FILE of its own, FILE.segments where FILE is to come. The caller
- * frees it; NULL without memory.
+ * The path that the journal of FILE, or of FILE.part, has if there is one. The journal of FILE.part
+ * is FILE.part.segments if that, or FILE, is there; else it is FILE.segments. The caller frees the
+ * path; NULL without memory.
  */
 char *journal_path_of(const char *file);
 
@@ -75,15 +75,16 @@ NODISCARD int journal_open(int dir_fd, const char *path, struct journal **j_ret,
 			   struct error *err);
 
 /*
- * The same, and the session that has it is to let go (journal_is_wanted()): its link is the older
- * one. So is one that waits as we do, which fails with -EALREADY; who came last is next. Fails
- * -EBUSY if that takes too long, or if a program that is no session has locked the file; or with
- * what `alive` says.
+ * The same, but a session that has the journal is asked to let go (journal_is_wanted()): its link
+ * is the older one. A session that waits as we do is asked, too, and fails with -EALREADY: the
+ * session that came last is next. Fails -EBUSY if that takes too long, or if a program that is no
+ * session has locked the file; or with what `alive` says.
  */
 NODISCARD int journal_take_over(int dir_fd, const char *path, const struct keepalive *alive,
 				struct journal **j_ret, struct error *err);
 
-/* Whether a newer session waits in journal_take_over(): a system call, over a network perhaps. */
+/* Whether a newer session waits in journal_take_over(): takes a system call, over a network
+ * perhaps. */
 bool journal_is_wanted(const struct journal *j);
 
 /* As journal_read(), of one that is open. The first time after journal_open() what is wrong at its
@@ -97,13 +98,13 @@ DEFINE_AUTO(struct journal, journal_free)
  * dropped. */
 NODISCARD int journal_cut(struct journal *j, uint64_t segments, struct error *err);
 
-/* Append a frame as it came; held in memory until journal_sync(). How much that is, and with what
- * is in the file. */
+/* Append a frame as it came; it is held in memory until journal_sync(). journal_waiting() is the
+ * number of bytes held, journal_size() that number and the bytes in the file. */
 NODISCARD int journal_append(struct journal *j, const struct frame *frame, struct error *err);
 size_t journal_waiting(const struct journal *j);
 uint64_t journal_size(const struct journal *j);
 
-/* Write what waits, and wait until it is on stable storage. Fails always once it has. */
+/* Write what waits, and wait until it is on stable storage. Once it has failed, it always fails. */
 NODISCARD int journal_sync(struct journal *j, struct error *err);
 
 #endif

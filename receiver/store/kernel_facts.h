@@ -14,7 +14,7 @@ struct kernel_facts {
 	char build_id[2 * 32 + 1]; /* hexadecimal; "": not known, as before Linux 5.9 */
 };
 
-/* As far as they have come. What hasn't, or can't be read, isn't known. */
+/* Read the facts that have come. A fact that hasn't come, or can't be read, isn't known. */
 void kernel_facts_read(struct dumpfile *df, struct kernel_facts *facts_ret);
 
 #endif

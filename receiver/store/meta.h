@@ -38,14 +38,14 @@ NODISCARD int meta_write(int dir_fd, const char *path, const struct meta *meta, 
 void meta_take_log(struct meta *meta, const char *dump_path, const struct attach *a);
 
 /*
- * How far the dump is, for whoever looks: written every two seconds at the most, in place of what
- * is there, whole or not at all. It is no reason to fail, nor to wait for the disk. What the dump
- * says of its kernel is taken as soon as it is there.
+ * Write how far the dump is, for anybody who looks: every two seconds at the most, in place of what
+ * is there, whole or not at all. A failure of this is ignored, and nothing waits for the disk. The
+ * facts that the dump has of its kernel are taken as soon as they are there.
  */
 void meta_progress(struct meta *meta, int dir_fd, const char *path, struct dumpfile *df,
 		   uint64_t received_bytes);
 
-/* One that a session has left without saying that its dump is complete, though it is: says so now.
+/* Complete the meta.json of a dump that is complete, where a session has left it without saying so.
  * Does nothing to others. */
 NODISCARD int meta_complete(int dir_fd, const char *path, const struct end *end, time_t done_s,
 			    uint64_t file_bytes, struct error *err);

@@ -1,7 +1,7 @@
 /*
- * What lies beside FILE, the one dump of a pipe, and is of it: FILE.segments, FILE.json,
- * FILE-dmesg.txt. While the dump is FILE.part, so is what they begin with; so whatever becomes of a
- * new dump, each of the two has what tells of it, and nothing else.
+ * The sidecars of FILE, the one dump of a pipe: FILE.segments, FILE.json, FILE-dmesg.txt. While the
+ * dump is FILE.part, their names begin with FILE.part, too. So, whatever becomes of a new dump,
+ * FILE and FILE.part each have the files that tell of it, and no others.
  */
 #ifndef SIDECARS_H
 #define SIDECARS_H
@@ -17,12 +17,12 @@
  */
 NODISCARD int sidecars_check(const char *file, bool session, struct error *err);
 
-/* Remove what is of a FILE.part that isn't there any more. */
+/* Remove the sidecars of a FILE.part that isn't there any more. */
 NODISCARD int sidecars_drop_part(const char *file, struct error *err);
 
 /*
- * FILE.part has become FILE: so does what lies beside it, and what is of an earlier FILE goes. Each
- * is tried; the first error is told. Their names aren't synced.
+ * FILE.part has become FILE: its sidecars get their final names, too, and those of an earlier FILE
+ * are removed. Each is tried, and the first error is returned. The names aren't synced.
  */
 NODISCARD int sidecars_settle(const char *file, struct error *err);
 
@@ -32,7 +32,7 @@ NODISCARD int sidecars_check_other(const char *file, const char *name, struct er
 NODISCARD int sidecars_settle_other(const char *file, const char *name, bool replace,
 				    struct error *err);
 
-/* Make the names durable of FILE and of what lies beside it. */
+/* Make the names of FILE and of its sidecars durable. */
 NODISCARD int sidecars_sync(const char *file, struct error *err);
 
 #endif

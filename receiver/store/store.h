@@ -1,7 +1,7 @@
 /*
  * A session's dump on its way to disk. The store does the operations of a session (struct
- * session_ops), and keeps the state that a later session needs to go on. Where that is, is the
- * home's (home.h): DIR/HOST/TIME/ of a collector, or the one FILE of a pipe.
+ * session_ops), and keeps the state that a later session needs to go on. The home decides where the
+ * dump is (home.h): DIR/HOST/TIME/ of a collector, or the one FILE of a pipe.
  *
  *   DIR/HOST/TIME/vmcore           complete and verified; before that vmcore.part
  *   DIR/HOST/TIME/vmcore.segments  the journal
@@ -22,10 +22,10 @@
 struct store;
 
 struct store_setup {
-	const char *dir;	 /* NULL: a file */
-	const char *file;	 /* NULL: a directory */
-	const char *host;	 /* whom the sender has proved to be, taken as it is or not at all
-				    (host_name_is_good()); NULL: it is taken at its word */
+	const char *dir;  /* NULL: a file */
+	const char *file; /* NULL: a directory */
+	const char *host; /* the host that the sender has proved to be, taken as it is or not at all
+			     (host_name_is_good()); NULL: it is taken at its word */
 	const char *proof;	 /* how: "certificate", "address", …; for meta.json */
 	const char *peer;	 /* where from; for meta.json */
 	bool force;		 /* replace FILE */
@@ -69,8 +69,8 @@ bool store_is_wanted(const struct store *s);
 /* For progress and logs. */
 uint64_t store_stream_bytes(const struct store *s);
 
-/* What was proved is never changed, for no two hosts may share a directory: fails -EACCES if it
- * can't be the name of one. */
+/* Check that a name which was proved can be the name of a directory: fails -EACCES if not. Such a
+ * name is never changed, for no two hosts may share a directory. */
 NODISCARD int store_check_host(const char *host, struct error *err);
 
 #endif
