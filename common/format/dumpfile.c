@@ -1,6 +1,6 @@
-/* A dump file while it is written: PATH.part, holes, the incomplete bit (set, and cleared), syncs
- * and their failures, and the order of system calls that publishes it.
- * Doesn't know of streams, records or pages; of the kdump format, only where the status lies. */
+/* A dump file while it is written: PATH.part, bytes in any order, holes. Its incomplete bit is in
+ * dumpfile_incomplete.c, how it gets its final name in dumpfile_publish.c.
+ * Doesn't know of streams, records or pages. */
 #include "format/dumpfile.h"
 
 #include <errno.h>
@@ -13,18 +13,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/dirsync.h"
 #include "base/io.h"
 #include "base/names.h"
 #include "base/zero.h"
-#include "format/kdump.h"
-#include "format/sums_file.h"
+#include "common/format/dumpfile_parts.h"
 
 enum {
-	SHADOW_BYTES = SUMS_HEAD_BYTES,
-	STATUS_END = KDUMP_STATUS_OFFSET + 4,
-	SIGNATURE_BYTES = 8,
-
 	/* Smaller holes save little space and cost extents; file systems allocate in blocks up to
 	   this. */
 	HOLE_BYTES = 64 << 10,
@@ -34,49 +28,10 @@ enum {
 	WRITEBACK_BYTES = 8 << 20,
 };
 
-struct dumpfile {
-	int fd;
-	int dir_fd; /* which the two names are below; borrowed */
-	char *path, *part_path;
-	enum dumpfile_replace replace;
-	bool wrote;	 /* anything, ever */
-	bool published;	 /* the .part has become `path` */
-	bool final;	 /* the header in the file is the true one, without our incomplete bit */
-	bool unsure;	 /* published, and the name isn't certain to survive a power cut */
-	int sync_failed; /* the -errno of the first sync that did */
-
-	struct sums_file *sums; /* NULL: nothing is known of any */
-
-	uint64_t end;	  /* end of the bytes that the caller wrote, holes included */
-	uint64_t written; /* end of the bytes that reached the file: from here on it reads as
-			     zeros */
-
-	/* The first bytes as the caller wrote them, without our bit; zeros where none came. */
-	uint8_t shadow[SHADOW_BYTES];
-
-	/* The range that was written since writeback was last started. */
-	uint64_t dirty_begin, dirty_end, dirty_bytes;
-};
-
-/* error_sys() for a result of io.h. */
-static int fail(struct error *err, const struct dumpfile *df, const char *what, int r)
+int dumpfile_fail(struct error *err, const struct dumpfile *df, const char *what, int r)
 {
 	errno = -r;
 	return error_sys(err, "%s: %s", df->part_path, what);
-}
-
-/*
- * fsync(), or fdatasync(). What once failed counts for ever: the kernel tells of it one time, may
- * have dropped what it couldn't write, and says that all is well when asked again.
- */
-static int sync_all(struct dumpfile *df, bool data_only, struct error *err)
-{
-	if (df->sync_failed)
-		return fail(err, df, "an earlier fsync failed", df->sync_failed);
-	if ((data_only ? fdatasync : fsync)(df->fd) == 0)
-		return 0;
-	df->sync_failed = -errno;
-	return error_sys(err, "%s: %s", df->part_path, data_only ? "fdatasync" : "fsync");
 }
 
 /* Refuse what must not become, or isn't, a dump file of ours. */
@@ -196,16 +151,6 @@ struct error dumpfile_sums_failure(const struct dumpfile *df)
 	return df->sums ? *sums_file_failure(df->sums) : (struct error){0};
 }
 
-static bool shadow_is_kdump(const struct dumpfile *df)
-{
-	return memcmp(df->shadow, KDUMP_SIGNATURE, SIGNATURE_BYTES) == 0;
-}
-
-void dumpfile_came_incomplete(struct dumpfile *df)
-{
-	df->shadow[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
-}
-
 void dumpfile_free(struct dumpfile *df)
 {
 	if (!df)
@@ -236,8 +181,8 @@ static void note_dirty(struct dumpfile *df, uint64_t off, size_t size_bytes)
 	df->dirty_bytes = 0;
 }
 
-static int write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
-		     struct error *err)
+int dumpfile_write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, size_t size_bytes,
+		       struct error *err)
 {
 	int r;
 
@@ -248,34 +193,9 @@ static int write_out(struct dumpfile *df, uint64_t off, const uint8_t *bytes, si
 	df->written = MAX(df->written, off + size_bytes);
 	r = io_pwrite_full(df->fd, bytes, size_bytes, off);
 	if (r < 0)
-		return fail(err, df, "write", r);
+		return dumpfile_fail(err, df, "write", r);
 	note_dirty(df, off, size_bytes);
 	return 0;
-}
-
-/* The first bytes as the file has them, or is to. */
-static void head_of(const struct dumpfile *df, uint8_t head[static SHADOW_BYTES])
-{
-	memcpy(head, df->shadow, SHADOW_BYTES);
-	if (shadow_is_kdump(df) && !df->final)
-		head[KDUMP_STATUS_OFFSET] |= KDUMP_INCOMPLETE;
-}
-
-/*
- * Bring the file's bytes [begin, end), all below SHADOW_BYTES, in line with the shadow. Of a kdump
- * file the status goes too, whatever the range: the signature may have come after the status, or
- * without it.
- */
-static int write_shadow(struct dumpfile *df, size_t begin, size_t end, struct error *err)
-{
-	uint8_t bytes[SHADOW_BYTES];
-
-	head_of(df, bytes);
-	if (shadow_is_kdump(df)) {
-		begin = MIN(begin, (size_t)KDUMP_STATUS_OFFSET);
-		end = MAX(end, (size_t)STATUS_END);
-	}
-	return write_out(df, begin, bytes + begin, end - begin, err);
 }
 
 static int open_again(struct dumpfile *df, struct error *err)
@@ -296,14 +216,14 @@ static int open_again(struct dumpfile *df, struct error *err)
 				 df->part_path);
 	n = io_pread_full(df->fd, df->shadow, sizeof(df->shadow), 0);
 	if (n < 0)
-		return fail(err, df, "read", (int)n);
+		return dumpfile_fail(err, df, "read", (int)n);
 	df->end = df->written = (uint64_t)st.st_size;
-	if (!shadow_is_kdump(df))
+	if (!dumpfile_is_kdump(df))
 		return 0;
 	marked = df->shadow[KDUMP_STATUS_OFFSET] & KDUMP_INCOMPLETE;
 	df->shadow[KDUMP_STATUS_OFFSET] &= (uint8_t)~KDUMP_INCOMPLETE;
 	/* The file was about to be published, but isn't now. */
-	return marked ? 0 : write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
+	return marked ? 0 : dumpfile_write_head(df, KDUMP_STATUS_OFFSET, KDUMP_STATUS_OFFSET, err);
 }
 
 int dumpfile_resume_at(int dir_fd, const char *path, struct dumpfile **df_ret, struct error *err)
@@ -361,7 +281,7 @@ static int write_sparse(struct dumpfile *df, uint64_t off, const uint8_t *bytes,
 		/* Below `written` there may be other bytes, which zeros have to replace. */
 		const size_t n = off < df->written ? (size_t)MIN(size_bytes, df->written - off)
 						   : bytes_before_hole(off, bytes, size_bytes);
-		const int r = write_out(df, off, bytes, n, err);
+		const int r = dumpfile_write_out(df, off, bytes, n, err);
 
 		if (r < 0) {
 			wipe(df, off, n);
@@ -405,11 +325,11 @@ int dumpfile_write(struct dumpfile *df, uint64_t off, const void *bytes, size_t 
 	const uint64_t end = off + size_bytes;
 	int r;
 
-	if (off < SHADOW_BYTES && size_bytes > 0) {
-		const size_t n = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+	if (off < DUMPFILE_HEAD_BYTES && size_bytes > 0) {
+		const size_t n = (size_t)MIN(size_bytes, DUMPFILE_HEAD_BYTES - off);
 
 		memcpy(df->shadow + off, p, n);
-		r = write_shadow(df, (size_t)off, (size_t)off + n, err);
+		r = dumpfile_write_head(df, (size_t)off, (size_t)off + n, err);
 		if (r < 0)
 			return r;
 		df->end = MAX(df->end, off + n);
@@ -431,8 +351,8 @@ int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_by
 	uint8_t *p = bytes;
 	ssize_t n;
 
-	if (off < SHADOW_BYTES) {
-		const size_t head = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+	if (off < DUMPFILE_HEAD_BYTES) {
+		const size_t head = (size_t)MIN(size_bytes, DUMPFILE_HEAD_BYTES - off);
 
 		memcpy(p, df->shadow + off, head);
 		off += head;
@@ -441,7 +361,7 @@ int dumpfile_read(struct dumpfile *df, uint64_t off, void *bytes, size_t size_by
 	}
 	n = io_pread_full(df->fd, p, size_bytes, off);
 	if (n < 0)
-		return fail(err, df, "read", (int)n);
+		return dumpfile_fail(err, df, "read", (int)n);
 	memset(p + n, 0, size_bytes - (size_t)n);
 	return 0;
 }
@@ -452,7 +372,7 @@ int dumpfile_next_data(struct dumpfile *df, uint64_t off, uint64_t end, uint64_t
 	/* The file has the same bytes as the shadow, except for our bit. */
 	const int r = io_next_data(df->fd, off, end, begin_ret, end_ret);
 
-	return r < 0 ? fail(err, df, "holes", r) : r;
+	return r < 0 ? dumpfile_fail(err, df, "holes", r) : r;
 }
 
 uint64_t dumpfile_size(const struct dumpfile *df)
@@ -475,75 +395,18 @@ const char *dumpfile_where(const struct dumpfile *df)
 	return df->published ? df->path : df->part_path;
 }
 
-bool dumpfile_name_is_unsure(const struct dumpfile *df)
-{
-	return df->unsure;
-}
-
-/* The directory's names, ours among them: as dirsync(). */
-static int sync_names(const struct dumpfile *df, struct error *err)
-{
-	const int r = dirsync_parent_at(df->dir_fd, df->path, df->fd);
-
-	return r < 0 ? fail(err, df, "its directory can't be synced", r) : r;
-}
-
-int dumpfile_sync_name(const struct dumpfile *df, struct error *err)
-{
-	return MIN(sync_names(df, err), 0);
-}
-
-static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *err)
-{
-	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
-		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
-				 size_bytes);
-	return sync_all(df, false, err);
-}
-
-static int rename_final(struct dumpfile *df, struct error *err)
-{
-	int r;
-
-	if (!names_lead_to(df->dir_fd, df->part_path, df->fd))
-		return error_set(err, -EEXIST, "%s was replaced by somebody else", df->part_path);
-	if (df->replace == DUMPFILE_REPLACE_ALL)
-		r = names_replace(df->dir_fd, df->part_path, df->path);
-	else
-		r = names_change(df->dir_fd, df->part_path, df->path);
-	if (r < 0) {
-		errno = -r;
-		return error_sys(err, "%s: can't become %s", df->part_path, df->path);
-	}
-	return 0;
-}
-
-/* Write the header with or without our incomplete bit, and wait until it is stable. */
-static int write_status(struct dumpfile *df, bool final, struct error *err)
-{
-	int r;
-
-	if (!shadow_is_kdump(df))
-		return 0;
-	df->final = final;
-	r = write_shadow(df, KDUMP_STATUS_OFFSET, STATUS_END, err);
-	if (r == 0 && ftruncate(df->fd, (off_t)df->end) < 0)
-		r = error_sys(err, "%s: can't set its length", df->part_path);
-	return r < 0 ? r : sync_all(df, false, err);
-}
-
 int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
 	if (df->sums && size_bytes < df->written)
-		sums_file_turn(df->sums, df->fd, MAX(size_bytes, (uint64_t)SHADOW_BYTES),
+		sums_file_turn(df->sums, df->fd, MAX(size_bytes, (uint64_t)DUMPFILE_HEAD_BYTES),
 			       df->written - size_bytes, df->written);
 	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
 		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
 				 size_bytes);
 	df->end = size_bytes;
 	df->written = MIN(df->written, size_bytes);
-	if (size_bytes < SHADOW_BYTES)
-		memset(df->shadow + size_bytes, 0, SHADOW_BYTES - (size_t)size_bytes);
+	if (size_bytes < DUMPFILE_HEAD_BYTES)
+		memset(df->shadow + size_bytes, 0, DUMPFILE_HEAD_BYTES - (size_t)size_bytes);
 	return 0;
 }
 
@@ -554,8 +417,8 @@ int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struc
 	int r = 0;
 
 	/* The first bytes are in the shadow, too. */
-	if (off < SHADOW_BYTES) {
-		const size_t n = (size_t)MIN(size_bytes, SHADOW_BYTES - off);
+	if (off < DUMPFILE_HEAD_BYTES) {
+		const size_t n = (size_t)MIN(size_bytes, DUMPFILE_HEAD_BYTES - off);
 
 		r = dumpfile_write(df, off, zeros, n, err);
 		off += n;
@@ -568,120 +431,4 @@ int dumpfile_clear(struct dumpfile *df, uint64_t off, uint64_t size_bytes, struc
 		r = dumpfile_write(df, off, zeros, (size_t)MIN(end - off, (uint64_t)HOLE_BYTES),
 				   err);
 	return r;
-}
-
-int dumpfile_sync(struct dumpfile *df, struct error *err)
-{
-	return sync_all(df, true, err);
-}
-
-/*
- * It has its final name, which couldn't be made durable: back to the .part, so that another try
- * isn't refused because of it. Where the name may have been another file's before, that one is
- * gone, and a try may replace this one: it stays. A disk that fails may not let us take the name
- * back, either. Where the dump stays the error says so.
- */
-static int unpublish(struct dumpfile *df, int code, struct error *err)
-{
-	struct error ignored;
-
-	if (df->replace != DUMPFILE_REPLACE_ALL && names_lead_to(df->dir_fd, df->path, df->fd) &&
-	    names_change(df->dir_fd, df->path, df->part_path) == 0) {
-		if (df->sums)
-			sums_file_drop(df->sums);
-		(void)write_status(df, false, &ignored);
-		(void)!sync_names(df, &ignored);
-		return fail(err, df, "its directory can't be synced", code);
-	}
-	df->published = true;
-	return error_set(err, code,
-			 "%s is complete, but its directory can't be synced, so that a power cut"
-			 " may lose the name: %s",
-			 df->path, strerror(-code));
-}
-
-/* FILE.part.sums of what the file is, or is about to be if it is `final`. */
-static int store_sums(struct dumpfile *df, bool final, uint64_t size_bytes, struct error *err)
-{
-	uint8_t head[SHADOW_BYTES];
-
-	if (!df->sums)
-		return 0;
-	df->final = final;
-	head_of(df, head);
-	return sums_file_store(df->sums, df->fd, head, size_bytes, err);
-}
-
-/* The name, and that of the sums. There is no moment at which those of one dump are beside another:
- * --check looks for FILE.part.sums, too, where FILE.part is gone. */
-static int rename_all(struct dumpfile *df, struct error *err)
-{
-	int r;
-
-	if (df->sums)
-		sums_file_clear_way(df->sums);
-	r = rename_final(df, err);
-	if (r == 0 && df->sums)
-		sums_file_settle(df->sums);
-	return r;
-}
-
-int dumpfile_publish(struct dumpfile *df, struct error *err)
-{
-	int r = sync_length(df, df->end, err);
-
-	if (r == 0)
-		r = store_sums(df, true, df->end, err);
-	/* Find out whether names can be synced before there is one. */
-	if (r == 0)
-		r = sync_names(df, err);
-	if (r < 0) {
-		df->final = false;
-		if (df->sums)
-			sums_file_drop(df->sums);
-		return r;
-	}
-	/*
-	 * Only now that every page is stable may the header say so, and only then may the name:
-	 * whenever the power goes, a file without the bit has all its bytes, and the final name is
-	 * on a finished file.
-	 */
-	r = write_status(df, true, err);
-	if (r == 0)
-		r = rename_all(df, err);
-	if (r < 0) {
-		struct error ignored;
-
-		if (df->sums)
-			sums_file_drop(df->sums);
-		(void)write_status(df, false, &ignored);
-		return r;
-	}
-	r = dirsync_parent_at(df->dir_fd, df->path, df->fd);
-	if (r < 0)
-		return unpublish(df, r, err);
-	df->published = true;
-	df->unsure = r == DIRSYNC_UNSURE;
-	return 0;
-}
-
-int dumpfile_keep_part(struct dumpfile *df, uint64_t size_bytes, struct error *err)
-{
-	struct error unused;
-	struct stat st;
-	int r;
-
-	if (df->published)
-		return 0;
-	df->wrote = true;
-	if (fstat(df->fd, &st) < 0)
-		return error_sys(err, "%s", df->part_path);
-	/* Never shorter: a write that failed may have left good bytes beyond `end`. */
-	df->end = MAX(df->end, size_bytes);
-	r = sync_length(df, MAX(df->end, (uint64_t)st.st_size), err);
-	if (r < 0)
-		return r;
-	/* Without them it is a part all the same. */
-	(void)!store_sums(df, false, MAX(df->end, (uint64_t)st.st_size), &unused);
-	return dumpfile_sync_name(df, err);
 }

@@ -85,7 +85,7 @@ bool home_has_dump(const struct home *h)
 	return io_exists_at(h->dir_fd, h->dump);
 }
 
-int home_publish(struct home *h, struct error *err)
+int home_settle_published(struct home *h, struct error *err)
 {
 	return h->ops->publish(h, err);
 }

@@ -5,7 +5,7 @@
  *   home_check()                                a probe, and nothing after it
  *   home_find(), then home_settle()             once what a dump begins with is durable
  *   home_attach(), home_write_meta(), …         while the dump comes
- *   home_publish()                              the dump has its final name
+ *   home_settle_published()                     after the dump got its final name
  *   home_clear() or home_forget(), home_free()  files and journal are closed before the last
  *
  * There are two: a directory below a collector's (home_dir.c), and the one FILE of a pipe
@@ -79,7 +79,7 @@ bool home_has_dump(const struct home *h);
 
 /* The dump was published: its sidecars get their final names, too, durably. After a failure the
  * others are still renamed, and the first failure is returned. */
-NODISCARD int home_publish(struct home *h, struct error *err);
+NODISCARD int home_settle_published(struct home *h, struct error *err);
 
 /* Make the names durable of the dump and of what tells of it. */
 NODISCARD int home_sync(const struct home *h, struct error *err);

@@ -493,7 +493,7 @@ static int op_end(void *ctx, const struct end *end, const struct frame *frame,
 	snprintf(done_ret->name, sizeof(done_ret->name), "%.199s", s->result.path);
 	r = home_write_meta(s->home, &s->meta, err);
 	/* Whatever became of that: until then what tells of the dump may be of one before it. */
-	if (home_publish(s->home, &other) < 0 && r == 0) {
+	if (home_settle_published(s->home, &other) < 0 && r == 0) {
 		*err = other;
 		r = err->code;
 	}
