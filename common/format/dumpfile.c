@@ -395,14 +395,24 @@ const char *dumpfile_where(const struct dumpfile *df)
 	return df->published ? df->path : df->part_path;
 }
 
+int dumpfile_set_length(const struct dumpfile *df, uint64_t size_bytes, struct error *err)
+{
+	return ftruncate(df->fd, (off_t)size_bytes) == 0
+		       ? 0
+		       : error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
+				   size_bytes);
+}
+
 int dumpfile_truncate(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
+	int r;
+
 	if (df->sums && size_bytes < df->written)
 		sums_file_turn(df->sums, df->fd, MAX(size_bytes, (uint64_t)DUMPFILE_HEAD_BYTES),
 			       df->written - size_bytes, df->written);
-	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
-		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
-				 size_bytes);
+	r = dumpfile_set_length(df, size_bytes, err);
+	if (r < 0)
+		return r;
 	df->end = size_bytes;
 	df->written = MIN(df->written, size_bytes);
 	if (size_bytes < DUMPFILE_HEAD_BYTES)

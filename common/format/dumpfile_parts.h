@@ -1,5 +1,5 @@
 /*
- * What the files of a dump file under way share: dumpfile.c (making and writing it),
+ * Shared by the three files that make a dump file: dumpfile.c (makes and writes it),
  * dumpfile_incomplete.c (the bit in its header), dumpfile_publish.c (syncs, and its final name).
  */
 #ifndef DUMPFILE_PARTS_H
@@ -57,6 +57,10 @@ void dumpfile_head(const struct dumpfile *df, uint8_t head[static DUMPFILE_HEAD_
 /* Bring the file's bytes [begin, end), all below DUMPFILE_HEAD_BYTES, in line with these. Of a
  * kdump file the status is written too, whatever the range. */
 NODISCARD int dumpfile_write_head(struct dumpfile *df, size_t begin, size_t end, struct error *err);
+
+/* Set the length of the file, and nothing else. */
+NODISCARD int dumpfile_set_length(const struct dumpfile *df, uint64_t size_bytes,
+				  struct error *err);
 
 /* fsync(), or fdatasync(). A sync that once failed counts as failed from then on. */
 NODISCARD int dumpfile_sync_all(struct dumpfile *df, bool data_only, struct error *err);

@@ -3,7 +3,6 @@
 #include "common/format/dumpfile_parts.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,8 +12,9 @@
 #include "base/names.h"
 
 /*
- * fsync(), or fdatasync(). What once failed counts for ever: the kernel tells of it one time, may
- * have dropped what it couldn't write, and says that all is well when asked again.
+ * fsync(), or fdatasync(). A sync that once failed counts as failed from then on: the kernel tells
+ * of a failure one time, may have dropped what it couldn't write, and says that all is well when
+ * asked again.
  */
 int dumpfile_sync_all(struct dumpfile *df, bool data_only, struct error *err)
 {
@@ -51,10 +51,9 @@ int dumpfile_sync_name(const struct dumpfile *df, struct error *err)
 
 static int sync_length(struct dumpfile *df, uint64_t size_bytes, struct error *err)
 {
-	if (ftruncate(df->fd, (off_t)size_bytes) < 0)
-		return error_sys(err, "%s: can't set its length to %" PRIu64, df->part_path,
-				 size_bytes);
-	return dumpfile_sync_all(df, false, err);
+	const int r = dumpfile_set_length(df, size_bytes, err);
+
+	return r < 0 ? r : dumpfile_sync_all(df, false, err);
 }
 
 static int rename_final(struct dumpfile *df, struct error *err)
