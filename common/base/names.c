@@ -45,7 +45,8 @@ int names_change(int dir_fd, const char *from, const char *to)
 		return unlinkat(dir_fd, from, 0) < 0 ? -errno : 0;
 	if (errno == EEXIST)
 		return -errno;
-	/* Nor has it hard links (FAT): look, then rename. Who comes between the two loses. */
+	/* Nor has it hard links (FAT): look, then rename. A file that
+	   gets this name between the two is replaced. */
 	if (io_exists_at(dir_fd, to))
 		return -EEXIST;
 	return names_replace(dir_fd, from, to);

@@ -1,6 +1,7 @@
 /*
- * What a codec is to codec.c: one file (codec_NAME.c) that fills struct codec_ops and includes the
- * library, and a row in codec.c. A file that the build leaves out is left out by the Makefile.
+ * The interface between codec.c and a codec. A codec is one file (codec_NAME.c), which fills struct
+ * codec_ops and includes the library, and a row in codec.c. The Makefile leaves out the files of
+ * codecs that the build goes without.
  */
 #ifndef CODEC_OPS_H
 #define CODEC_OPS_H

@@ -1,4 +1,5 @@
-/* Text that others wrote, made fit for a terminal or a log. */
+/* Text that others wrote, shown byte by byte: nothing of it is lost, unlike with base/printable.h.
+ */
 #ifndef ESCAPE_H
 #define ESCAPE_H
 
