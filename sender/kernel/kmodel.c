@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
-#include "sender/kernel/kernel.h"
+#include "sender/kernel/image.h"
 #include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -19,25 +19,6 @@ enum {
 	RESERVED_STEP = 32, /* every so many pages of the image are asked for PG_reserved */
 	FLAG_BITS = 24, /* above are node, zone and section. Source: Linux page-flags-layout.h */
 };
-
-/* The kernel image's pages: of the load whose virtual addresses are the image's. QEMU's cores have
- * none. */
-static struct pfn_range find_image(const struct vmcore *core)
-{
-	const struct vaddr_range image = arch_of(core)->layout.image;
-
-	for (size_t i = 0; i < core->elf.load_count; i++) {
-		const struct elf_load *l = &core->elf.loads[i];
-
-		if (vaddr_range_has(image, l->vaddr)) {
-			const uint64_t bytes = MIN(l->mem_bytes, image.end - l->vaddr);
-
-			return (struct pfn_range){l->paddr / core->page_bytes,
-						  (l->paddr + bytes) / core->page_bytes};
-		}
-	}
-	return (struct pfn_range){0};
-}
 
 /*
  * The bit of PG_reserved, which VMCOREINFO doesn't tell (12 until 6.11, 13 since): the only one
@@ -74,7 +55,7 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 	const bool needed = wanted & ~(unsigned)(1 << CLASS_OFFLINE | 1 << CLASS_HWPOISON);
 	struct error err = {0};
 
-	*km = (struct kmodel){.core = core, .image = find_image(core)};
+	*km = (struct kmodel){.core = core, .image = image_by_load(core)};
 	if (!core->info) {
 		if (needed)
 			remark(warnings,

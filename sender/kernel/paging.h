@@ -43,6 +43,10 @@ static inline bool paging_code(const struct paging *p, uint64_t vaddr, uint64_t 
  */
 bool paging_read(const struct paging *p, uint64_t vaddr, void *buf, size_t size_bytes);
 
+/* The same in the direct map of memory, without a walk; whether it is mapped there isn't checked.
+ */
+bool paging_direct(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret);
+
 /*
  * The physical addresses of the tables that map the kernel, the direct map of memory left out (its
  * tables grow with memory, and readers don't need them). At most `max`; *all_ret: whether these are

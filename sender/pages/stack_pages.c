@@ -19,6 +19,7 @@ enum {
 	STACK_POINTERS_MAX = 1 << 20,	   /* to stacks: walks of page tables, of some seconds */
 	STACKS_INTERRUPTED_MAX = 4,	   /* by each CPU */
 
+	STACKS_KASAN = 2,	  /* times as large: KASAN_STACK_ORDER, KASAN_THREAD_SHIFT */
 	STACK_PIECE_BYTES = 4096, /* of it is mapped at least */
 	FUNCTION_BYTES = 4096, /* that a return address is behind its function's beginning: most */
 	SLAB_BYTES = 32 << 10, /* the block that a task_struct lies in: slabs of order 3 */
@@ -26,23 +27,6 @@ enum {
 
 /* The lowest word of a task's stack. Source: Linux magic.h, set_task_stack_end_magic(). */
 #define STACK_END_MAGIC UINT64_C(0x57ac6e9d)
-
-/* Whether an address is in the direct map, as the loads show it. */
-static bool in_direct_map(const struct paging *p, uint64_t vaddr, uint64_t *paddr_ret)
-{
-	const struct vaddr_range range = p->arch->layout.direct_map;
-	const struct vmcore *core = p->core;
-
-	for (size_t i = 0; i < core->elf.load_count; i++) {
-		const struct elf_load *l = &core->elf.loads[i];
-
-		if (vaddr_range_has(range, l->vaddr) && vaddr - l->vaddr < l->mem_bytes) {
-			*paddr_ret = l->paddr + (vaddr - l->vaddr);
-			return true;
-		}
-	}
-	return false;
-}
 
 /* What is looked for on stacks, and how much of it at the most. */
 struct stack_search {
@@ -66,7 +50,7 @@ static void add_targets(struct finder *e, const uint8_t *words, size_t bytes,
 		uint64_t paddr;
 
 		search->loads_left -= loads;
-		if (!in_direct_map(e->paging, kdata_ulong(e->data, words + i), &paddr))
+		if (!paging_direct(e->paging, kdata_ulong(e->data, words + i), &paddr))
 			continue;
 		finder_add_paddr(e, paddr & ~(uint64_t)(SLAB_BYTES - 1), SLAB_BYTES);
 		search->bytes_left -= SLAB_BYTES;
@@ -84,7 +68,8 @@ static void add_callers(const struct finder *e, const uint8_t *words, size_t byt
 
 	callers.pages = e->parts[ESSENTIAL_CALLERS];
 	for (size_t i = 0; i + word <= bytes; i += word) {
-		const uint64_t to = kdata_ulong(e->data, words + i) - e->text;
+		const uint64_t to =
+			(kdata_ulong(e->data, words + i) | e->paging->return_bits) - e->text;
 		const uint64_t from = to - MIN(to, (uint64_t)FUNCTION_BYTES);
 
 		if (to < e->text_end - e->text)
@@ -92,33 +77,62 @@ static void add_callers(const struct finder *e, const uint8_t *words, size_t byt
 	}
 }
 
-static uint64_t stack_bytes(const struct finder *e)
-{
-	return e->paging->arch->stack_bytes;
-}
+/* A stack, or what is taken of it. */
+struct stack {
+	uint64_t vaddr, bytes; /* at most STACKS_KASAN times what a task's has without KASAN */
+};
 
-/* Add a stack, or as much as is mapped of it, which is read into `stack`, with zeros elsewhere; and
+/* Add a stack, or as much as is mapped of it, which is read into `words`, with zeros elsewhere; and
  * the code that it returns to. */
-static void add_stack(struct finder *e, uint64_t vaddr, uint8_t *stack)
+static void add_stack(struct finder *e, struct stack stack, uint8_t *words)
 {
-	finder_add_vaddr(e, vaddr, stack_bytes(e));
-	for (uint64_t at = 0; at < stack_bytes(e); at += STACK_PIECE_BYTES)
-		if (!paging_read(e->paging, vaddr + at, stack + at, STACK_PIECE_BYTES))
-			memset(stack + at, 0, STACK_PIECE_BYTES);
-	add_callers(e, stack, stack_bytes(e));
+	finder_add_vaddr(e, stack.vaddr, stack.bytes);
+	for (uint64_t at = 0; at < stack.bytes; at += STACK_PIECE_BYTES)
+		if (!paging_read(e->paging, stack.vaddr + at, words + at, STACK_PIECE_BYTES))
+			memset(words + at, 0, STACK_PIECE_BYTES);
+	add_callers(e, words, stack.bytes);
 }
 
-/* Where a task's stack that has `vaddr` would begin. */
-static uint64_t stack_of(const struct finder *e, uint64_t vaddr)
-{
-	return vaddr & ~(stack_bytes(e) - 1);
-}
-
-static bool is_task_stack(const struct finder *e, uint64_t vaddr)
+static bool begins_stack(const struct finder *e, uint64_t vaddr)
 {
 	uint64_t word;
 
 	return kdata_read_ulong(e->paging, vaddr, &word) && word == STACK_END_MAGIC;
+}
+
+/* Whether it is mapped page by page, as a vmalloc'ed stack is: an unmapped page follows that. */
+static bool is_vmalloced(const struct finder *e, uint64_t vaddr)
+{
+	uint64_t paddr, other, span;
+
+	return paging_translate(e->paging, vaddr, &paddr, &span) &&
+	       !paging_direct(e->paging, vaddr, &other) &&
+	       !(arch_image_paddr(e->km->core, vaddr, &other) && other == paddr);
+}
+
+/*
+ * The task's stack that has `vaddr`, by the word at its lowest end. KASAN doubles stacks, and what
+ * they are aligned to; VMCOREINFO doesn't tell it.
+ */
+static bool find_task_stack(const struct finder *e, uint64_t vaddr, struct stack *stack_ret)
+{
+	const uint64_t bytes = e->paging->stack_bytes;
+	const uint64_t base = vaddr & ~(bytes - 1), twice = vaddr & ~(2 * bytes - 1);
+	struct stack stack = {base, bytes};
+
+	if (base < e->paging->arch->kernel_vaddr)
+		return false;
+	if (!begins_stack(e, base)) {
+		if (base == twice || !begins_stack(e, twice) || !is_vmalloced(e, twice) ||
+		    !is_vmalloced(e, base))
+			return false;
+		stack = (struct stack){twice, 2 * bytes};
+	} else if (base == twice && is_vmalloced(e, base) && is_vmalloced(e, base + bytes) &&
+		   !begins_stack(e, base + bytes)) {
+		stack.bytes = 2 * bytes;
+	}
+	*stack_ret = stack;
+	return true;
 }
 
 /* The stacks of tasks that the words on an interrupt's stack, or registers, point into. */
@@ -130,35 +144,38 @@ static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes
 	uint64_t last = 0;
 
 	for (size_t i = 0; i + word <= bytes && found < STACKS_INTERRUPTED_MAX; i += word) {
-		const uint64_t vaddr = stack_of(e, kdata_ulong(e->data, words + i));
+		const uint64_t vaddr =
+			kdata_ulong(e->data, words + i) & ~(uint64_t)(e->paging->stack_bytes - 1);
+		struct stack stack;
 
 		if (vaddr == last || vaddr < e->paging->arch->kernel_vaddr ||
 		    !search->pointers_left)
 			continue;
 		last = vaddr;
 		search->pointers_left--;
-		if (!is_task_stack(e, vaddr))
+		if (!find_task_stack(e, vaddr, &stack))
 			continue;
-		add_stack(e, vaddr, search->interrupted);
+		add_stack(e, stack, search->interrupted);
 		found++;
 	}
 }
 
 /*
- * The stack that a CPU's registers are on. One of an interrupt (IRQ, NMI, machine check) doesn't
- * begin as a task's does: it is taken from the pointer on, and leads to the one that was
+ * The stack that a CPU's registers are on. One of an interrupt (IRQ, NMI, machine check, overflow)
+ * doesn't begin as a task's does: it is taken from the pointer on, and leads to the one that was
  * interrupted, of which it holds the pointer.
  */
 static void add_cpu_stack(struct finder *e, const uint8_t *regs, struct stack_search *search)
 {
 	const uint64_t sp = kdata_ulong(e->data, regs + e->paging->arch->stack_pointer_off);
-	const bool interrupt = !is_task_stack(e, stack_of(e, sp));
-	uint8_t *stack = search->stack;
+	struct stack stack = {sp & ~(uint64_t)(STACK_PIECE_BYTES - 1), e->paging->stack_bytes};
+	const bool interrupt = !find_task_stack(e, sp, &stack);
+	uint8_t *words = search->stack;
 
-	add_stack(e, interrupt ? sp & ~(uint64_t)(STACK_PIECE_BYTES - 1) : stack_of(e, sp), stack);
+	add_stack(e, stack, words);
 	if (interrupt)
-		add_interrupted(e, stack, stack_bytes(e), search);
-	add_targets(e, stack, stack_bytes(e), search);
+		add_interrupted(e, words, stack.bytes, search);
+	add_targets(e, words, stack.bytes, search);
 }
 
 /* Read the user_regs_struct of a note into `regs`: false where the note isn't a CPU's, or can't be
@@ -178,14 +195,15 @@ static bool read_regs(const struct finder *e, const struct elf_note *note, uint8
  * stack and registers point at too. */
 int stack_pages_add(struct finder *e, bool named, struct error *err)
 {
-	AUTO_FREE uint8_t *stacks = malloc(2 * stack_bytes(e));
+	const size_t room = (size_t)STACKS_KASAN * e->paging->stack_bytes;
+	AUTO_FREE uint8_t *stacks = malloc(2 * room);
 	struct stack_search search = {
 		.targets = !named,
 		.bytes_left = STACK_TARGETS_BYTES_MAX,
 		.loads_left = STACK_TARGETS_LOADS_MAX,
 		.pointers_left = STACK_POINTERS_MAX,
 		.stack = stacks,
-		.interrupted = stacks + stack_bytes(e),
+		.interrupted = stacks + room,
 	};
 	const size_t regs_bytes = e->paging->arch->regs_bytes;
 	uint8_t regs[ARCH_REGS_BYTES_MAX];

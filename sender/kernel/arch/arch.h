@@ -35,8 +35,11 @@ struct vaddr_range {
 
 /* The ranges of the kernel's addresses. By them, the address of a load tells what the load is. */
 struct arch_layout {
-	struct vaddr_range image;      /* the kernel image alone */
-	struct vaddr_range direct_map; /* all of memory, at one distance from where it lies */
+	/* The kernel image alone; empty: it may be anywhere. */
+	struct vaddr_range image;
+	/* All of memory, at one distance from where it lies; empty: the tables tell (struct
+	 * paging). */
+	struct vaddr_range direct_map;
 };
 
 /* Page tables of one crashed kernel. paging.h has what is done with them, and makes one. */
@@ -48,6 +51,19 @@ struct paging {
 	uint64_t root_paddr;   /* of the top table */
 	unsigned levels;       /* of tables */
 	uint64_t address_mask; /* of an entry: the bits that are an address */
+	unsigned page_shift;   /* where the size of a page differs: log2 of it */
+	unsigned vaddr_bits;   /* of an address, that the tables translate */
+
+	/* The direct map of memory, and where in memory it begins (modulo 2^64). Empty: the loads
+	 * alone tell it. */
+	struct vaddr_range direct_map;
+	uint64_t direct_paddr;
+
+	/* Bits of a pointer that are no address but a tag, and bits of a return address that are a
+	 * tag or a signature. In the kernel's addresses all of them are 1. */
+	uint64_t tag_bits, return_bits;
+
+	uint32_t stack_bytes; /* of a task's stack without KASAN: set by paging_init() */
 
 	struct stop stop; /* the core's: see paging_stopped() */
 };
@@ -71,8 +87,9 @@ struct arch {
 
 	/* --- page tables: all of these functions, or none --- */
 
-	/* Set p's own members from VMCOREINFO; p->core is set. Fails -ENODATA (a key is missing) or
-	 * -EBADMSG (a value is impossible). */
+	/* Set p's own members from VMCOREINFO; p->core and p->arch are set. Fails -ENODATA (a key
+	 * is missing) or -EBADMSG (a value is impossible, or the tables don't map the kernel to
+	 * where VMCOREINFO says: fit.h). */
 	int (*find_tables)(struct paging *p, struct error *err);
 
 	/* See paging_translate(), paging_code(), paging_tables(). Whatever the tables hold, a walk
@@ -91,7 +108,9 @@ struct arch {
 
 	/* --- CPUs and tasks: with page tables only --- */
 
-	uint32_t stack_bytes; /* of a task: THREAD_SIZE, and what it is aligned to */
+	/* Of a task's stack, and what it is aligned to: THREAD_SIZE without KASAN, which doubles
+	 * it. Where pages are larger, a page. */
+	uint32_t stack_bytes;
 
 	/* Where the desc of an NT_PRSTATUS has user_regs_struct, and the stack pointer in that. */
 	uint16_t regs_off, regs_bytes, stack_pointer_off;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/arch/fit.h"
 #include "sender/vmcore/vmcore.h"
 
 enum {
@@ -227,6 +228,7 @@ static int find_tables(struct paging *p, struct error *err)
 {
 	const struct vmcoreinfo *info = p->core->info;
 	uint64_t root, five_levels = 0, sme_mask = 0;
+	struct fit fit;
 
 	/* init_top_pgt was init_level4_pgt before 4.13; swapper_pg_dir is the same table. */
 	if (!vmcoreinfo_symbol(info, "init_top_pgt", &root) &&
@@ -240,7 +242,10 @@ static int find_tables(struct paging *p, struct error *err)
 	vmcoreinfo_number(info, "sme_mask", &sme_mask);
 	p->levels = five_levels ? 5 : 4;
 	p->address_mask = ADDRESS_BITS & ~sme_mask;
-	return 0;
+	/* Tables that map nothing are none to be misled by. A guest of Xen PV has tables of its
+	 * host's addresses. */
+	fit = fit_check(p);
+	return fit.wrong ? fit_error(&fit, err) : 0;
 }
 
 /* --- the others --- */

@@ -335,6 +335,34 @@ static void test_setup(void **state)
 	close_fixture(&f);
 }
 
+/* Tables of another kernel, or layout: they map the image elsewhere than VMCOREINFO says. */
+static void test_elsewhere(void **state UNUSED)
+{
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+	struct error err = {0};
+
+	kernel_map(f.k, KERNEL_IMAGE_VADDR, KERNEL_IMAGE + KERNEL_PAGE, 1);
+	f.core = kernel_open(f.k);
+	assert_int_equal(paging_init(&f.paging, f.core, &err), -EBADMSG);
+	assert_non_null(strstr(err.msg, "map _stext at 0xffffffff81000000 to 0x101000 in memory, "
+					"but by VMCOREINFO it is at 0x100000"));
+	close_fixture(&f);
+}
+
+/* A dump that was cut may lack tables: the others are of use. */
+static void test_unmapped(void **state UNUSED)
+{
+	struct fixture f = {.k = kernel_new(&(struct kernel_setup){0})};
+	const uint64_t at = kernel_map(f.k, KERNEL_IMAGE_VADDR, KERNEL_IMAGE, 1);
+	uint64_t paddr, span;
+
+	le64_put(kernel_at(f.k, at), 0);
+	open_fixture(&f);
+	assert_false(paging_translate(&f.paging, KERNEL_IMAGE_VADDR, &paddr, &span));
+	assert_true(paging_translate(&f.paging, KERNEL_DIRECT_MAP, &paddr, &span));
+	close_fixture(&f);
+}
+
 static void test_architecture(void **state UNUSED)
 {
 	struct core_plan plan = {.machine = 21};
@@ -372,6 +400,10 @@ int main(int argc, char **argv)
 	unit_add(&u, "paging_tables: is bounded in tables that are a cycle", test_tables_cycle,
 		 NULL);
 	UNIT_ADD_ROWS(&u, setups, test_setup);
+	unit_add(&u, "paging_init: refuses tables that map the kernel elsewhere", test_elsewhere,
+		 NULL);
+	unit_add(&u, "paging_init: takes tables that don't map the kernel at all", test_unmapped,
+		 NULL);
 	unit_add(&u, "paging_init: refuses other machines", test_architecture, NULL);
 	return unit_run(&u, "paging", argc, argv);
 }

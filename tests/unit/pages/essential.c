@@ -625,6 +625,48 @@ static void test_interrupts(void **state UNUSED)
 	free_fixture(f);
 }
 
+/* KASAN doubles stacks. A stack that is followed by another, or by nothing, isn't doubled. */
+struct doubled {
+	const char *name;
+	uint64_t vaddr, pointer; /* of the stack, into it */
+	uint64_t bytes;		 /* that are mapped */
+	bool other;		 /* another stack begins after half of it */
+	bool second_half;	 /* is found */
+};
+
+static const struct doubled doubled_stacks[] = {
+	{"essential_find: finds a doubled stack by a pointer into its first half",
+	 UINT64_C(0xffffc90000a00000), 0x2108, 2 * STACK_BYTES, false, true},
+	{"essential_find: finds a doubled stack by a pointer into its second half",
+	 UINT64_C(0xffffc90000a00000), STACK_BYTES + 0x2108, 2 * STACK_BYTES, false, true},
+	{"essential_find: takes a stack that isn't aligned as doubled ones are for a single one",
+	 UINT64_C(0xffffc90000a04000), 0x2108, 2 * STACK_BYTES, false, false},
+	{"essential_find: takes a stack before another one for a single one",
+	 UINT64_C(0xffffc90000a00000), 0x2108, 2 * STACK_BYTES, true, false},
+};
+
+static void test_doubled(void **state)
+{
+	const struct doubled *row = *state;
+	struct fixture *f = new_fixture(&(struct kernel_setup){0});
+	const uint64_t stack = kernel_alloc(f->k, 2 * STACK_BYTES, 256 << 10);
+
+	for (uint64_t at = 0; at < row->bytes; at += KERNEL_PAGE)
+		kernel_map(f->k, row->vaddr + at, stack + at, 1);
+	le64_put(kernel_at(f->k, stack), STACK_END_MAGIC);
+	if (row->other)
+		le64_put(kernel_at(f->k, stack + STACK_BYTES), STACK_END_MAGIC);
+	le64_put(kernel_at(f->k, stack + 2 * STACK_BYTES - 16), KERNEL_IMAGE_VADDR + 0x9123);
+	kernel_add_cpu(f->k, row->vaddr + row->pointer);
+	add_symbols(f, false);
+	find(f);
+	assert_true(has(f, ESSENTIAL_POINTED, stack, STACK_BYTES));
+	assert_int_equal(has(f, ESSENTIAL_POINTED, stack + STACK_BYTES, STACK_BYTES),
+			 row->second_half);
+	assert_int_equal(has(f, ESSENTIAL_CALLERS, KERNEL_IMAGE + 0x9000, 1), row->second_half);
+	free_fixture(f);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -651,5 +693,6 @@ int main(int argc, char **argv)
 	unit_add(&u, "essential_find: finds the stack of a task that was interrupted",
 		 test_interrupt, NULL);
 	unit_add(&u, "essential_find: takes few stacks for interrupted", test_interrupts, NULL);
+	UNIT_ADD_ROWS(&u, doubled_stacks, test_doubled);
 	return unit_run(&u, "essential", argc, argv);
 }
