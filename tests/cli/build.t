@@ -3,7 +3,7 @@
 # all else.
 # shellcheck source=tests/lib/tap.sh
 . "$(dirname "$0")/../lib/tap.sh"
-need make pkg-config
+need make pkg-config readelf nm objdump
 
 tests/tools/mkcore "$T/core" 4M
 
@@ -42,6 +42,28 @@ is "vmrecv --info: works" "$rc" 0
 "$BUILD/vmsend" -q -d 1 --compress=zstd "$T/core" "$T/zstd" 2>"$T/err"
 run "$vmrecv" --check "$T/zstd"
 like "vmrecv --check of a codec that isn't built in: says so" "$rc $(<"$T/err")$(<"$T/out")" "^[1-5] .*zstd"
+
+# What makes a fault in memory harder to use. Each is looked for in what was built, since a flag that the compiler passes
+# over would leave no trace.
+for program in vmsend vmrecv; do
+    is "$program: lies where the kernel chooses, has no stack to execute, and no table to write after its start" \
+        "$({ readelf -h "$BUILD/$program"; readelf -lW "$BUILD/$program"; readelf -d "$BUILD/$program"; } |
+            grep -oE ' DYN | GNU_RELRO |GNU_STACK .* RWE? |BIND_NOW' | sed 's/GNU_STACK.* \(RWE\?\) $/\1/; s/ //g' | sort -u | tr '\n' ' ')" \
+        "BIND_NOW DYN GNU_RELRO RW "
+    is "$program: is built with stack protection and fortified functions" \
+        "$(nm -D "$BUILD/$program" | grep -oE '__(stack_chk_fail|vsnprintf_chk)\b' | sort -u | tr '\n' ' ')" \
+        "__stack_chk_fail __vsnprintf_chk "
+done
+case $(uname -m) in
+x86_64)
+    is "each object is built for indirect branch tracking and shadow stacks" \
+        "$(find "$BUILD/obj/common" "$BUILD/obj/sender" "$BUILD/obj/receiver" -name '*.o' | while read -r object; do
+            readelf -n "$object" | grep -q 'x86 feature: IBT, SHSTK' || echo "$object"
+        done)" ""
+    like "a large stack frame is touched page by page" \
+        "$(objdump -d "$BUILD/vmrecv" | grep -A1 -E 'sub +\$0x1000,%rsp' | grep -cE '(or|mov)[lq] +\$0x0,\(%rsp\)')" "^[1-9]"
+    ;;
+esac
 
 dest="$T/with a blank"
 run build BUILD="$BUILD" DESTDIR="$dest" PREFIX=/usr install
