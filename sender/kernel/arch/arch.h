@@ -53,6 +53,8 @@ struct paging {
 	uint64_t address_mask; /* of an entry: the bits that are an address */
 	unsigned page_shift;   /* where the size of a page differs: log2 of it */
 	unsigned vaddr_bits;   /* of an address, that the tables translate */
+	uint64_t high_bits;    /* of an entry: the highest of the address, */
+	unsigned high_shift;   /* and how far down they lie */
 
 	/* The direct map of memory, and where in memory it begins (modulo 2^64). Empty: the loads
 	 * alone tell it. */

@@ -18,7 +18,7 @@ struct machine {
 /* clang-format off */
 static const struct machine machines[] = {
 	{"arch_of: knows x86_64", ELF_EM_X86_64, "x86_64", true, true},
-	{"arch_of: knows where arm64's image is", ELF_EM_AARCH64, "aarch64", false, true},
+	{"arch_of: knows arm64", ELF_EM_AARCH64, "aarch64", true, true},
 	{"arch_of: names riscv64", 243, "riscv64", false, false},
 	{"arch_of: names ppc64le", 21, "ppc64le", false, false},
 	{"arch_of: names s390x", 22, "s390x", false, false},
