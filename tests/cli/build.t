@@ -60,6 +60,7 @@ x86_64)
         "$(find "$BUILD/obj/common" "$BUILD/obj/sender" "$BUILD/obj/receiver" -name '*.o' | while read -r object; do
             readelf -n "$object" | grep -q 'x86 feature: IBT, SHSTK' || echo "$object"
         done)" ""
+    # shellcheck disable=SC2016 # the dollars are the disassembler's
     like "a large stack frame is touched page by page" \
         "$(objdump -d "$BUILD/vmrecv" | grep -A1 -E 'sub +\$0x1000,%rsp' | grep -cE '(or|mov)[lq] +\$0x0,\(%rsp\)')" "^[1-9]"
     ;;
