@@ -60,6 +60,7 @@ static enum exit_status run_listen(const struct options *o)
 		.timeout_ms = o->timeout_ms,
 		.shown = o->shown,
 		.sums = o->sums,
+		.rules = o->rules,
 	};
 
 	return listen_for_senders(&setup);

@@ -15,6 +15,9 @@ enum {
 	THREADS_MAX = 256,
 	SESSIONS = 256,
 
+	DAYS_MAX = 36500,
+	DUMPS_MAX = 10000000,
+
 	TIMEOUT_MIN_MS = 2000,
 	TIMEOUT_MS = 30000,
 };
@@ -52,6 +55,7 @@ static int set_progress(void *values, const struct cli_word *w, struct error *er
 #define TEXT(member) .kind = CLI_TEXT, AT(member)
 #define PATH(member) .kind = CLI_PATH, AT(member)
 #define NUMBER(member, min_, max_) .kind = CLI_NUMBER, AT(member), .min = min_, .max = max_
+#define SIZE(member) .kind = CLI_SIZE, AT(member), .min = 1, .max = INT64_MAX
 #define LIST(member, items, max_, add) .kind = CLI_LIST, AT(member##_count), \
 	.from_file = offsetof(struct options, member##_from_file), .max = max_, .text = items, .set = add
 
@@ -63,19 +67,28 @@ static const struct cli_option options[] = {
 	{"force", 'f', NULL, "replace FILE and FILE.part if they exist", FLAG(force)},
 	{"help", 'h', NULL, "show this text", MODE(MODE_HELP)},
 	{"host", 0, "NAME", "whose dump it is, whatever the sender says", TEXT(host)},
+	{"host-dumps", 0, "N", "of a host; the oldest go, with --listen",
+	 NUMBER(rules.host_dumps, 1, DUMPS_MAX)},
+	{"host-quota", 0, "SIZE", "of a host's dumps; the oldest go", SIZE(rules.host_quota_bytes)},
 	{"info", 0, NULL, "say what each FILE is, or all below a DIR", MODE(MODE_INFO)},
 	{"json", 0, NULL, "with --info: a JSON array, an object per dump", FLAG(json)},
+	{"keep-days", 0, "N", "days after which dumps go, with --listen",
+	 NUMBER(rules.keep_days, 1, DAYS_MAX)},
+	{"keep-dumps", 0, "N", "complete dumps of a host that stay",
+	 NUMBER(rules.keep_dumps, 1, DUMPS_MAX)},
+	{"keep-incomplete-days", 0, "N", "the same of incomplete dumps",
+	 NUMBER(rules.keep_incomplete_days, 1, DAYS_MAX)},
 	{"listen", 0, "ADDR:PORT", "take dumps from the network; repeats",
 	 LIST(listen, "addresses", LISTEN_MAX, add_listen)},
 	{"max-sessions", 0, "N", "at once, with --listen (default 256)", NUMBER(max_sessions, 1, SESSIONS_MAX)},
-	{"max-size", 0, "SIZE", "FILE may not get longer (default: by its header)",
-	 .kind = CLI_SIZE, AT(max_size_bytes), .min = 1, .max = INT64_MAX},
+	{"max-size", 0, "SIZE", "FILE may not get longer (default: by its header)", SIZE(max_size_bytes)},
 	{"num-threads", 0, "N", "threads of --check (default: one per CPU)", NUMBER(threads, 0, THREADS_MAX)},
 	{"plain-from", 0, "NETWORK", "may send without TLS; repeats",
 	 LIST(plain_from, "networks", NETWORKS_MAX, add_network)},
 	{"progress", 0, "MODE", "auto, tty, lines, json or none (auto)",
 	 .kind = CLI_SET, .names = progress_mode_names, .set = set_progress},
 	{"quiet", 'q', NULL, "only errors and warnings", SHOWN(LOG_WARNING)},
+	{"quota", 0, "SIZE", "of all dumps; the oldest go", SIZE(rules.quota_bytes)},
 	{"stdio", 0, NULL, "a session, as the far end of ssh", MODE(MODE_STDIO)},
 	{"sums", 0, "KIND", "FILE.sums: none, crc32c (default) or sha256",
 	 .kind = CLI_CHOICE, AT(sums), .names = sums_kind_names},
@@ -86,6 +99,8 @@ static const struct cli_option options[] = {
 	{"tls-crl", 0, "FILE", "certificates that their CAs have revoked", PATH(tls.crl)},
 	{"tls-key", 0, "FILE", "its private key", PATH(tls.key)},
 	{"tls-psk", 0, "FILE", "keys shared with senders, a line each", PATH(tls.psk)},
+	{"total-dumps", 0, "N", "of all hosts; the oldest go",
+	 NUMBER(rules.total_dumps, 1, DUMPS_MAX)},
 	{"verbose", 'v', NULL, "details as well", SHOWN(LOG_DETAIL)},
 	{"version", 'V', NULL, "show version and what was built in", MODE(MODE_VERSION)},
 };

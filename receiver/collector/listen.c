@@ -22,6 +22,7 @@
 #include "receiver/collector/partings.h"
 #include "receiver/collector/queue.h"
 #include "receiver/collector/rates.h"
+#include "receiver/collector/tidying.h"
 #include "receiver/collector/words.h"
 #include "receiver/intake/stop.h"
 #include "receiver/store/census.h"
@@ -66,6 +67,7 @@ struct collector {
 	int fds[LISTEN_MAX];
 	size_t count;
 	struct queue queue;
+	struct tidying tidying;
 	struct partings partings;
 	struct rates connections, stranger_lines, all_stranger_lines, host_lines;
 	struct pollfd *polled; /* the listening sockets, then the guests, then the partings */
@@ -457,6 +459,8 @@ static void turn(struct collector *c, bool accepting)
 	tell_all(c);
 	partings_turn(&c->partings, clock_ms());
 	say_owed(c, OWED_MS);
+	if (accepting)
+		tidying_turn(&c->tidying, clock_ms());
 }
 
 /* End the sessions in order: each tells its sender, and mends its dump. */
@@ -499,8 +503,10 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	r = make_room(&c, &err);
 	if (r == 0)
 		r = open_all(&c, &err);
+	tidying_init(&c.tidying, setup->dir, &setup->rules);
 	while (r == 0 && !stop_signal())
 		turn(&c, true);
+	tidying_stop(&c.tidying);
 	for (size_t i = 0; i < c.count; i++)
 		close(c.fds[i]);
 	if (r < 0)

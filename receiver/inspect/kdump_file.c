@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
@@ -69,6 +70,20 @@ static int read_headers(struct kdump_file *d, struct error *err)
 	return 0;
 }
 
+/*
+ * A collector doesn't remove a dump meanwhile (receiver/retention/removal.h). A part isn't locked:
+ * its sender, which may come at any time to go on, would find it locked. Where a file system has no
+ * locks, only that protection is lost.
+ */
+static void hold(int fd, const char *path)
+{
+	static const char part[] = ".part";
+	const size_t len = strlen(path), end = sizeof(part) - 1;
+
+	if (len < end || strcmp(path + len - end, part) != 0)
+		(void)flock(fd, LOCK_SH | LOCK_NB);
+}
+
 int kdump_file_open(const char *path, struct kdump_file **d_ret, struct error *err)
 {
 	AUTO(kdump_file_free) struct kdump_file *d = calloc(1, sizeof(*d));
@@ -84,6 +99,7 @@ int kdump_file_open(const char *path, struct kdump_file **d_ret, struct error *e
 	if (!S_ISREG(st.st_mode))
 		return error_set(err, -ENOTSUP, "no regular file");
 	d->size_bytes = (uint64_t)st.st_size;
+	hold(d->fd, path);
 	r = read_headers(d, err);
 	if (r < 0)
 		return r;

@@ -310,6 +310,26 @@ int journal_look(int dir_fd, const char *name, struct journal_state *state_ret)
 	return 0;
 }
 
+bool journal_is_held(int dir_fd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct flock lock = lock_of(LOCK_HELD, F_WRLCK);
+
+	return fd >= 0 && fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+int journal_lock(int dir_fd, const char *name)
+{
+	AUTO_CLOSE int fd = openat(dir_fd, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct flock lock = lock_of(LOCK_HELD, F_WRLCK);
+
+	if (fd < 0)
+		return -errno;
+	if (fcntl(fd, F_SETLK, &lock) < 0 && (errno == EACCES || errno == EAGAIN))
+		return -EBUSY;
+	return TAKE_FD(fd);
+}
+
 bool journal_is_wanted(const struct journal *j)
 {
 	return is_locked(j, LOCK_NEXT);

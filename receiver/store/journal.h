@@ -56,6 +56,16 @@ struct journal_state {
  * caller's own journal: that would lose its lock. Fails as journal_read(). */
 NODISCARD int journal_look(int dir_fd, const char *name, struct journal_state *state_ret);
 
+/* Whether a process has the journal, and nothing else of it is read. The same warning holds. */
+bool journal_is_held(int dir_fd, const char *name);
+
+/*
+ * Take the lock of a journal that nobody has, to remove the dump: a session that comes meanwhile
+ * waits, and then finds it gone. Returns a descriptor, whose closing leaves the lock; -EBUSY: a
+ * session has it; -ENOENT; or another -errno.
+ */
+NODISCARD int journal_lock(int dir_fd, const char *name);
+
 /*
  * The path that the journal of FILE, or of FILE.part, has if there is one. The journal of FILE.part
  * is FILE.part.segments if that, or FILE, is there; else it is FILE.segments. The caller frees the
