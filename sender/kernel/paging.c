@@ -72,3 +72,13 @@ bool paging_read(const struct paging *p, uint64_t vaddr, void *buf, size_t size_
 	}
 	return true;
 }
+
+size_t paging_path(const struct paging *p, uint64_t paddr, uint64_t tables[ARCH_LEVELS_MAX],
+		   uint64_t *span_ret)
+{
+	const uint64_t vaddr = p->direct_map.first + (paddr - p->direct_paddr);
+
+	if (!p->arch->path || !vaddr_range_has(p->direct_map, vaddr) || paging_stopped(p))
+		return 0;
+	return p->arch->path(p, vaddr, tables, span_ret);
+}

@@ -58,4 +58,12 @@ static inline size_t paging_tables(const struct paging *p, uint64_t *paddr, size
 	return p->arch->tables(p, paddr, max, all_ret);
 }
 
+/*
+ * The physical addresses of the tables that a reader goes by to where the direct map has `paddr`:
+ * how many. *span_ret: for how many bytes from paddr on they are the same. 0 where readers need
+ * none.
+ */
+size_t paging_path(const struct paging *p, uint64_t paddr, uint64_t tables[ARCH_LEVELS_MAX],
+		   uint64_t *span_ret);
+
 #endif

@@ -16,12 +16,12 @@
 #include "sender/pages/log_pages.h"
 #include "sender/pages/pageset.h"
 #include "sender/pages/stack_pages.h"
+#include "sender/pages/table_pages.h"
 #include "sender/vmcore/vmcore.h"
 
 /* Bounds of each part: corrupt or huge kernels must not make everything essential. */
 enum {
 	IMAGE_BYTES_MAX = 256 << 20,
-	TABLES_MAX = 16384,
 	SECTION_ROOTS_MAX = 1 << 17, /* for 2^52 bytes in sections of 128 MiB */
 	SECTION_ROOTS_BYTES_MAX = 16 << 20,
 };
@@ -84,20 +84,6 @@ static void find_text(struct finder *e, const struct kallsyms_symbol *sym)
 		done = sdata->vaddr - stext;
 	e->text = stext;
 	e->text_end = stext + done;
-}
-
-static int add_tables(struct finder *e, struct error *err)
-{
-	AUTO_FREE uint64_t *tables = calloc(TABLES_MAX, sizeof(*tables));
-	bool all;
-	size_t n;
-
-	if (!tables)
-		return error_set(err, -ENOMEM, "out of memory for the essential pages");
-	n = paging_tables(e->paging, tables, TABLES_MAX, &all);
-	for (size_t i = 0; i < n; i++)
-		finder_add_paddr(e, tables[i], e->page_bytes);
-	return 0;
 }
 
 /* The array of section roots, and the roots themselves. */
@@ -175,9 +161,11 @@ static int find_pages(struct finder *e, struct error *err)
 	cpu_pages_add(e, sym);
 	r = stack_pages_add(e, named, err);
 	if (r == 0)
-		r = add_tables(e, err);
+		r = table_pages_add(e, err);
 	if (r == 0 && !named && e->km->rules.known)
 		r = boot_pages_add(e, err);
+	if (r == 0)
+		table_pages_add_direct(e);
 	return r;
 }
 

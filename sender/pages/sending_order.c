@@ -11,13 +11,13 @@
 #include "sender/vmcore/vmcore.h"
 
 enum {
-	/* Gaps of that many pages between essential ones are filled: each extent costs two records
+	/* Gaps of that many bytes between essential pages are filled: each extent costs two records
 	   of its own. */
-	GAP_PAGES = 32,
+	GAP_BYTES = 128 << 10,
 
-	/* Where there are too many extents, longer gaps are filled, up to 4 MiB; after that it is
+	/* Where there are too many extents, longer gaps are filled, up to that; after that it is
 	   better to send some essential pages late than all of memory early. */
-	GAP_PAGES_MAX = 1024,
+	GAP_BYTES_MAX = 4 << 20,
 };
 
 /* How many extents a set's runs of pages are. */
@@ -85,13 +85,14 @@ static size_t fill_gaps(struct pageset *const *parts, uint64_t gap_pages)
 	return runs;
 }
 
-static int make_order(struct sending_order *o, struct pageset *const *parts, struct error *err)
+static int make_order(struct sending_order *o, struct pageset *const *parts, uint64_t page_bytes,
+		      struct error *err)
 {
-	size_t runs = fill_gaps(parts, GAP_PAGES);
+	size_t runs = fill_gaps(parts, GAP_BYTES / page_bytes);
 
-	for (uint64_t gap = 2 * GAP_PAGES; runs > ESSENTIAL_EXTENTS_MAX && gap <= GAP_PAGES_MAX;
+	for (uint64_t gap = 2 * GAP_BYTES; runs > ESSENTIAL_EXTENTS_MAX && gap <= GAP_BYTES_MAX;
 	     gap *= 2)
-		runs = fill_gaps(parts, gap);
+		runs = fill_gaps(parts, gap / page_bytes);
 	runs = MIN(runs, (size_t)ESSENTIAL_EXTENTS_MAX);
 	o->extents = calloc(2 * runs + 1, sizeof(*o->extents));
 	if (!o->extents)
@@ -119,7 +120,7 @@ int sending_order_init(struct sending_order *order, const struct kmodel *km,
 	if (r == 0)
 		r = essential_find(km, parts, warnings, err);
 	if (r == 0)
-		r = make_order(order, parts, err);
+		r = make_order(order, parts, km->core->page_bytes, err);
 	for (size_t i = 0; i < ESSENTIAL_PARTS && r == 0; i++)
 		r = pageset_check(parts[i], err);
 	for (size_t i = 0; i < ESSENTIAL_PARTS; i++)

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "base/checked.h"
@@ -115,6 +116,8 @@ struct leaf {
 	unsigned level;
 	uint64_t entry;
 	bool no_execute; /* by it, or by one on the way to it */
+	size_t table_count;
+	uint64_t tables[ARCH_LEVELS_MAX]; /* on the way, as far as it goes */
 };
 
 static struct leaf walk(const struct paging *p, uint64_t vaddr)
@@ -132,6 +135,7 @@ static struct leaf walk(const struct paging *p, uint64_t vaddr)
 
 		if (vmcore_read(p->core, table + index * ENTRY_BYTES, raw, sizeof(raw)) < 0)
 			break;
+		leaf.tables[leaf.table_count++] = table;
 		leaf.entry = le64_get(raw);
 		if (is_table(level, leaf.entry)) {
 			leaf.no_execute |= (leaf.entry & ENTRY_PXN_TABLE) != 0;
@@ -227,6 +231,21 @@ static size_t tables(const struct paging *p, uint64_t *paddr, size_t max, bool *
 	walk_table(&list, p->root_paddr, p->levels, lowest_vaddr(p->vaddr_bits));
 	*all_ret = list.all;
 	return list.count;
+}
+
+/* crash knows the direct map by a formula, drgn goes by the tables. */
+static size_t path(const struct paging *p, uint64_t vaddr, uint64_t paddr[ARCH_LEVELS_MAX],
+		   uint64_t *span_ret)
+{
+	const struct leaf leaf = walk(p, vaddr);
+	/* A table of the last level is the same for all that it maps; above that each entry may
+	 * lead to another one. */
+	const unsigned level = p->levels + 1 - (unsigned)leaf.table_count;
+	const uint64_t bytes = entry_bytes(p, MAX(level, 2U));
+
+	memcpy(paddr, leaf.tables, leaf.table_count * sizeof(*paddr));
+	*span_ret = bytes - (vaddr & (bytes - 1));
+	return leaf.table_count;
 }
 
 /* --- which layout --- */
@@ -402,6 +421,7 @@ const struct arch arch_aarch64 = {
 	.translate = translate,
 	.code = code,
 	.tables = tables,
+	.path = path,
 	.section_bits = section_bits,
 	.stack_bytes = STACK_BYTES,
 	.regs_off = PRSTATUS_REGS,

@@ -23,6 +23,7 @@ enum {
 	ELF_EM_X86_64 = 62,
 	ELF_EM_AARCH64 = 183,
 
+	ARCH_LEVELS_MAX = 5,		  /* of page tables */
 	ARCH_REGS_BYTES_MAX = 512,	  /* of .regs_bytes */
 	ARCH_STACK_BYTES_MAX = 256 << 10, /* of .stack_bytes */
 	ARCH_CURRENT_TASKS_MAX = 2,
@@ -100,6 +101,10 @@ struct arch {
 			  uint64_t *span_ret);
 	bool (*code)(const struct paging *p, uint64_t vaddr, uint64_t *span_ret);
 	size_t (*tables)(const struct paging *p, uint64_t *paddr, size_t max, bool *all_ret);
+
+	/* See paging_path(). NULL where readers go to the direct map without page tables. */
+	size_t (*path)(const struct paging *p, uint64_t vaddr, uint64_t paddr[ARCH_LEVELS_MAX],
+		       uint64_t *span_ret);
 
 	/* --- memory sections --- */
 

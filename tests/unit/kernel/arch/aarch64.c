@@ -421,6 +421,38 @@ static void test_cycle(void **state UNUSED)
 	free_kernel(k);
 }
 
+/* The tables to a page of the direct map are those on the way there; a block has one less, and says
+ * nothing of what lies after it. */
+static void test_path(void **state UNUSED)
+{
+	struct kernel *k = new_kernel(&plain);
+	const uint64_t block = RAM + (4 << 20), page = RAM + (6 << 20) + 0x3000;
+	uint64_t tables[ARCH_LEVELS_MAX], span;
+	size_t n;
+
+	map(k, block + k->direct, block, 2, PXN);
+	map(k, page + k->direct, page, 1, PXN);
+	open_whole(k);
+	assert_int_equal(paging_path(&k->paging, block + 0x1000, tables, &span), 3);
+	assert_int_equal(span, (2 << 20) - 0x1000);
+	n = paging_path(&k->paging, page, tables, &span);
+	assert_int_equal(n, 4);
+	assert_int_equal(span, (2 << 20) - 0x3000);
+	assert_int_equal(tables[0], RAM + ROOT_AT);
+	for (unsigned level = levels(k); level > 1; level--)
+		assert_int_equal(tables[n + 1 - level],
+				 le64_get(entry_of(k, page + k->direct, level)) & ~0xfffULL);
+	/* As far as there are any. */
+	assert_int_equal(paging_path(&k->paging, RAM + (1ULL << 32), tables, &span), 2);
+	assert_int_equal(span, 1 << 30);
+	free_kernel(k);
+	/* Where the direct map isn't known. */
+	k = new_kernel(&plain);
+	assert_int_equal(open_kernel(k, "NUMBER(PHYS_OFFSET)", NULL, &(struct error){0}), 0);
+	assert_int_equal(paging_path(&k->paging, page, tables, &span), 0);
+	free_kernel(k);
+}
+
 /* --- setting up --- */
 
 struct setup {
@@ -558,6 +590,7 @@ int main(int argc, char **argv)
 	UNIT_ADD_ROWS(&u, types, test_type);
 	unit_add(&u, "code: goes by entries and by tables above them", test_code, NULL);
 	unit_add(&u, "translate, tables: end in tables that are a cycle", test_cycle, NULL);
+	unit_add(&u, "paging_path: has the tables on the way to a page", test_path, NULL);
 	UNIT_ADD_ROWS(&u, setups, test_setup);
 	unit_add(&u, "find_tables: says so where tables are torn", test_torn, NULL);
 	unit_add(&u, "find_tables: refuses tables that map one symbol elsewhere", test_elsewhere,
