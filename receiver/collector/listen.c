@@ -444,6 +444,8 @@ static void turn(struct collector *c, bool accepting)
 		if (q->guests[i].fd < 0)
 			wait_ms = GONE_MS;
 	}
+	if (tidying_is_busy(&c->tidying))
+		wait_ms = GONE_MS;
 	partings = partings_poll(&c->partings, c->polled + listening + guests);
 	limit = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
 	if (ppoll(c->polled, listening + guests + partings, &limit, &c->while_waiting) > 0) {

@@ -14,13 +14,12 @@ void tidying_init(struct tidying *t, const char *dir, const struct rules *rules)
 {
 	t->dir = dir;
 	t->rules = *rules;
-	t->begun = false;
 	t->next_ms = 0;
 }
 
 bool tidying_is_due(const struct tidying *t, uint64_t now_ms)
 {
-	return !t->begun || (rules_given(&t->rules) && now_ms >= t->next_ms);
+	return rules_given(&t->rules) && now_ms >= t->next_ms;
 }
 
 /* --- in the child --------------------------------------------------------------------------- */
@@ -64,12 +63,16 @@ void tidying_turn(struct tidying *t, uint64_t now_ms)
 
 	if (!janitor_is_done(&t->janitor) || !tidying_is_due(t, now_ms))
 		return;
-	t->begun = true;
 	t->next_ms = now_ms + EVERY_MS;
 	if (janitor_start(&t->janitor, &task, &err) < 0) {
 		log_warning("tidying: %s", err.msg);
 		t->next_ms = now_ms + RETRY_MS;
 	}
+}
+
+bool tidying_is_busy(const struct tidying *t)
+{
+	return t->janitor.pid != 0;
 }
 
 void tidying_stop(struct tidying *t)
