@@ -1,12 +1,17 @@
-/* The kernel image among the loads of a vmcore.
+/* The kernel image among the loads of a vmcore, or in its page tables.
  * Doesn't know what the image consists of. */
 #include "sender/kernel/image.h"
 
 #include "base/checked.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
-#include "sender/kernel/arch/arch.h"
+#include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
+
+enum {
+	IMAGE_BYTES_MAX = 256 << 20,
+	GAP_BYTES_MAX = 32 << 20,
+};
 
 static struct pfn_range pages_of(const struct vmcore *core, const struct elf_load *l,
 				 uint64_t bytes)
@@ -41,4 +46,57 @@ struct pfn_range image_by_load(const struct vmcore *core)
 			return pages_of(core, l, l->mem_bytes);
 	}
 	return (struct pfn_range){0};
+}
+
+/* How many bytes from vaddr on are mapped as the image's are; 0: none. */
+static uint64_t image_span(const struct paging *p, uint64_t vaddr)
+{
+	uint64_t mapped, paddr, span;
+
+	if (!paging_translate(p, vaddr, &mapped, &span) ||
+	    !arch_image_paddr(p->core, vaddr, &paddr) || mapped != paddr)
+		return 0;
+	return span;
+}
+
+/* The end of the image, from an address in it on. */
+static uint64_t find_end(const struct paging *p, uint64_t vaddr)
+{
+	const uint64_t page = p->core->page_bytes;
+	uint64_t end = vaddr;
+
+	for (uint64_t at = vaddr; at - vaddr < IMAGE_BYTES_MAX && at - end < GAP_BYTES_MAX;) {
+		const uint64_t span = image_span(p, at);
+
+		at += span ? span : page;
+		if (span)
+			end = at;
+	}
+	return MIN(end, vaddr + IMAGE_BYTES_MAX);
+}
+
+static uint64_t find_first(const struct paging *p, uint64_t vaddr)
+{
+	const uint64_t page = p->core->page_bytes;
+	uint64_t first = vaddr;
+
+	while (vaddr - first < GAP_BYTES_MAX && image_span(p, first - page))
+		first -= page;
+	return first;
+}
+
+struct pfn_range image_by_tables(const struct paging *p)
+{
+	const struct vaddr_range image = p->arch->layout.image;
+	const uint64_t page = p->core->page_bytes;
+	uint64_t stext, first, end, paddr;
+
+	if (image.first < image.end || !vmcoreinfo_symbol(p->core->info, "_stext", &stext))
+		return (struct pfn_range){0};
+	stext -= stext % page;
+	first = find_first(p, stext);
+	end = find_end(p, stext);
+	if (first == end || !arch_image_paddr(p->core, first, &paddr))
+		return (struct pfn_range){0};
+	return (struct pfn_range){paddr / page, (paddr + (end - first)) / page};
 }

@@ -64,6 +64,8 @@ void kmodel_init(struct kmodel *km, const struct vmcore *core, unsigned wanted,
 		return;
 	}
 	km->has_paging = paging_init(&km->paging, core, &err) == 0;
+	if (km->has_paging && km->image.first == km->image.end)
+		km->image = image_by_tables(&km->paging);
 	if (!km->has_paging || pagemap_init(&km->pagemap, &km->paging, &err) < 0) {
 		if (needed)
 			remark(warnings, "cache, user and free pages stay in the dump: %s",

@@ -18,6 +18,9 @@
 enum {
 	BOOT_PAGES_BYTES_MAX = 64 << 20,
 
+	/* Longer than that is the memory of a crash kernel, or of a driver. */
+	RUN_BYTES_MAX = 32 << 20,
+
 	/*
 	 * Walks of page tables for struct pages, of some seconds. One is enough for those of 128
 	 * MiB where a kernel has them all: for 256 TiB then, four times what 4 levels of tables
@@ -116,41 +119,71 @@ static int find_pagemap_pages(const struct finder *e, uint64_t *walks, struct pa
 	return 0;
 }
 
-/* Pages of [first, end) with PG_reserved that aren't the image's, nor in `others`; as many as the
- * budget has left, and as far as *walks allow where struct pages aren't to be had. */
-static void add_reserved(struct finder *e, struct pagewalk *walk, struct pfn_range range,
-			 const struct pageset *others, uint64_t *budget, uint64_t *walks)
+/* A search for reserved pages that are neither the image's nor those of `others`. */
+struct boot_search {
+	struct finder *e;
+	const struct pageset *others;
+	uint64_t budget;	/* pages that may be added yet */
+	struct pfn_range found; /* the last of them that follow each other: not added yet */
+};
+
+static void add_found(struct boot_search *s)
 {
-	const struct kmodel *km = e->km;
+	const struct pfn_range found = s->found;
+
+	s->found = (struct pfn_range){0};
+	if ((found.end - found.first) * s->e->page_bytes > RUN_BYTES_MAX)
+		return;
+	for (uint64_t pfn = found.first; pfn < found.end && s->budget; pfn++) {
+		if (pageset_has(s->e->pages, pfn))
+			continue;
+		pageset_add(s->e->pages, pfn, pfn + 1);
+		s->budget--;
+	}
+}
+
+static void note_reserved(struct boot_search *s, uint64_t pfn)
+{
+	if (pageset_has(s->others, pfn) || is_image(s->e->km, pfn))
+		return;
+	if (pfn != s->found.end) {
+		add_found(s);
+		s->found.first = pfn;
+	}
+	s->found.end = pfn + 1;
+}
+
+/* Add those of a range, as far as *walks allow where struct pages aren't to be had. */
+static void add_reserved(struct boot_search *s, struct pagewalk *walk, struct pfn_range range,
+			 uint64_t *walks)
+{
+	const struct kmodel *km = s->e->km;
 	const uint64_t end = MIN(range.end, km->pagemap.mapnr);
 	struct page_run run;
 
-	for (uint64_t first = range.first; first < end && *budget && *walks; first += run.pages) {
+	for (uint64_t first = range.first; first < end && s->budget && *walks; first += run.pages) {
 		run = pagewalk_next(walk, first, end, km->reserved);
 		*walks -= !run.known;
 		if (run.block || !run.known || !(run.flags & km->reserved))
 			continue;
-		for (uint64_t pfn = first; pfn < first + run.pages && *budget; pfn++) {
-			if (pageset_has(others, pfn) || pageset_has(e->pages, pfn) ||
-			    is_image(km, pfn))
-				continue;
-			pageset_add(e->pages, pfn, pfn + 1);
-			--*budget;
-		}
+		for (uint64_t pfn = first; pfn < first + run.pages; pfn++)
+			note_reserved(s, pfn);
 	}
+	add_found(s);
 }
 
 /*
  * What was allocated before the buddy allocator was up, with the CPUs' areas, has PG_reserved. For
  * kernels without a symbol table (5.10), which cost a further pass over the struct pages. The crash
- * kernel's own memory is reserved too, and larger than any budget, but not in the vmcore.
+ * kernel's own memory is reserved too: it isn't in /proc/vmcore, but in QEMU's cores.
  */
 int boot_pages_add(struct finder *e, struct error *err)
 {
 	const struct memmap *map = &e->km->core->map;
 	AUTO(pageset_free) struct pageset *pagemap_pages = NULL;
 	AUTO(pagewalk_free) struct pagewalk *walk = NULL;
-	uint64_t budget = BOOT_PAGES_BYTES_MAX / e->page_bytes, walks = PAGEMAP_WALKS_MAX;
+	struct boot_search search = {.e = e, .budget = BOOT_PAGES_BYTES_MAX / e->page_bytes};
+	uint64_t walks = PAGEMAP_WALKS_MAX;
 	int r;
 
 	if (!e->km->reserved)
@@ -158,8 +191,9 @@ int boot_pages_add(struct finder *e, struct error *err)
 	r = pagewalk_new(e->km, &walk, err);
 	if (r == 0)
 		r = find_pagemap_pages(e, &walks, &pagemap_pages, err);
+	search.others = pagemap_pages;
 	for (size_t i = 0; r == 0 && i < map->data_count; i++)
-		add_reserved(e, walk, map->data[i], pagemap_pages, &budget, &walks);
+		add_reserved(&search, walk, map->data[i], &walks);
 	if (r == 0 && walks == 0 && !paging_stopped(e->paging))
 		remark(e->warnings,
 		       "the search for what readers need first was given up: the struct pages of "

@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
+#include "sender/kernel/image.h"
 #include "sender/kernel/paging.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/corefile.h"
@@ -453,6 +454,32 @@ static void test_path(void **state UNUSED)
 	free_kernel(k);
 }
 
+/* --- the image --- */
+
+/* Pages of the image from _stext on, with a gap, as boot-time code leaves one when it is freed: a
+ * page of another place that is mapped in it, and one after it, aren't the image's. */
+static void test_image(void **state UNUSED)
+{
+	for (unsigned too_far = 0; too_far < 2; too_far++) {
+		struct kernel *k = new_kernel(&plain);
+		const uint64_t last = RAM + UTS_AT + (too_far ? 40 << 20 : 20 << 20);
+		struct pfn_range image;
+
+		map(k, RAM + STEXT_AT - 4096 + k->image, RAM + STEXT_AT - 4096, 1, PXN);
+		map(k, RAM + STEXT_AT - 3 * 4096 + k->image, RAM + STEXT_AT - 3 * 4096, 1, PXN);
+		map(k, RAM + UTS_AT + 8192 + k->image, RAM, 1, PXN);
+		map(k, last + k->image, last, 1, PXN);
+		map(k, last + 4096 + k->image, RAM, 1, PXN);
+		open_whole(k);
+		image = image_by_tables(&k->paging);
+		assert_int_equal(image.first, (RAM + STEXT_AT) / 4096 - 1);
+		assert_int_equal(image.end, (too_far ? RAM + UTS_AT : last) / 4096 + 1);
+		image = image_by_load(k->core);
+		assert_int_equal(image.first, image.end);
+		free_kernel(k);
+	}
+}
+
 /* --- setting up --- */
 
 struct setup {
@@ -591,6 +618,8 @@ int main(int argc, char **argv)
 	unit_add(&u, "code: goes by entries and by tables above them", test_code, NULL);
 	unit_add(&u, "translate, tables: end in tables that are a cycle", test_cycle, NULL);
 	unit_add(&u, "paging_path: has the tables on the way to a page", test_path, NULL);
+	unit_add(&u, "image_by_tables: finds the image, with what was freed of it", test_image,
+		 NULL);
 	UNIT_ADD_ROWS(&u, setups, test_setup);
 	unit_add(&u, "find_tables: says so where tables are torn", test_torn, NULL);
 	unit_add(&u, "find_tables: refuses tables that map one symbol elsewhere", test_elsewhere,
