@@ -12,6 +12,7 @@
 #include "receiver/collector/listen.h"
 #include "receiver/inspect/check.h"
 #include "receiver/inspect/info.h"
+#include "receiver/intake/claim.h"
 #include "receiver/intake/receive.h"
 #include "receiver/options.h"
 
@@ -25,7 +26,7 @@ static enum progress_mode progress_of(const struct options *o)
 	return is_quiet(o) ? PROGRESS_NONE : o->progress;
 }
 
-static struct receive_setup receive_setup_of(const struct options *o)
+static struct receive_setup receive_setup_of(const struct options *o, struct claim *claim)
 {
 	return (struct receive_setup){
 		.file = o->file_count ? o->files[0] : NULL,
@@ -36,12 +37,15 @@ static struct receive_setup receive_setup_of(const struct options *o)
 		.sums = o->sums,
 		.progress = progress_of(o),
 		.timeout_ms = o->timeout_ms,
+		.reserve = o->dir ? claim_space : NULL,
+		.reserve_ctx = claim,
 	};
 }
 
 static enum exit_status run_receive(const struct options *o)
 {
-	const struct receive_setup setup = receive_setup_of(o);
+	struct claim claim = {.dir = o->dir, .limits = o->limits};
+	const struct receive_setup setup = receive_setup_of(o, &claim);
 
 	return o->mode == MODE_STDIO ? receive_stdio(&setup) : receive_file(&setup);
 }
@@ -60,7 +64,7 @@ static enum exit_status run_listen(const struct options *o)
 		.timeout_ms = o->timeout_ms,
 		.shown = o->shown,
 		.sums = o->sums,
-		.rules = o->rules,
+		.limits = o->limits,
 	};
 
 	return listen_for_senders(&setup);

@@ -67,28 +67,30 @@ static const struct cli_option options[] = {
 	{"force", 'f', NULL, "replace FILE and FILE.part if they exist", FLAG(force)},
 	{"help", 'h', NULL, "show this text", MODE(MODE_HELP)},
 	{"host", 0, "NAME", "whose dump it is, whatever the sender says", TEXT(host)},
-	{"host-dumps", 0, "N", "of a host; the oldest go, with --listen",
-	 NUMBER(rules.host_dumps, 1, DUMPS_MAX)},
-	{"host-quota", 0, "SIZE", "of a host's dumps; the oldest go", SIZE(rules.host_quota_bytes)},
+	{"host-dumps", 0, "N", "of a host; the oldest go, with --dir",
+	 NUMBER(limits.rules.host_dumps, 1, DUMPS_MAX)},
+	{"host-quota", 0, "SIZE", "of a host's dumps; the oldest go", SIZE(limits.rules.host_quota_bytes)},
 	{"info", 0, NULL, "say what each FILE is, or all below a DIR", MODE(MODE_INFO)},
 	{"json", 0, NULL, "with --info: a JSON array, an object per dump", FLAG(json)},
 	{"keep-days", 0, "N", "days after which dumps go, with --listen",
-	 NUMBER(rules.keep_days, 1, DAYS_MAX)},
+	 NUMBER(limits.rules.keep_days, 1, DAYS_MAX)},
 	{"keep-dumps", 0, "N", "complete dumps of a host that stay",
-	 NUMBER(rules.keep_dumps, 1, DUMPS_MAX)},
+	 NUMBER(limits.rules.keep_dumps, 1, DUMPS_MAX)},
 	{"keep-incomplete-days", 0, "N", "the same of incomplete dumps",
-	 NUMBER(rules.keep_incomplete_days, 1, DAYS_MAX)},
+	 NUMBER(limits.rules.keep_incomplete_days, 1, DAYS_MAX)},
 	{"listen", 0, "ADDR:PORT", "take dumps from the network; repeats",
 	 LIST(listen, "addresses", LISTEN_MAX, add_listen)},
 	{"max-sessions", 0, "N", "at once, with --listen (default 256)", NUMBER(max_sessions, 1, SESSIONS_MAX)},
 	{"max-size", 0, "SIZE", "FILE may not get longer (default: by its header)", SIZE(max_size_bytes)},
+	{"min-free", 0, "SIZE", "space that stays free (default 5%, 10G at most)",
+	 .kind = CLI_SIZE, AT(limits.min_free_bytes), .min = 0, .max = INT64_MAX},
 	{"num-threads", 0, "N", "threads of --check (default: one per CPU)", NUMBER(threads, 0, THREADS_MAX)},
 	{"plain-from", 0, "NETWORK", "may send without TLS; repeats",
 	 LIST(plain_from, "networks", NETWORKS_MAX, add_network)},
 	{"progress", 0, "MODE", "auto, tty, lines, json or none (auto)",
 	 .kind = CLI_SET, .names = progress_mode_names, .set = set_progress},
 	{"quiet", 'q', NULL, "only errors and warnings", SHOWN(LOG_WARNING)},
-	{"quota", 0, "SIZE", "of all dumps; the oldest go", SIZE(rules.quota_bytes)},
+	{"quota", 0, "SIZE", "of all dumps; the oldest go", SIZE(limits.rules.quota_bytes)},
 	{"stdio", 0, NULL, "a session, as the far end of ssh", MODE(MODE_STDIO)},
 	{"sums", 0, "KIND", "FILE.sums: none, crc32c (default) or sha256",
 	 .kind = CLI_CHOICE, AT(sums), .names = sums_kind_names},
@@ -100,7 +102,7 @@ static const struct cli_option options[] = {
 	{"tls-key", 0, "FILE", "its private key", PATH(tls.key)},
 	{"tls-psk", 0, "FILE", "keys shared with senders, a line each", PATH(tls.psk)},
 	{"total-dumps", 0, "N", "of all hosts; the oldest go",
-	 NUMBER(rules.total_dumps, 1, DUMPS_MAX)},
+	 NUMBER(limits.rules.total_dumps, 1, DUMPS_MAX)},
 	{"verbose", 'v', NULL, "details as well", SHOWN(LOG_DETAIL)},
 	{"version", 'V', NULL, "show version and what was built in", MODE(MODE_VERSION)},
 };
@@ -187,12 +189,14 @@ static int check_files(struct options *o, struct error *err)
 
 static void set_defaults(void *values)
 {
-	*(struct options *)values = (struct options){.mode = MODE_RECEIVE,
-						     .progress = PROGRESS_AUTO,
-						     .sums = SUMS_CRC32C,
-						     .shown = LOG_NOTE,
-						     .max_sessions = SESSIONS,
-						     .timeout_ms = TIMEOUT_MS};
+	*(struct options *)values =
+		(struct options){.mode = MODE_RECEIVE,
+				 .progress = PROGRESS_AUTO,
+				 .sums = SUMS_CRC32C,
+				 .shown = LOG_NOTE,
+				 .max_sessions = SESSIONS,
+				 .timeout_ms = TIMEOUT_MS,
+				 .limits.min_free_bytes = SPACE_MIN_FREE_DEFAULT};
 }
 
 static bool needs_no_file(const void *values)

@@ -11,7 +11,7 @@
 #include "format/sums.h"
 #include "receiver/collector/listen.h"
 #include "receiver/collector/networks.h"
-#include "receiver/retention/rules.h"
+#include "receiver/retention/space.h"
 #include "wire/transport.h"
 
 enum { SESSIONS_MAX = 4096 };
@@ -49,7 +49,7 @@ struct options {
 	bool listen_from_file, plain_from_from_file;
 	struct tls_files tls;
 	unsigned max_sessions;
-	struct rules rules;
+	struct space_limits limits;
 	uint32_t timeout_ms;
 	int threads; /* 0: the CPUs at hand */
 	enum progress_mode progress;

@@ -95,6 +95,7 @@ enum exit_status error_exit_status(int code)
 	case -EPERM:
 	case -ENOSPC:
 	case -EDQUOT:
+	case -ENOBUFS:
 	case -EROFS:
 		return EXIT_REFUSED;
 	default:

@@ -29,6 +29,7 @@ enum {
 	HANDSHAKE_MS = 15000,
 	FIRST_BYTES_MS = 15000,
 
+	LOOK_MS = 100,
 	ANSWER_MS = 10000, /* how long the collector itself may take */
 	PROGRESS_MS = 2000,
 	GOODBYE_MS = 3000,
@@ -43,22 +44,32 @@ struct turn {
 	const char *host; /* the peer's name once it is known, before that its address */
 	bool asked;
 	int place; /* as in queue.h */
+	bool waits_for_space;
+	struct space_answer answer; /* the last one */
 	bool going;
 	uint64_t bytes, told_ms; /* the progress that the collector was told last */
 };
 
 /* Take the collector's next word within that time: false if none comes. Without a collector nobody
  * counts places any more, so the session is in. */
-static bool hear_place(struct turn *p, int timeout_ms)
+static bool hear_order(struct turn *p, int timeout_ms)
 {
 	struct pollfd pfd = {.fd = p->fd, .events = POLLIN};
+	struct order o;
 	int r;
 
 	if (poll(&pfd, 1, timeout_ms) <= 0)
 		return false;
-	r = place_hear(p->fd, &p->place);
+	r = order_hear(p->fd, &o);
 	if (r < 0)
 		p->place = PLACE_IN;
+	if (r < 0 && p->waits_for_space)
+		p->answer = (struct space_answer){.code = 0, .granted_bytes = UINT64_MAX};
+	if (r > 0 && o.is_answer)
+		p->answer = o.answer;
+	if (r > 0 && !o.is_answer)
+		p->place = o.place;
+	p->waits_for_space &= r == 0 || (r > 0 && !o.is_answer);
 	return r > 0;
 }
 
@@ -119,10 +130,10 @@ static int ask_place(void *ctx, const struct hello *hello, struct error *err)
 	}
 	if (!p->asked) {
 		ask(p, hello);
-		if (!hear_place(p, ANSWER_MS) && p->place)
+		if (!hear_order(p, ANSWER_MS) && p->place)
 			return error_set(err, -EAGAIN, "the collector is too busy");
 	}
-	while (p->place > 0 && hear_place(p, 0))
+	while (p->place > 0 && hear_order(p, 0))
 		;
 	return check_place(p, err);
 }
@@ -136,7 +147,7 @@ static int await_place(struct turn *p, struct error *err)
 	while ((r = ask_place(p, NULL, err)) > 0) {
 		if (stop_signal())
 			return error_set(err, -ECANCELED, "stopped by a signal");
-		(void)hear_place(p, 1000);
+		(void)hear_order(p, 1000);
 	}
 	return r;
 }
@@ -148,7 +159,7 @@ static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
 	const uint64_t now_ms = clock_ms();
 	int r;
 
-	while (hear_place(p, 0))
+	while (hear_order(p, 0))
 		;
 	r = check_place(p, err);
 	if (r < 0 || !p->asked)
@@ -161,6 +172,37 @@ static int look_around(void *ctx, bool going, uint64_t bytes, struct error *err)
 		p->told_ms = now_ms;
 		say(p, &w);
 	}
+	return 0;
+}
+
+/* A store's reserve(): the collector answers, when it has made room if need be. */
+static int ask_space(void *ctx, const struct reserve_want *want, const struct keepalive *alive,
+		     uint64_t *granted_ret, struct error *err)
+{
+	struct turn *p = ctx;
+	struct word w = {.kind = WORD_RESERVE,
+			 .bytes = want->bound_bytes,
+			 .least_bytes = want->least_bytes,
+			 .dump_level = want->level,
+			 .raw = want->raw};
+	const uint64_t until_ms = clock_ms() + SPACE_ANSWER_MS;
+	int r = 0;
+
+	snprintf(w.name, sizeof(w.name), "%s", want->name);
+	p->waits_for_space = true;
+	say(p, &w);
+	while (r == 0 && p->waits_for_space && clock_ms() < until_ms) {
+		(void)hear_order(p, LOOK_MS);
+		r = keepalive(alive, err);
+	}
+	if (r < 0)
+		return r;
+	if (p->waits_for_space)
+		return error_set(err, -ENOBUFS, "no space could be made in %d s",
+				 SPACE_ANSWER_MS / 1000);
+	if (p->answer.code < 0)
+		return error_set(err, p->answer.code, "no space: %s", p->answer.text);
+	*granted_ret = p->answer.granted_bytes;
 	return 0;
 }
 
@@ -268,6 +310,8 @@ static enum exit_status connection_stream(const struct launch *l, struct turn *p
 		.max_size_bytes = l->max_size_bytes,
 		.sums = (enum sums_kind)l->sums,
 		.progress = PROGRESS_NONE,
+		.reserve = ask_space,
+		.reserve_ctx = place,
 	};
 	struct error err;
 
@@ -304,7 +348,11 @@ static enum exit_status connection_as(struct launch *l, int queue_fd)
 {
 	struct turn place = {.fd = queue_fd, .host = l->name, .place = 1};
 	struct serve_setup setup = {
-		.store = {.dir = l->dir, .peer = l->name, .max_size_bytes = l->max_size_bytes},
+		.store = {.dir = l->dir,
+			  .peer = l->name,
+			  .max_size_bytes = l->max_size_bytes,
+			  .reserve = ask_space,
+			  .reserve_ctx = &place},
 		.admit = ask_place,
 		.admit_ctx = &place,
 		.look = look_around,

@@ -70,7 +70,8 @@ struct collector {
 	struct tidying tidying;
 	struct partings partings;
 	struct rates connections, stranger_lines, all_stranger_lines, host_lines;
-	struct pollfd *polled; /* the listening sockets, then the guests, then the partings */
+	struct pollfd *polled; /* the listening sockets, then the guests, then the partings, then
+				  the janitor */
 	uint64_t accept_ms;    /* no accepting before that */
 	sigset_t while_waiting;
 };
@@ -162,7 +163,7 @@ static int make_room(struct collector *c, struct error *err)
 		r = make_limits(c, err);
 	if (r < 0)
 		return r;
-	c->polled = calloc(LISTEN_MAX + c->queue.room + PARTINGS_MAX, sizeof(*c->polled));
+	c->polled = calloc(LISTEN_MAX + c->queue.room + PARTINGS_MAX + 1, sizeof(*c->polled));
 	if (!c->polled)
 		return error_set(err, -ENOMEM, "out of memory for sessions");
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
@@ -292,9 +293,53 @@ static void tell_all(struct collector *c)
 			continue;
 		if (g->told == PLACE_IN && g->is_patient)
 			end_stream(g);
-		if (place_say(g->fd, g->place))
+		if (order_say(g->fd, &(struct order){.place = g->place}))
 			g->told = g->place;
 	}
+}
+
+/* A tidying_answer_fn. A session that takes no word now asks again when its time is over. */
+static void tell_answer(void *ctx, pid_t pid, const struct space_answer *answer)
+{
+	struct collector *c = ctx;
+	const struct order o = {.is_answer = true, .answer = *answer};
+
+	for (unsigned i = 0; i < c->queue.count; i++) {
+		struct guest *g = &c->queue.guests[i];
+
+		if (g->pid != pid || g->fd < 0)
+			continue;
+		g->granted_bytes = answer->granted_bytes;
+		(void)order_say(g->fd, &o);
+	}
+}
+
+/* What sessions may still write of what they were granted. */
+static uint64_t promised_bytes(const struct queue *q)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < q->count; i++)
+		bytes += q->guests[i].granted_bytes -
+			 MIN(q->guests[i].granted_bytes, q->guests[i].bytes);
+	return bytes;
+}
+
+/* Only a host that has a place has a dump; its name is what the collector knows, not what the
+ * session says. */
+static void want_space(struct collector *c, struct guest *g, const struct word *w)
+{
+	struct reserve_want want = {.bound_bytes = w->bytes,
+				    .least_bytes = w->least_bytes,
+				    .level = w->dump_level,
+				    .raw = w->raw};
+
+	if (g->state != GUEST_IN && g->state != GUEST_LEAVING)
+		return;
+	snprintf(want.host, sizeof(want.host), "%s", queue_party_name(&c->queue, g));
+	snprintf(want.name, sizeof(want.name), "%s", w->name);
+	g->granted_bytes = 0;
+	tidying_want(&c->tidying, g->pid, &want, promised_bytes(&c->queue));
 }
 
 /* Handle a session's next word: 1; 0 if there is none now; -1 if the session has gone. */
@@ -314,6 +359,9 @@ static int hear_word(struct collector *c, struct guest *g)
 		break;
 	case WORD_PROGRESS:
 		queue_progress(g, w.going, w.bytes, clock_ms());
+		break;
+	case WORD_RESERVE:
+		want_space(c, g, &w);
 		break;
 	default:
 		say_of_guest(c, g, (enum log_level)w.level, w.text);
@@ -436,6 +484,7 @@ static void turn(struct collector *c, bool accepting)
 	int wait_ms = accepting && !listening ? (int)(c->accept_ms - now) : WAIT_MS;
 	struct timespec limit;
 	size_t partings;
+	int janitor_fd;
 
 	for (size_t i = 0; i < listening; i++)
 		c->polled[i] = (struct pollfd){.fd = c->fds[i], .events = POLLIN};
@@ -444,11 +493,13 @@ static void turn(struct collector *c, bool accepting)
 		if (q->guests[i].fd < 0)
 			wait_ms = GONE_MS;
 	}
-	if (tidying_is_busy(&c->tidying))
+	if (tidying_is_busy(&c->tidying, &janitor_fd))
 		wait_ms = GONE_MS;
 	partings = partings_poll(&c->partings, c->polled + listening + guests);
+	c->polled[listening + guests + partings] =
+		(struct pollfd){.fd = janitor_fd, .events = POLLIN};
 	limit = (struct timespec){wait_ms / 1000, (long)(wait_ms % 1000) * 1000000};
-	if (ppoll(c->polled, listening + guests + partings, &limit, &c->while_waiting) > 0) {
+	if (ppoll(c->polled, listening + guests + partings + 1, &limit, &c->while_waiting) > 0) {
 		/* Guests first: none is added or moved meanwhile. */
 		for (unsigned i = 0; i < guests; i++)
 			if (c->polled[listening + i].revents)
@@ -461,8 +512,7 @@ static void turn(struct collector *c, bool accepting)
 	tell_all(c);
 	partings_turn(&c->partings, clock_ms());
 	say_owed(c, OWED_MS);
-	if (accepting)
-		tidying_turn(&c->tidying, clock_ms());
+	tidying_turn(&c->tidying, clock_ms());
 }
 
 /* End the sessions in order: each tells its sender, and mends its dump. */
@@ -498,6 +548,7 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	int r;
 
 	leave_no_core();
+	tidying_init(&c.tidying, setup->dir, &setup->limits, tell_answer, &c);
 	/* Where SIGCHLD is ignored, the kernel reaps a child itself: its process number may be
 	   another process' by the time that a signal is sent to it. */
 	signal(SIGCHLD, SIG_DFL);
@@ -505,10 +556,8 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	r = make_room(&c, &err);
 	if (r == 0)
 		r = open_all(&c, &err);
-	tidying_init(&c.tidying, setup->dir, &setup->rules);
 	while (r == 0 && !stop_signal())
 		turn(&c, true);
-	tidying_stop(&c.tidying);
 	for (size_t i = 0; i < c.count; i++)
 		close(c.fds[i]);
 	if (r < 0)
@@ -522,6 +571,7 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	rates_deinit(&c.stranger_lines);
 	rates_deinit(&c.all_stranger_lines);
 	rates_deinit(&c.host_lines);
+	tidying_deinit(&c.tidying);
 	queue_deinit(&c.queue);
 	free(c.polled);
 	return r < 0 ? error_exit_status(r) : EXIT_COMPLETE;

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "format/sums.h"
 #include "receiver/collector/networks.h"
-#include "receiver/retention/rules.h"
+#include "receiver/retention/space.h"
 #include "wire/transport.h"
 
 enum { LISTEN_MAX = 16 };
@@ -25,8 +25,8 @@ struct listen_setup {
 	uint64_t max_size_bytes; /* of a dump; 0: as in struct store_setup */
 	uint32_t timeout_ms;	 /* silence that breaks a link */
 	enum log_level shown;
-	enum sums_kind sums; /* beside a dump that came as a stream */
-	struct rules rules;  /* which dumps go */
+	enum sums_kind sums;	    /* beside a dump that came as a stream */
+	struct space_limits limits; /* of space, and which dumps go */
 };
 
 /* Serve until a signal comes. Returns the exit status. */

@@ -52,7 +52,9 @@ struct guest {
 	uint64_t bytes;			  /* received by now, as its session tells */
 	uint64_t window_ms, window_bytes; /* the time and bytes from which its progress counts */
 
-	int told; /* the place that it was told; this field and those below are the caller's */
+	uint64_t granted_bytes; /* that its dump may become long; this field and those below are
+				   the caller's */
+	int told;		/* the place that it was told */
 	pid_t pid;
 	int fd;
 	char name[64];

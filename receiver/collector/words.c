@@ -34,23 +34,25 @@ int word_hear(int fd, struct word *w_ret)
 	if (n < HEAD_BYTES || w_ret->kind >= WORD_KINDS)
 		return -1;
 	w_ret->host[sizeof(w_ret->host) - 1] = '\0';
+	w_ret->name[sizeof(w_ret->name) - 1] = '\0';
 	w_ret->text[MIN((size_t)n - HEAD_BYTES, sizeof(w_ret->text) - 1)] = '\0';
 	return 1;
 }
 
-bool place_say(int fd, int place)
+bool order_say(int fd, const struct order *o)
 {
-	return send(fd, &place, sizeof(place), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(place);
+	return send(fd, o, sizeof(*o), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(*o);
 }
 
-int place_hear(int fd, int *place_ret)
+int order_hear(int fd, struct order *o_ret)
 {
-	int place;
-	const ssize_t n = recv(fd, &place, sizeof(place), MSG_DONTWAIT);
+	struct order o;
+	const ssize_t n = recv(fd, &o, sizeof(o), MSG_DONTWAIT);
 	const int r = heard(n);
 
-	if (r <= 0 || n != sizeof(place))
+	if (r <= 0 || n != sizeof(o))
 		return MIN(r, 0);
-	*place_ret = place;
+	o.answer.text[sizeof(o.answer.text) - 1] = '\0';
+	*o_ret = o;
 	return 1;
 }

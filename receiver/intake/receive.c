@@ -45,6 +45,10 @@ enum {
 struct telling {
 	int dir_fd;
 	struct meta meta;
+	reserve_fn *reserve; /* NULL: there is no limit */
+	void *reserve_ctx;
+	struct reserve_want want;
+	uint64_t granted_bytes; /* that the dump may become long */
 };
 
 /* A stream on its way in, and what the operator knows it as. */
@@ -91,6 +95,23 @@ static int tell_input(const struct input *in, int code, uint64_t received, struc
 	return error_sys(err, "%s, after %" PRIu64 " bytes", in->name, received);
 }
 
+static int stop_if_told(void *ctx UNUSED, struct error *err)
+{
+	return stop_signal() ? error_set(err, -ECANCELED, "stopped by signal %d", stop_signal())
+			     : 0;
+}
+
+/* Nobody knows how long a stream gets, so its space grows with it. */
+static int make_space(struct telling *t, uint64_t least_bytes, struct error *err)
+{
+	static const struct keepalive alive = {stop_if_told, NULL};
+
+	if (!t || !t->reserve || least_bytes <= t->granted_bytes)
+		return 0;
+	t->want.least_bytes = least_bytes;
+	return t->reserve(t->reserve_ctx, &t->want, &alive, &t->granted_bytes, err);
+}
+
 /* Take input until the end marker or the input's end: 0, else an error. */
 static int take_until_end(const struct input *in, struct assemble *a, struct dumpfile *df,
 			  struct progress *progress, struct telling *telling,
@@ -105,7 +126,9 @@ static int take_until_end(const struct input *in, struct assemble *a, struct dum
 			return tell_input(in, (int)n, assemble_received(a), err);
 		if (n == 0)
 			return 0;
-		r = assemble_feed(a, in->buf, (size_t)n, err);
+		r = make_space(telling, dumpfile_size(df) + (uint64_t)n, err);
+		if (r == 0)
+			r = assemble_feed(a, in->buf, (size_t)n, err);
 		progress_update(progress, &(struct progress_state){.bytes_in = assemble_received(a),
 								   .bytes_out = dumpfile_size(df)});
 		if (telling)
@@ -191,14 +214,8 @@ static void tell_incomplete(const char *part_path, const struct assemble_result 
 		log_warning("%s is as it was left: %s", part_path, res->mend.msg);
 }
 
-/* The dump is whole by then: a signal ends the making of its sums, and nothing else. */
-static int stop_if_told(void *ctx UNUSED, struct error *err)
-{
-	return stop_signal() ? error_set(err, -ECANCELED, "stopped by signal %d", stop_signal())
-			     : 0;
-}
-
-/* Called while a dump is read back for its sums. */
+/* Called while a dump is read back for its sums. The dump is whole by then: a signal ends the
+ * making of its sums, and nothing else. */
 static const struct keepalive until_told = {stop_if_told, NULL};
 
 /* What there is in the end, beside a dump in a place of its own. */
@@ -286,7 +303,9 @@ static enum exit_status receive_session(const struct receive_setup *setup, const
 			  .proof = setup->host ? "--host" : NULL,
 			  .peer = in->name,
 			  .force = setup->force,
-			  .max_size_bytes = setup->max_size_bytes},
+			  .max_size_bytes = setup->max_size_bytes,
+			  .reserve = setup->reserve,
+			  .reserve_ctx = setup->reserve_ctx},
 		.oneway = true,
 		.timeout_ms = setup->timeout_ms,
 		.first = in->buf,
@@ -317,7 +336,10 @@ static enum exit_status receive_in_place(const struct receive_setup *setup, stru
 									   : NULL,
 					   .peer = in->name,
 					   .status = "receiving",
-					   .begun_s = time(NULL)}};
+					   .begun_s = time(NULL)},
+				  .reserve = setup->reserve,
+				  .reserve_ctx = setup->reserve_ctx,
+				  .want = {.raw = true}};
 	struct error err;
 	int r = store_check_host(host, &err);
 
@@ -335,6 +357,8 @@ static enum exit_status receive_in_place(const struct receive_setup *setup, stru
 		status = error_exit_status(r);
 	} else {
 		telling.dir_fd = place.fd;
+		snprintf(telling.want.host, sizeof(telling.want.host), "%s", host);
+		snprintf(telling.want.name, sizeof(telling.want.name), "%.39s", place.name);
 		status = receive(setup, in, df, path, &telling);
 	}
 	dumpfile_free(df); /* a place is left empty if nothing has come */
@@ -432,7 +456,9 @@ enum exit_status receive_stdio(const struct receive_setup *setup)
 			  .host = setup->host,
 			  .proof = setup->host ? "--host" : NULL,
 			  .peer = ssh_peer(address),
-			  .max_size_bytes = setup->max_size_bytes},
+			  .max_size_bytes = setup->max_size_bytes,
+			  .reserve = setup->reserve,
+			  .reserve_ctx = setup->reserve_ctx},
 		.timeout_ms = setup->timeout_ms,
 	};
 	struct transport *transport;

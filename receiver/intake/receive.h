@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "format/sums.h"
+#include "receiver/store/reserve.h"
 
 struct receive_setup {
 	const char *file; /* NULL: a directory of its own below `dir` */
@@ -18,6 +19,8 @@ struct receive_setup {
 	enum sums_kind sums;	 /* beside a dump that came as a stream */
 	enum progress_mode progress;
 	uint32_t timeout_ms; /* silence that breaks the link of a session */
+	reserve_fn *reserve; /* grants space below `dir`; NULL: there is no limit */
+	void *reserve_ctx;
 };
 
 /* Each function receives one dump, tells the operator how it went, and returns the exit status. */

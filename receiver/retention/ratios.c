@@ -12,7 +12,8 @@
 
 enum {
 	WHOLE = 1000,
-	FADE = 8, /* a smaller share counts for an eighth */
+	UNKNOWN = 400, /* what a fast codec makes of most memory; a quarter more makes it a half */
+	FADE = 8,      /* a smaller share counts for an eighth */
 	ROOM = 1024,
 };
 
@@ -37,9 +38,10 @@ uint64_t ratios_expect(const struct ratios *r, unsigned level, uint64_t bound_by
 {
 	long double bytes;
 
-	if (level >= RATIOS_LEVELS || !r->of[level])
-		return bound_bytes;
-	bytes = (long double)bound_bytes * r->of[level] * 5 / 4 / WHOLE + (long double)SLACK_BYTES;
+	const unsigned share =
+		level < RATIOS_LEVELS && r->of[level] ? r->of[level] : (unsigned)UNKNOWN;
+
+	bytes = (long double)bound_bytes * share * 5 / 4 / WHOLE + (long double)SLACK_BYTES;
 	return bytes < (long double)bound_bytes ? (uint64_t)bytes : bound_bytes;
 }
 

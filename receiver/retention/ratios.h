@@ -18,8 +18,8 @@ struct ratios {
  * counts at once, a smaller one little by little. */
 void ratios_learn(struct ratios *r, unsigned level, uint64_t bytes, uint64_t bound_bytes);
 
-/* What to reserve for a dump: a quarter and 16 MiB more than such dumps have become, and never more
- * than was announced. */
+/* What to reserve for a dump: a quarter and 16 MiB more than such dumps have become, or a half
+ * where none has come; and never more than was announced. */
 uint64_t ratios_expect(const struct ratios *r, unsigned level, uint64_t bound_bytes);
 
 /* Read and write them: DIR/.vmrecv/ratios, `dir_fd` is DIR/.vmrecv. Nothing known where the file

@@ -56,8 +56,11 @@ struct stored {
 	bool complete;
 	bool has_pages; /* counts as a dump: a log alone doesn't */
 	bool pinned;
-	bool busy;	/* being received or read */
-	enum rule gone; /* the rule by which it goes */
+	bool busy;	      /* being received or read */
+	bool has_reservation; /* a complete one: its reservation is still there, of … */
+	unsigned level;	      /* … a dump of that level, … */
+	uint64_t bound_bytes; /* … whose sender had announced so much */
+	enum rule gone;	      /* the rule by which it goes */
 };
 
 struct moment {

@@ -56,17 +56,20 @@ int stock_open(int dir_fd, const char *name)
 
 /* --- one dump ------------------------------------------------------------------------------- */
 
-static uint64_t read_reserved(int fd)
+static void read_reservation(int fd, struct stored *d)
 {
 	AUTO_CLOSE int file =
 		openat(fd, STOCK_RESERVED, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	char text[24] = "";
-	uint64_t bytes;
+	char text[100] = "";
+	uint64_t bytes, bound;
+	unsigned level;
 
 	if (file < 0 || io_read_full(file, text, sizeof(text) - 1) < 0 ||
-	    sscanf(text, "%" SCNu64, &bytes) != 1)
-		return 0;
-	return bytes;
+	    sscanf(text, "%" SCNu64 " of %" SCNu64 " level %u", &bytes, &bound, &level) != 3)
+		return;
+	d->reserved_bytes = bytes;
+	d->bound_bytes = bound;
+	d->level = level;
 }
 
 static bool is_locked(int fd, const char *name)
@@ -88,6 +91,8 @@ static void take_file(struct stored *d, const char *name, const struct stat *st)
 		d->complete = d->has_pages = true;
 	if (strcmp(name, "vmcore.part") == 0)
 		d->has_pages |= st->st_size > 0;
+	if (strcmp(name, STOCK_RESERVED) == 0)
+		d->has_reservation = true;
 	if (strcmp(name, STOCK_KEEP) == 0)
 		d->pinned = true;
 }
@@ -112,11 +117,14 @@ static int look_into(int fd, struct stored *d)
 			take_file(d, entry->d_name, &st);
 	e = -errno;
 	closedir(dir);
-	if (e < 0 || d->complete)
+	if (e < 0)
 		return e;
-	d->busy = is_locked(fd, "vmcore.part") || journal_is_held(fd, "vmcore.segments");
-	if (d->busy)
-		d->reserved_bytes = read_reserved(fd);
+	if (d->has_reservation)
+		read_reservation(fd, d);
+	if (!d->complete)
+		d->busy = is_locked(fd, "vmcore.part") || journal_is_held(fd, "vmcore.segments");
+	if (!d->busy)
+		d->reserved_bytes = 0;
 	d->has_pages |= d->reserved_bytes > 0;
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include "base/io.h"
 #include "base/owner.h"
 #include "base/parse.h"
+#include "receiver/retention/ratios.h"
 #include "receiver/retention/removal.h"
 
 enum {
@@ -96,6 +97,32 @@ static void reckon(struct tidy *t)
 	t->at.even_s = t->setup.trust_clock ? 0 : r.even_s;
 }
 
+/* A dump that was completed shows what such dumps become; its reservation has no other use then. */
+static void learn(struct tidy *t)
+{
+	struct ratios ratios;
+	bool news = false;
+
+	if (t->state_fd < 0 || t->setup.dry_run)
+		return;
+	ratios_read(t->state_fd, &ratios);
+	for (size_t i = 0; i < t->stock.count; i++) {
+		struct stored *d = &t->stock.dumps[i];
+		AUTO_CLOSE int host_fd = -1, fd = -1;
+
+		if (!d->complete || !d->has_reservation)
+			continue;
+		ratios_learn(&ratios, d->level, d->bytes, d->bound_bytes);
+		news = true;
+		host_fd = stock_open(t->dir_fd, d->host);
+		fd = host_fd < 0 ? -1 : stock_open(host_fd, d->name);
+		if (fd >= 0)
+			(void)unlinkat(fd, STOCK_RESERVED, 0);
+	}
+	if (news)
+		(void)!ratios_write(t->state_fd, &ratios);
+}
+
 int tidy_open(struct tidy *t, const struct tidy_setup *setup, struct error *err)
 {
 	struct error trouble = {0};
@@ -115,6 +142,8 @@ int tidy_open(struct tidy *t, const struct tidy_setup *setup, struct error *err)
 	reckon(t);
 	r = stock_take(t->dir_fd, &t->stock, err);
 	note(t, &t->stock.remark);
+	if (r == 0)
+		learn(t);
 	return r < 0 ? error_prefix(err, "%s", setup->dir) : 0;
 }
 

@@ -30,7 +30,7 @@ enum session_state {
 /*
  * The operations of a session. Where one fails, with *err set, the session ends; the sender is told
  * *err's text, with the reason that fits its code (-EALREADY: a newer link has the dump; -EUSERS:
- * others need its place).
+ * others need its place; -ENOBUFS: there is no space now).
  */
 struct session_ops {
 	/* A dump is offered. Returns 0 (welcome_ret is filled in but for protocol and times), or 1

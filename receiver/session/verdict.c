@@ -12,6 +12,8 @@ enum {
 	BUSY_RETRY_S = 30,
 	/* Others needed the sender's place: it waits for another. */
 	GIVEN_WAY_RETRY_S = 10,
+	/* No space now: other dumps may become smaller than they might, or go. */
+	NO_ROOM_RETRY_S = 300,
 	/* A newer link has the dump: the sender looks again later whether it has arrived. */
 	OVERTAKEN_RETRY_S = 60,
 };
@@ -39,6 +41,7 @@ static const struct verdict {
 	{-EROFS, REASON_NO_SPACE, 0},
 	{-ETIME, REASON_NO_SPACE, BUSY_RETRY_S},       /* the disk hangs: there may be room later */
 	{-EUSERS, REASON_NO_SPACE, GIVEN_WAY_RETRY_S}, /* others need its place */
+	{-ENOBUFS, REASON_NO_SPACE, NO_ROOM_RETRY_S},
 	{-EAGAIN, REASON_BUSY, BUSY_RETRY_S},
 	{-EBUSY, REASON_BUSY, RETRY_S},
 	{-EALREADY, REASON_BUSY, OVERTAKEN_RETRY_S},

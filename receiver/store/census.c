@@ -16,7 +16,8 @@
 
 static const char journal_name[] = "vmcore.segments", part_name[] = "vmcore.part",
 		  meta_name[] = "meta.json", meta_part_name[] = "meta.json.part",
-		  new_name[] = ".new", attachment_prefix[] = "vmcore-";
+		  new_name[] = ".new", reserved_name[] = ".reserved",
+		  attachment_prefix[] = "vmcore-";
 
 /* --- directories ---------------------------------------------------------------------------- */
 
@@ -170,7 +171,7 @@ static bool is_trifle(void *ctx, int dir_fd, const char *name)
 	bool *only = ctx;
 
 	*only = strcmp(name, journal_name) == 0 || strcmp(name, meta_name) == 0 ||
-		strcmp(name, meta_part_name) == 0 ||
+		strcmp(name, meta_part_name) == 0 || strcmp(name, reserved_name) == 0 ||
 		(strcmp(name, part_name) == 0 && size_of(dir_fd, name) == 0);
 	return *only;
 }
@@ -196,6 +197,7 @@ bool census_clear(int fd, bool own)
 	unlinkat(fd, part_name, 0);
 	unlinkat(fd, meta_name, 0);
 	unlinkat(fd, meta_part_name, 0);
+	unlinkat(fd, reserved_name, 0);
 	unlinkat(fd, journal_name, 0);
 	return true;
 }

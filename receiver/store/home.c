@@ -42,6 +42,19 @@ int home_settle(struct home *h, struct error *err)
 	return h->ops->settle(h, err);
 }
 
+bool home_name(const struct home *h, char *name_ret, size_t room)
+{
+	const size_t len = strlen(h->where);
+	size_t begin = len ? len - 1 : 0;
+
+	if (!h->setup.dir || len < 2)
+		return false;
+	while (begin && h->where[begin - 1] != '/')
+		begin--;
+	snprintf(name_ret, room, "%.*s", (int)(len - 1 - begin), h->where + begin);
+	return true;
+}
+
 uint64_t home_free_bytes(const struct home *h)
 {
 	return h->ops->free_bytes(h);

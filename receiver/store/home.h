@@ -58,6 +58,9 @@ NODISCARD int home_find(struct home *h, const char *host,
 /* To be called when the first files of a new dump are durable: its directory then gets its name. */
 NODISCARD int home_settle(struct home *h, struct error *err);
 
+/* The name of the dump's directory in that of its host: false where it has none of its own. */
+bool home_name(const struct home *h, char *name_ret, size_t room);
+
 /* How much more there is room for; INT64_MAX where that can't be told. */
 uint64_t home_free_bytes(const struct home *h);
 

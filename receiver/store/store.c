@@ -38,8 +38,9 @@ struct store {
 	struct assemble *assemble;
 	struct digester *digester;
 	uint8_t chain[DIGEST_BYTES];
-	uint64_t segments; /* judged, the earlier sessions' included */
-	bool began;	   /* GO was said */
+	uint64_t segments;	/* judged, the earlier sessions' included */
+	bool began;		/* GO was said */
+	uint64_t granted_bytes; /* that the dump may become long */
 
 	struct dumpfile *attachment; /* that is coming */
 	char attachment_name[ATTACH_NAME_ROOM];
@@ -342,6 +343,23 @@ static int begin_over(struct store *s, struct error *err)
 	return r < 0 ? r : dumpfile_sync_name(s->df, err);
 }
 
+/* Ask for space, for a dump that has become `least_bytes` long. */
+static int reserve(struct store *s, uint64_t least_bytes, struct error *err)
+{
+	const struct hello *hello = &s->meta.hello;
+	struct reserve_want want = {.bound_bytes = s->meta.totals.max_bytes,
+				    .least_bytes = least_bytes,
+				    .level = hello->level,
+				    .raw = strcmp(hello->codec, "none") == 0};
+
+	s->granted_bytes = UINT64_MAX;
+	if (!s->setup.reserve || !home_name(s->home, want.name, sizeof(want.name)))
+		return 0;
+	snprintf(want.host, sizeof(want.host), "%s", s->host);
+	return s->setup.reserve(s->setup.reserve_ctx, &want, &s->setup.alive, &s->granted_bytes,
+				err);
+}
+
 static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, struct error *err)
 {
 	struct store *s = ctx;
@@ -351,6 +369,9 @@ static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, 
 	if (!s->result.begun)
 		return 0;
 	s->meta.totals = *totals;
+	r = reserve(s, 0, err);
+	if (r < 0)
+		return r;
 	if (s->going_on) {
 		r = s->facts.cursor.segment ? resume_part(s, err) : -ENOENT;
 		if (r == 0) {
@@ -376,8 +397,13 @@ static int op_totals(void *ctx, const struct totals *totals, struct go *go_ret, 
 static int op_data(void *ctx, const uint8_t *bytes, size_t size_bytes, struct error *err)
 {
 	struct store *s = ctx;
-	const int r = assemble_feed(s->assemble, bytes, size_bytes, err);
+	const uint64_t least_bytes = dumpfile_size(s->df) + size_bytes;
+	int r = 0;
 
+	if (least_bytes > s->granted_bytes)
+		r = reserve(s, least_bytes, err);
+	if (r == 0)
+		r = assemble_feed(s->assemble, bytes, size_bytes, err);
 	return MIN(r, 0);
 }
 

@@ -18,6 +18,7 @@
 #include "base/hostname.h"
 #include "base/keepalive.h"
 #include "receiver/session/session.h"
+#include "receiver/store/reserve.h"
 
 struct store;
 
@@ -31,6 +32,8 @@ struct store_setup {
 	bool force;		 /* replace FILE */
 	uint64_t max_size_bytes; /* 0: what the dump's header makes plausible, and the free space */
 	struct keepalive alive;	 /* called while something takes long */
+	reserve_fn *reserve;	 /* grants space in a directory; NULL: there is no limit */
+	void *reserve_ctx;
 };
 
 /* The operations for a session, whose context is a struct store. */

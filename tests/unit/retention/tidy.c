@@ -1,4 +1,5 @@
-/* receiver/retention/tidy.h, stock.h, removal.h and pin.h: with files, locks, and other processes.
+/* receiver/retention/tidy.h, stock.h, removal.h, pin.h and space.h: with files, locks, and other
+ * processes.
  */
 #include "receiver/retention/tidy.h"
 #include "tests/lib/unit.h"
@@ -19,6 +20,7 @@
 #include "base/io.h"
 #include "receiver/retention/pin.h"
 #include "receiver/retention/removal.h"
+#include "receiver/retention/space.h"
 #include "tests/lib/scratch.h"
 
 enum { DAY = 86400 };
@@ -546,6 +548,163 @@ static void survives_a_step(void **state UNUSED)
 	assert_false(is_there(dump, ""));
 }
 
+/* --- space ---------------------------------------------------------------------------------- */
+
+/* A session that has begun: its dump's part, whose journal it has. */
+static pid_t receiving(const char **dump_ret, const char *host)
+{
+	*dump_ret = make(host, 0, "vmcore.part");
+	return hold(path_of(*dump_ret, "vmcore.segments"), hold_journal);
+}
+
+static struct space_answer admit(struct space_limits limits, const char *dump, uint64_t bound,
+				 uint64_t least, bool raw)
+{
+	struct reserve_want want = {
+		.bound_bytes = bound, .least_bytes = least, .level = 31, .raw = raw};
+	const struct tidy_setup setup = {.dir = root, .rules = limits.rules};
+	const char *slash = strchr(dump, '/');
+	struct space_answer answer;
+	struct error err;
+	struct tidy t;
+
+	snprintf(want.host, sizeof(want.host), "%.*s", (int)(slash - dump), dump);
+	snprintf(want.name, sizeof(want.name), "%.39s", slash + 1);
+	assert_int_equal(tidy_open(&t, &setup, &err), 0);
+	space_admit(&t, &limits, &want, &answer);
+	tidy_close(&t);
+	return answer;
+}
+
+#define MIB ((uint64_t)1 << 20)
+
+static void makes_room(void **state UNUSED)
+{
+	const struct space_limits limits = {.rules.host_quota_bytes = 100 * MIB};
+	struct space_answer a;
+	const char *old, *dump;
+	pid_t pid;
+
+	begin();
+	old = make("web1", 9, "vmcore");
+	pid = receiving(&dump, "web1");
+	a = admit(limits, dump, 99 * MIB, 0, true);
+	assert_int_equal(a.code, 0);
+	assert_int_equal(a.granted_bytes, 99 * MIB);
+	assert_true(is_there(old, "")); /* it fits beside it */
+	a = admit(limits, dump, 100 * MIB, 0, true);
+	assert_int_equal(a.code, 0);
+	assert_false(is_there(old, "")); /* by the old one's 12 KiB it doesn't */
+	a = admit(limits, dump, 101 * MIB, 0, true);
+	assert_int_equal(a.code, -ENOSPC);
+	assert_non_null(strstr(a.text, "1.0 MiB more than host-quota"));
+	release(pid);
+}
+
+/* What can't make enough room isn't removed for that. */
+static void removes_nothing_in_vain(void **state UNUSED)
+{
+	const struct space_limits limits = {.rules.quota_bytes = 100 * MIB};
+	const char *old, *dump;
+	pid_t pid;
+
+	begin();
+	old = make("web1", 9, "vmcore");
+	make("web1", 8, "vmcore");
+	pid = receiving(&dump, "web2");
+	assert_int_equal(admit(limits, dump, 101 * MIB, 0, true).code, -ENOSPC);
+	assert_true(is_there(old, "vmcore"));
+	/* The log of the dump that was refused takes what it takes, and nothing of that stays. */
+	assert_int_equal(admit(limits, dump, 90 * MIB, 0, true).code, 0);
+	assert_true(is_there(old, "vmcore"));
+	release(pid);
+}
+
+static void shares_limits(void **state UNUSED)
+{
+	const struct space_limits quota = {.rules.quota_bytes = 100 * MIB},
+				  number = {.rules.total_dumps = 1};
+	const char *one, *two;
+	pid_t first, second;
+
+	begin();
+	first = receiving(&one, "web1");
+	second = receiving(&two, "web2");
+	assert_int_equal(admit(quota, one, 60 * MIB, 0, true).code, 0);
+	assert_int_equal(admit(quota, two, 60 * MIB, 0, true).code, -ENOBUFS);
+	assert_int_equal(admit(number, two, 1, 0, true).code, -ENOBUFS);
+	release(first); /* a session that was killed holds nothing */
+	assert_int_equal(admit(quota, two, 60 * MIB, 0, true).code, 0);
+	release(second);
+}
+
+static void keeps_free(void **state UNUSED)
+{
+	struct space_limits limits = {.min_free_bytes = 0};
+	struct space_answer a;
+	const char *old, *dump;
+	pid_t pid;
+
+	begin();
+	old = make("web1", 900, "vmcore");
+	pid = receiving(&dump, "web1");
+	assert_int_equal(admit(limits, dump, MIB, 0, true).code, 0);
+	limits.min_free_bytes = INT64_MAX;
+	a = admit(limits, dump, MIB, 0, true);
+	assert_int_equal(a.code, -ENOSPC);
+	assert_non_null(strstr(a.text, "min-free keeps"));
+	assert_true(is_there(old, "vmcore"));
+	limits.rules.keep_days = 1000; /* then the old dump goes one day */
+	assert_int_equal(admit(limits, dump, MIB, 0, true).code, -ENOBUFS);
+	limits = (struct space_limits){.min_free_bytes = SPACE_MIN_FREE_DEFAULT};
+	assert_int_equal(admit(limits, dump, (uint64_t)1 << 60, 0, true).code, -ENOSPC);
+	release(pid);
+}
+
+static void learns(void **state UNUSED)
+{
+	const struct space_limits none = {.min_free_bytes = 0};
+	const char *dump;
+	pid_t pid;
+
+	begin();
+	pid = receiving(&dump, "web1");
+	assert_int_equal(admit(none, dump, 800 * MIB, 0, false).granted_bytes, 416 * MIB);
+	release(pid);
+	/* It becomes 100 MiB. */
+	put(dump, "vmcore", 100 * MIB);
+	unlink(path_of(dump, "vmcore.part"));
+	assert_true(is_there(dump, ".reserved"));
+	(void)tidy((struct rules){0});
+	assert_false(is_there(dump, ".reserved"));
+	sleep(1); /* a place of another name */
+	pid = receiving(&dump, "web1");
+	assert_in_range(admit(none, dump, 800 * MIB, 0, false).granted_bytes, 140 * MIB, 142 * MIB);
+	/* Uncompressed, all that was announced counts. */
+	assert_int_equal(admit(none, dump, 800 * MIB, 0, true).granted_bytes, 800 * MIB);
+	/* It gets more than was reserved: a quarter, 64 MiB at the least, up to what was announced.
+	 */
+	assert_int_equal(admit(none, dump, 800 * MIB, 400 * MIB, false).granted_bytes, 500 * MIB);
+	assert_int_equal(admit(none, dump, 800 * MIB, 100 * MIB, false).granted_bytes, 164 * MIB);
+	assert_int_equal(admit(none, dump, 800 * MIB, 790 * MIB, false).granted_bytes, 800 * MIB);
+	assert_int_equal(admit(none, dump, 0, 400 * MIB, true).granted_bytes, 500 * MIB);
+	release(pid);
+}
+
+static void grants_what_has_gone(void **state UNUSED)
+{
+	const struct space_limits limits = {.rules.quota_bytes = 1};
+	struct space_answer a;
+
+	begin();
+	make("web1", 9, "vmcore");
+	a = admit(limits, "web1/2026-01-01T00-00-00Z", MIB, 0, true);
+	assert_int_equal(a.code, 0);
+	assert_int_equal(a.granted_bytes, MIB);
+	assert_int_equal(admit(limits, "web1/..", MIB, 0, true).code, 0);
+	assert_int_equal(admit(limits, "web2/../web1", MIB, 0, true).code, 0);
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -575,5 +734,13 @@ int main(int argc, char **argv)
 		 says_what_it_may_not, NULL);
 	unit_add(&u, "takes nothing by age after the clock has stepped by a year", survives_a_step,
 		 NULL);
+	unit_add(&u, "makes room for a dump by its host's quota, and no more than it needs",
+		 makes_room, NULL);
+	unit_add(&u, "removes nothing for a dump that doesn't fit all the same",
+		 removes_nothing_in_vain, NULL);
+	unit_add(&u, "shares limits among sessions, as long as they live", shares_limits, NULL);
+	unit_add(&u, "keeps min-free, and removes nothing for it", keeps_free, NULL);
+	unit_add(&u, "learns from a dump what such dumps become", learns, NULL);
+	unit_add(&u, "grants space for a place that isn't there", grants_what_has_gone, NULL);
 	return unit_run(&u, "retention/tidy", argc, argv);
 }
