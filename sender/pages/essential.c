@@ -15,6 +15,7 @@
 #include "sender/pages/finder.h"
 #include "sender/pages/log_pages.h"
 #include "sender/pages/pageset.h"
+#include "sender/pages/pid_pages.h"
 #include "sender/pages/stack_pages.h"
 #include "sender/pages/table_pages.h"
 #include "sender/vmcore/vmcore.h"
@@ -139,6 +140,7 @@ static int find_pages(struct finder *e, struct error *err)
 		[SYM_LINUX_BANNER] = {.name = "linux_banner"},
 		[SYM_RO_AFTER_INIT] = {.name = "__start_ro_after_init"},
 		[SYM_RO_AFTER_INIT_END] = {.name = "__end_ro_after_init"},
+		[SYM_INIT_PID_NS] = {.name = "init_pid_ns"},
 	};
 	bool named;
 	int r;
@@ -160,6 +162,8 @@ static int find_pages(struct finder *e, struct error *err)
 	log_pages_add(e);
 	cpu_pages_add(e, sym);
 	r = stack_pages_add(e, named, err);
+	if (r == 0)
+		r = pid_pages_add(e, sym, err);
 	if (r == 0)
 		r = table_pages_add(e, err);
 	if (r == 0 && !named && e->km->rules.known)

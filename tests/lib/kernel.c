@@ -28,6 +28,7 @@ enum {
 	INFO_BYTES = 6000,
 	CPUS_MAX = 8,
 	PRSTATUS_BYTES = 336,
+	PRSTATUS_PID = 32,
 	PRSTATUS_RSP = 112 + 19 * 8,
 
 	/* A node: a few zones, each with its free counter. */
@@ -120,6 +121,7 @@ struct kernel {
 	uint64_t nodes;		/* paddr of node_data; 0: none yet */
 	unsigned node_count;
 	uint64_t rsp[CPUS_MAX];
+	uint32_t pid[CPUS_MAX];
 	unsigned cpus;
 	char info[INFO_BYTES];
 	size_t info_bytes;
@@ -215,6 +217,12 @@ void kernel_add_cpu(struct kernel *k, uint64_t rsp)
 {
 	assert(k->cpus < CPUS_MAX);
 	k->rsp[k->cpus++] = rsp;
+}
+
+void kernel_set_pid(struct kernel *k, uint32_t pid)
+{
+	assert(k->cpus);
+	k->pid[k->cpus - 1] = pid;
 }
 
 /* --- making one --- */
@@ -374,6 +382,7 @@ static void add_cpu_notes(struct core_plan *plan, const struct kernel *k)
 	for (unsigned i = 0; i < k->cpus; i++) {
 		uint8_t prstatus[PRSTATUS_BYTES] = {0};
 
+		kernel_put32(k, prstatus + PRSTATUS_PID, k->pid[i]);
 		kernel_put64(k, prstatus + PRSTATUS_RSP, k->rsp[i]);
 		core_add_note(plan, "CORE", 1, prstatus, sizeof(prstatus));
 	}

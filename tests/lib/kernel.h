@@ -109,6 +109,9 @@ uint64_t kernel_top_table(const struct kernel *k); /* paddr */
 /* Append a note's CPU whose stack pointer is that. */
 void kernel_add_cpu(struct kernel *k, uint64_t rsp);
 
+/* The id of the task that ran on the CPU that was appended last. */
+void kernel_set_pid(struct kernel *k, uint32_t pid);
+
 /* Append a line to VMCOREINFO. */
 void kernel_add_info(struct kernel *k, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
