@@ -17,9 +17,16 @@ enum {
 };
 
 /* Of a line that says why, from the best on. Source: Linux kernel/panic.c, vpanic();
- * arch/x86/mm/fault.c; lib/bug.c. */
+ * arch/x86/mm/fault.c; arch/arm64/mm/fault.c, die_kernel_fault(), and kernel/traps.c, die();
+ * lib/bug.c. */
 static const char *const marks[] = {
-	"Kernel panic - not syncing: ", "BUG: ", "Oops: ", "sysrq: Trigger a crash"};
+	"Kernel panic - not syncing: ",
+	"BUG: ",
+	"Unable to handle kernel ",
+	"Internal error: ",
+	"Oops: ",
+	"sysrq: Trigger a crash",
+};
 
 /* --- a look at all of it --- */
 

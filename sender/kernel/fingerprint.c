@@ -82,7 +82,8 @@ static int add_range(struct fingerprint *f, uint64_t pfn, uint64_t end, struct e
 
 /*
  * The block of memory that has `paddr`, and the one before it, as far as they have data. A block is
- * as long as the buddy allocator's largest, so that none reaches into it from before.
+ * as long as the buddy allocator's largest where pages have 4 KiB, so that none reaches into it
+ * from before. Larger pages have larger ones: pages inside of these are taken for the kernel's.
  */
 static int add_blocks(struct fingerprint *f, uint64_t paddr, struct error *err)
 {

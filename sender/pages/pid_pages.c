@@ -45,6 +45,11 @@ struct path {
 	uint64_t pid; /* address of its struct pid */
 };
 
+static bool is_kernels(const struct finder *e, uint64_t vaddr)
+{
+	return (vaddr | e->paging->tag_bits) >= e->paging->arch->kernel_vaddr;
+}
+
 /* Whether the tree has the id. At most DEPTH_MAX steps, each to a node that is lower. */
 static bool look_up(const struct finder *e, uint64_t head, uint32_t id, struct path *path)
 {
@@ -69,8 +74,7 @@ static bool look_up(const struct finder *e, uint64_t head, uint32_t id, struct p
 			return false;
 	}
 	path->pid = head;
-	return path->nodes && above == 0 && (head & ENTRY_TYPE) == 0 &&
-	       head >= e->paging->arch->kernel_vaddr;
+	return path->nodes && above == 0 && (head & ENTRY_TYPE) == 0 && is_kernels(e, head);
 }
 
 /* Whether a struct pid has that id in the namespace whose tree's head lies at `head_vaddr`: a
@@ -95,7 +99,7 @@ static bool is_tree(const struct finder *e, uint64_t head_vaddr, uint64_t head)
 {
 	struct path path;
 
-	return (head & ENTRY_TYPE) == ENTRY_NODE && head >= e->paging->arch->kernel_vaddr &&
+	return (head & ENTRY_TYPE) == ENTRY_NODE && is_kernels(e, head) &&
 	       look_up(e, head, INIT, &path) && is_pid(e, path.pid, INIT, head_vaddr);
 }
 
@@ -126,8 +130,7 @@ static bool find_unnamed(const struct finder *e, uint8_t *piece, uint64_t *head_
 		for (uint64_t at = 0; at < n * e->page_bytes && lookups; at += 8) {
 			const uint64_t head = kdata_u64(e->data, piece + at);
 
-			if ((head & ENTRY_TYPE) != ENTRY_NODE ||
-			    head < e->paging->arch->kernel_vaddr)
+			if ((head & ENTRY_TYPE) != ENTRY_NODE || !is_kernels(e, head))
 				continue;
 			lookups--;
 			if (!is_tree(e, to_vaddr + paddr + at, head))

@@ -144,8 +144,8 @@ static void add_interrupted(struct finder *e, const uint8_t *words, size_t bytes
 	uint64_t last = 0;
 
 	for (size_t i = 0; i + word <= bytes && found < STACKS_INTERRUPTED_MAX; i += word) {
-		const uint64_t vaddr =
-			kdata_ulong(e->data, words + i) & ~(uint64_t)(e->paging->stack_bytes - 1);
+		const uint64_t vaddr = (kdata_ulong(e->data, words + i) | e->paging->tag_bits) &
+				       ~(uint64_t)(e->paging->stack_bytes - 1);
 		struct stack stack;
 
 		if (vaddr == last || vaddr < e->paging->arch->kernel_vaddr ||
