@@ -21,9 +21,9 @@ enum {
  * lib/bug.c. */
 static const char *const marks[] = {
 	"Kernel panic - not syncing: ",
-	"BUG: ",
 	"Unable to handle kernel ",
-	"Internal error: ",
+	"Internal error: Oops",
+	"BUG: ",
 	"Oops: ",
 	"sysrq: Trigger a crash",
 };
