@@ -6,6 +6,7 @@
 #include "base/compiler.h"
 #include "format/vmcoreinfo.h"
 #include "sender/kernel/image.h"
+#include "sender/kernel/kallsyms.h"
 #include "sender/kernel/warnings.h"
 #include "sender/vmcore/vmcore.h"
 
@@ -155,21 +156,40 @@ static bool add_node(struct node_sums *sums, const struct paging *p, uint64_t no
 	return add_free_pages(sums, p, node);
 }
 
+/* The array of pointers to nodes. VMCOREINFO has it on x86_64; elsewhere the symbol table may. */
+static bool find_nodes(const struct kmodel *km, uint64_t *vaddr_ret, uint64_t *count_ret)
+{
+	const struct vmcoreinfo *info = km->core->info;
+	struct kallsyms_symbol sym[] = {{.name = "node_data"}, {.name = "nr_node_ids"}};
+	uint32_t count;
+
+	*count_ret = 0;
+	if (vmcoreinfo_symbol(info, "node_data", vaddr_ret)) {
+		vmcoreinfo_length(info, "node_data", count_ret);
+		return true;
+	}
+	if (!kallsyms_find(&km->paging, sym, ARRAY_LEN(sym)) || !sym[0].found || !sym[1].found ||
+	    !kdata_read_u32(&km->paging, sym[1].vaddr, &count))
+		return false;
+	*vaddr_ret = sym[0].vaddr;
+	*count_ret = count;
+	return true;
+}
+
 /* Add all nodes: false where one can't be reached, or there is none. */
 static bool add_nodes(const struct kmodel *km, struct node_sums *sums)
 {
 	const struct vmcoreinfo *info = km->core->info;
 	const enum elf_data data = km->core->elf.data;
 	const size_t word = kdata_word(data);
-	uint64_t nodes_vaddr, nodes = 0, contiguous;
+	uint64_t nodes_vaddr, nodes, contiguous;
 	uint8_t raw[NODES_AT_ONCE * 8];
 	size_t found = 0;
 
 	if (vmcoreinfo_symbol(info, "contig_page_data", &contiguous))
 		return add_node(sums, &km->paging, contiguous);
-	if (!vmcoreinfo_symbol(info, "node_data", &nodes_vaddr))
+	if (!find_nodes(km, &nodes_vaddr, &nodes))
 		return false;
-	vmcoreinfo_length(info, "node_data", &nodes);
 	nodes = MIN(nodes, (uint64_t)NODES_MAX);
 	for (uint64_t i = 0; i < nodes; i++) {
 		uint64_t node;

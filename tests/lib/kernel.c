@@ -589,6 +589,11 @@ void kernel_set_slab(struct kernel *k, uint64_t pfn, unsigned order)
 
 /* --- nodes --- */
 
+uint64_t kernel_nodes(const struct kernel *k)
+{
+	return k->nodes;
+}
+
 void kernel_add_node(struct kernel *k, int64_t free_pages)
 {
 	const uint64_t node = kernel_alloc(k, NODE_BYTES, 64);

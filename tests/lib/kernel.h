@@ -143,4 +143,7 @@ void kernel_set_slab(struct kernel *k, uint64_t pfn, unsigned order);
 /* A node whose counters say that so many pages are free. */
 void kernel_add_node(struct kernel *k, int64_t free_pages);
 
+/* Where the array of pointers to nodes lies: a paddr. */
+uint64_t kernel_nodes(const struct kernel *k);
+
 #endif

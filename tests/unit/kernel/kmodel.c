@@ -13,6 +13,7 @@
 #include "sender/pages/filter.h"
 #include "sender/vmcore/vmcore.h"
 #include "tests/lib/kernel.h"
+#include "tests/lib/kernelsyms.h"
 
 enum { ALL = (1 << CLASS_COUNT) - 1 - (1 << CLASS_KERNEL) };
 
@@ -302,6 +303,32 @@ static void test_no_image(void **state UNUSED)
 	close_fixture(&f);
 }
 
+/* VMCOREINFO doesn't name the nodes on arm64: the symbol table does, and how many there are. */
+static void test_named_nodes(void **state UNUSED)
+{
+	for (unsigned with_count = 0; with_count < 2; with_count++) {
+		struct fixture f = {
+			.k = kernel_new(&(struct kernel_setup){.without = "SYMBOL(node_data)"})};
+		struct kernel_symbol symbols[] = {
+			{"T_stext", KERNEL_IMAGE_VADDR}, {"Dnode_data", 0}, {"Dnr_node_ids", 0}};
+		const uint64_t count = kernel_alloc(f.k, 64, 64);
+		uint64_t pages, end;
+
+		kernel_add_node(f.k, 1000);
+		kernel_add_node(f.k, 234);
+		kernel_add_node(f.k, 5);
+		le32_put(kernel_at(f.k, count), 4); /* every other one isn't there */
+		symbols[1].vaddr = KERNEL_SYMBOL_TABLES + kernel_nodes(f.k);
+		symbols[2].vaddr = KERNEL_SYMBOL_TABLES + count;
+		kernel_add_symbols(f.k, symbols, 2 + with_count, KERNEL_BASE_RELATIVE);
+		open_fixture(&f, ALL);
+		assert_int_equal(kmodel_free_pages(&f.km, &pages, &end), with_count);
+		if (with_count)
+			assert_int_equal(pages, 1234);
+		close_fixture(&f);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static struct unit u;
@@ -313,6 +340,7 @@ int main(int argc, char **argv)
 	unit_add(&u, "kmodel_free_pages: sums up nodes and zones", test_counters, NULL);
 	UNIT_ADD_ROWS(&u, counter_keys, test_counter_keys);
 	unit_add(&u, "kmodel_free_pages: finds a single node", test_contiguous, NULL);
+	unit_add(&u, "kmodel_free_pages: finds nodes by the symbol table", test_named_nodes, NULL);
 	unit_add(&u, "kmodel_init: infers PG_reserved from the image", test_reserved, NULL);
 	unit_add(&u, "kmodel_init: doesn't guess between two flags", test_reserved_ambiguous, NULL);
 	unit_add(&u, "kmodel_init: doesn't take the zone for a flag", test_reserved_below_zone,
