@@ -59,6 +59,8 @@ static enum exit_status run_listen(const struct options *o)
 		.plain_from = o->plain_from,
 		.plain_from_count = o->plain_from_count,
 		.max_sessions = o->max_sessions,
+		.host_sessions = o->host_sessions,
+		.max_waiting = o->max_waiting,
 		.dir = o->dir,
 		.max_size_bytes = o->max_size_bytes,
 		.timeout_ms = o->timeout_ms,

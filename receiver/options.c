@@ -13,7 +13,11 @@
 
 enum {
 	THREADS_MAX = 256,
-	SESSIONS = 256,
+	/* By its own, a dump has its share of the server's disk, and the first one is home early.
+	 */
+	SESSIONS = 8,
+	HOST_SESSIONS = 4,
+	WAITING = 64,
 
 	DAYS_MAX = 36500,
 	DUMPS_MAX = 10000000,
@@ -70,6 +74,8 @@ static const struct cli_option options[] = {
 	{"host-dumps", 0, "N", "of a host; the oldest go, with --dir",
 	 NUMBER(limits.rules.host_dumps, 1, DUMPS_MAX)},
 	{"host-quota", 0, "SIZE", "of a host's dumps; the oldest go", SIZE(limits.rules.host_quota_bytes)},
+	{"host-sessions", 0, "N", "of a host, while others wait (default 4)",
+	 NUMBER(host_sessions, 1, SESSIONS_MAX)},
 	{"info", 0, NULL, "say what each FILE is, or all below a DIR", MODE(MODE_INFO)},
 	{"json", 0, NULL, "with --info: a JSON array, an object per dump", FLAG(json)},
 	{"keep-days", 0, "N", "days after which dumps go, with --listen",
@@ -80,8 +86,9 @@ static const struct cli_option options[] = {
 	 NUMBER(limits.rules.keep_incomplete_days, 1, DAYS_MAX)},
 	{"listen", 0, "ADDR:PORT", "take dumps from the network; repeats",
 	 LIST(listen, "addresses", LISTEN_MAX, add_listen)},
-	{"max-sessions", 0, "N", "at once, with --listen (default 256)", NUMBER(max_sessions, 1, SESSIONS_MAX)},
+	{"max-sessions", 0, "N", "at once, with --listen (default 8)", NUMBER(max_sessions, 1, SESSIONS_MAX)},
 	{"max-size", 0, "SIZE", "FILE may not get longer (default: by its header)", SIZE(max_size_bytes)},
+	{"max-waiting", 0, "N", "that wait, with --listen (default 64)", NUMBER(max_waiting, 1, SESSIONS_MAX)},
 	{"min-free", 0, "SIZE", "space that stays free (default 5%, 10G at most)",
 	 .kind = CLI_SIZE, AT(limits.min_free_bytes), .min = 0, .max = INT64_MAX},
 	{"num-threads", 0, "N", "threads of --check (default: one per CPU)", NUMBER(threads, 0, THREADS_MAX)},
@@ -195,6 +202,8 @@ static void set_defaults(void *values)
 				 .sums = SUMS_CRC32C,
 				 .shown = LOG_NOTE,
 				 .max_sessions = SESSIONS,
+				 .host_sessions = HOST_SESSIONS,
+				 .max_waiting = WAITING,
 				 .timeout_ms = TIMEOUT_MS,
 				 .limits.min_free_bytes = SPACE_MIN_FREE_DEFAULT};
 }

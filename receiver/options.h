@@ -48,7 +48,7 @@ struct options {
 	/* These are the file's, which the command line may replace. */
 	bool listen_from_file, plain_from_from_file;
 	struct tls_files tls;
-	unsigned max_sessions;
+	unsigned max_sessions, host_sessions, max_waiting;
 	struct space_limits limits;
 	uint32_t timeout_ms;
 	int threads; /* 0: the CPUs at hand */

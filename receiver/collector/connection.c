@@ -43,7 +43,8 @@ struct turn {
 	int fd;
 	const char *host; /* the peer's name once it is known, before that its address */
 	bool asked;
-	int place; /* as in queue.h */
+	int place;	  /* as in queue.h */
+	uint32_t retry_s; /* of PLACE_FULL: when to come again */
 	bool waits_for_space;
 	struct space_answer answer; /* the last one */
 	bool going;
@@ -67,8 +68,10 @@ static bool hear_order(struct turn *p, int timeout_ms)
 		p->answer = (struct space_answer){.code = 0, .granted_bytes = UINT64_MAX};
 	if (r > 0 && o.is_answer)
 		p->answer = o.answer;
-	if (r > 0 && !o.is_answer)
+	if (r > 0 && !o.is_answer) {
 		p->place = o.place;
+		p->retry_s = o.retry_s;
+	}
 	p->waits_for_space &= r == 0 || (r > 0 && !o.is_answer);
 	return r > 0;
 }
@@ -102,7 +105,10 @@ static int check_place(const struct turn *p, struct error *err)
 {
 	switch (p->place) {
 	case PLACE_FULL:
-		return error_set(err, -EAGAIN, "too many others wait for a place");
+		return error_set(err, -EAGAIN,
+				 "too many others wait for a place; the turn of %s is "
+				 "kept",
+				 p->host);
 	case PLACE_OVERTAKEN:
 		return error_set(err, -EALREADY, "a newer link has taken the dump over");
 	case PLACE_SLOW:
@@ -355,6 +361,7 @@ static enum exit_status connection_as(struct launch *l, int queue_fd)
 			  .reserve_ctx = &place},
 		.admit = ask_place,
 		.admit_ctx = &place,
+		.retry_s = &place.retry_s,
 		.look = look_around,
 		.look_ctx = &place,
 		.timeout_ms = l->timeout_ms,

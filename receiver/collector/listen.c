@@ -36,10 +36,9 @@ enum {
 	END_MS = 10000, /* how long children may take to end when the collector ends */
 	WORDS_AT_ONCE = 32,
 
-	/* A guest that waits costs a process. A guest that hasn't asked for a place is given up for
+	/* A guest that hasn't asked for a place is given up for
 	 * a new one. */
-	WAITING_MAX = 1024,
-	WAITING_HOST_MAX = WAITING_MAX / 4,
+	WAITING_HOST_SHARE = 4, /* of those that wait, a host may have a quarter */
 	FRESH_MAX = 128,
 	PROVED_MAX = 256,
 	PROVED_HOST_MAX = 64,
@@ -150,12 +149,14 @@ static int make_limits(struct collector *c, struct error *err)
 /* Room for as many guests as there may be, and descriptors for them. */
 static int make_room(struct collector *c, struct error *err)
 {
-	const struct queue_limits max = {.in = c->setup->max_sessions,
-					 .waiting = WAITING_MAX,
-					 .waiting_host = WAITING_HOST_MAX,
-					 .fresh = FRESH_MAX,
-					 .proved = PROVED_MAX,
-					 .proved_host = PROVED_HOST_MAX};
+	const struct queue_limits max = {
+		.in = c->setup->max_sessions,
+		.in_host = c->setup->host_sessions,
+		.waiting = c->setup->max_waiting,
+		.waiting_host = MAX(c->setup->max_waiting / WAITING_HOST_SHARE, 1U),
+		.fresh = FRESH_MAX,
+		.proved = PROVED_MAX,
+		.proved_host = PROVED_HOST_MAX};
 	struct rlimit limit;
 	int r = queue_init(&c->queue, &max, err);
 
@@ -293,7 +294,7 @@ static void tell_all(struct collector *c)
 			continue;
 		if (g->told == PLACE_IN && g->is_patient)
 			end_stream(g);
-		if (order_say(g->fd, &(struct order){.place = g->place}))
+		if (order_say(g->fd, &(struct order){.place = g->place, .retry_s = g->retry_s}))
 			g->told = g->place;
 	}
 }

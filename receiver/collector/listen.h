@@ -21,6 +21,8 @@ struct listen_setup {
 	const struct network *plain_from; /* … from these networks */
 	size_t plain_from_count;
 	unsigned max_sessions;	 /* at once */
+	unsigned host_sessions;	 /* of a host, while others wait */
+	unsigned max_waiting;	 /* for a place, connected; others come again */
 	const char *dir;	 /* where dumps go */
 	uint64_t max_size_bytes; /* of a dump; 0: as in struct store_setup */
 	uint32_t timeout_ms;	 /* silence that breaks a link */

@@ -15,6 +15,18 @@ enum {
 
 	/* The time that a host may take before it sends: it looks through its memory. */
 	PREPARE_MS = 600000,
+
+	/* How long a guest has its place, before any has shown it. */
+	STAY_MS = 30000,
+	STAY_WEIGHT = 8, /* each counts for an eighth */
+
+	/* A host that is sent away hears of so many seconds, and has its turn for twice the time
+	   and a minute. */
+	RETRY_MIN_S = 2,
+	RETRY_MAX_S = 1800,
+	GRACE_MS = 60000,
+
+	HOSTS_MAX = 4096, /* of which turns and dumps are remembered */
 };
 
 /* The first character of a party's name. */
@@ -22,13 +34,13 @@ enum { ADDRESS = 'a', HOST = 'h' };
 
 int queue_init(struct queue *q, const struct queue_limits *max, struct error *err)
 {
-	*q = (struct queue){.max = *max};
+	*q = (struct queue){.max = *max, .stay_ms = STAY_MS};
 	/* Twice, since guests that leave take a moment to go. */
 	q->room = max->in + max->waiting + 2 * (max->fresh + max->proved);
 	q->guests = calloc(q->room, sizeof(*q->guests));
 	q->parties = calloc(q->room, sizeof(*q->parties));
 	q->sorted = calloc(q->room, sizeof(struct guest *));
-	if (q->guests && q->parties && q->sorted)
+	if (q->guests && q->parties && q->sorted && turns_init(&q->turns, HOSTS_MAX, err) == 0)
 		return 0;
 	queue_deinit(q);
 	return error_set(err, -ENOMEM, "out of memory for sessions");
@@ -39,6 +51,7 @@ void queue_deinit(struct queue *q)
 	free(q->guests);
 	free(q->parties);
 	free(q->sorted);
+	turns_deinit(&q->turns);
 	*q = (struct queue){0};
 }
 
@@ -130,6 +143,9 @@ void queue_prove(struct queue *q, struct guest *g, const char *host)
 
 void queue_remove(struct queue *q, struct guest *g)
 {
+	if (g->in_ms)
+		q->stay_ms =
+			(q->stay_ms * (STAY_WEIGHT - 1) + (q->now_ms - g->in_ms)) / STAY_WEIGHT;
 	count(q, g, -1);
 	*g = q->guests[--q->count];
 }
@@ -150,6 +166,8 @@ static void let_in(struct queue *q, struct guest *g, uint64_t now_ms)
 {
 	set_state(q, g, GUEST_IN);
 	g->place = PLACE_IN;
+	g->in_ms = now_ms;
+	turns_begun(&q->turns, queue_party_name(q, g), g->has_dump ? g->dump_id : NULL, now_ms);
 	g->window_ms = now_ms;
 	g->window_bytes = g->bytes;
 }
@@ -191,6 +209,9 @@ static void replace(struct queue *q, struct guest *g, struct guest *old, uint64_
 	set_state(q, g, old->state);
 	g->order = old->order;
 	g->place = old->place;
+	g->in_ms = old->in_ms;
+	old->in_ms = 0;
+	g->recent = old->recent;
 	g->window_ms = old->window_ms;
 	g->window_bytes = 0; /* the new session counts its bytes from 0 */
 	leave(q, old, PLACE_OVERTAKEN);
@@ -222,10 +243,38 @@ static unsigned largest(const struct queue *q, enum guest_state state)
 	return found;
 }
 
-/* Make room for one more to wait, if need be in the place of the newest guest of the party that has
- * most. */
-static bool make_room(struct queue *q, const struct guest *g)
+/* Too many wait: the guest leaves, and its host's turn is kept. As many as come before it among
+ * those that were sent away have to find room among those that wait, before it does. */
+static void send_away(struct queue *q, struct guest *g, uint64_t now_ms)
 {
+	const char *host = queue_party_name(q, g);
+	const uint64_t each_ms = MAX(q->stay_ms / q->max.in, UINT64_C(1));
+	const unsigned before = turns_before(&q->turns, g->order, now_ms);
+	const uint64_t s = (each_ms * (before + UINT64_C(1)) + 999) / 1000;
+
+	g->retry_s = (unsigned)MAX(MIN(s, (uint64_t)RETRY_MAX_S), (uint64_t)RETRY_MIN_S);
+	turns_keep(&q->turns, host, g->order, now_ms + UINT64_C(2000) * g->retry_s + GRACE_MS,
+		   now_ms);
+	leave(q, g, PLACE_FULL);
+}
+
+/* The guest that would be the last to get a place, by the order of asking. */
+static struct guest *last_waiting(struct queue *q)
+{
+	struct guest *found = NULL;
+
+	for (unsigned i = 0; i < q->count; i++)
+		if (q->guests[i].state == GUEST_WAITING &&
+		    (!found || q->guests[i].order > found->order))
+			found = &q->guests[i];
+	return found;
+}
+
+/* Make room for one more to wait: if need be in the place of the newest guest of the party that has
+ * most; or, for a turn that was kept, in that of the last. */
+static bool make_room(struct queue *q, const struct guest *g, uint64_t now_ms)
+{
+	struct guest *last;
 	const unsigned own = q->parties[g->party].of[GUEST_WAITING];
 	unsigned most;
 
@@ -234,9 +283,12 @@ static bool make_room(struct queue *q, const struct guest *g)
 	if (q->of[GUEST_WAITING] < q->max.waiting)
 		return true;
 	most = largest(q, GUEST_WAITING);
-	if (q->parties[most].of[GUEST_WAITING] <= own + 1)
+	last = last_waiting(q);
+	if (q->parties[most].of[GUEST_WAITING] > own + 1)
+		last = end_of(q, most, GUEST_WAITING, true);
+	else if (!last || last->order < g->order)
 		return false;
-	leave(q, end_of(q, most, GUEST_WAITING, true), PLACE_FULL);
+	send_away(q, last, now_ms);
 	return true;
 }
 
@@ -252,16 +304,20 @@ void queue_ask(struct queue *q, struct guest *g, const char *host, const uint8_t
 	if (dump_id)
 		memcpy(g->dump_id, dump_id, DIGEST_BYTES);
 	g->is_patient = !dump_id;
+	q->now_ms = now_ms;
+	g->recent = turns_recent(&q->turns, host, now_ms);
+	if (!turns_kept(&q->turns, host, now_ms, &g->order))
+		g->order = q->next_order++;
 	old = dump_id ? other_with_dump(q, g) : NULL;
 	if (old) {
 		replace(q, g, old, now_ms);
 	} else if (q->of[GUEST_IN] < q->max.in && q->of[GUEST_WAITING] == 0) {
 		let_in(q, g, now_ms);
-	} else if (make_room(q, g)) {
+	} else if (make_room(q, g, now_ms)) {
 		set_state(q, g, GUEST_WAITING);
-		g->order = q->next_order++;
+		turns_used(&q->turns, host);
 	} else {
-		leave(q, g, PLACE_FULL);
+		send_away(q, g, now_ms);
 	}
 }
 
@@ -276,13 +332,16 @@ static int by_party(const void *a, const void *b)
 	return x->order < y->order ? -1 : 1;
 }
 
-/* `place` here is the number of places that the guest's host will have had by then. */
+/* `place` here is the number of places that the guest's host will have had by then, and `dumps`
+ * that of dumps within an hour. */
 static int by_turn(const void *a, const void *b)
 {
 	const struct guest *x = *(struct guest *const *)a, *y = *(struct guest *const *)b;
 
 	if (x->place != y->place)
 		return x->place < y->place ? -1 : 1;
+	if (x->dumps != y->dumps)
+		return x->dumps < y->dumps ? -1 : 1;
 	return x->order < y->order ? -1 : 1;
 }
 
@@ -303,6 +362,7 @@ static struct guest *rank(struct queue *q)
 
 		g->place = first ? (int)q->parties[g->party].of[GUEST_IN]
 				 : q->sorted[i - 1]->place + 1;
+		g->dumps = g->recent + (unsigned)g->place - q->parties[g->party].of[GUEST_IN];
 	}
 	qsort(q->sorted, n, sizeof(struct guest *), by_turn);
 	for (unsigned i = 0; i < n; i++)
@@ -331,7 +391,7 @@ static struct guest *greedy_one(struct queue *q, const struct guest *next)
 	for (unsigned i = 0; i < q->room; i++)
 		active += q->parties[i].count &&
 			  (q->parties[i].of[GUEST_IN] || q->parties[i].of[GUEST_WAITING]);
-	share = MAX(1, q->max.in / active);
+	share = MIN(MAX(1, q->max.in / active), q->max.in_host);
 	most = largest(q, GUEST_IN);
 	if (q->parties[next->party].of[GUEST_IN] >= share || q->parties[most].of[GUEST_IN] <= share)
 		return NULL;
@@ -349,6 +409,7 @@ static struct guest *greedy_one(struct queue *q, const struct guest *next)
 
 void queue_settle(struct queue *q, uint64_t now_ms)
 {
+	q->now_ms = now_ms;
 	/* Each turn lets one in. */
 	for (;;) {
 		struct guest *next = rank(q), *slow, *greedy;

@@ -18,12 +18,13 @@
 #include "base/error.h"
 #include "base/hostname.h"
 #include "format/segment.h"
+#include "receiver/collector/turns.h"
 
 /* A guest's place. 0: it is in; 1 and more: the number of turns that it has to wait for; else the
  * reason why it leaves. */
 enum {
 	PLACE_IN = 0,
-	PLACE_FULL = -1,      /* too many wait */
+	PLACE_FULL = -1,      /* too many wait; the turn is kept, see retry_s */
 	PLACE_OVERTAKEN = -2, /* a newer session has the dump */
 	PLACE_SLOW = -3,      /* others wait, and it doesn't get on */
 	PLACE_SHARE = -4,     /* others wait, and its host has more than its share */
@@ -42,9 +43,13 @@ enum guest_state {
 
 struct guest {
 	enum guest_state state;
-	int place;	/* once the guest has asked, or leaves */
-	uint64_t order; /* of arrival, or of asking */
-	unsigned party; /* its host; while it is NEW, its address */
+	int place;	  /* once the guest has asked, or leaves */
+	uint64_t order;	  /* of arrival, or of asking; a turn that was kept is older */
+	unsigned recent;  /* dumps that its host had begun within an hour when it asked */
+	unsigned dumps;	  /* the queue's own */
+	unsigned retry_s; /* of PLACE_FULL: when to come again */
+	uint64_t in_ms;	  /* when it got its place; 0: it never has */
+	unsigned party;	  /* its host; while it is NEW, its address */
 	bool has_dump;
 	uint8_t dump_id[DIGEST_BYTES];
 	bool is_patient;		  /* its progress isn't told, so it is never slow */
@@ -68,6 +73,7 @@ struct party {
 
 struct queue_limits {
 	unsigned in;
+	unsigned in_host;		/* of one host, while others wait */
 	unsigned waiting, waiting_host; /* of all; of one host */
 	unsigned fresh;			/* NEW ones */
 	unsigned proved, proved_host;	/* PROVED ones */
@@ -81,6 +87,9 @@ struct queue {
 	struct party *parties;	   /* `room` of them; a free one has count 0 */
 	struct guest **sorted;	   /* for queue_settle() */
 	uint64_t next_order;
+	struct turns turns;
+	uint64_t now_ms;  /* the last time that was told */
+	uint64_t stay_ms; /* how long guests have had their places, of late */
 };
 
 NODISCARD int queue_init(struct queue *q, const struct queue_limits *max, struct error *err);
@@ -112,7 +121,12 @@ void queue_remove(struct queue *q, struct guest *g);
 /*
  * Give the free places to waiting guests, and while others wait, take places from guests that are
  * slow or whose host has more than its share. After that each guest's `place` is right. The next to
- * get a place is the waiting guest whose host has the fewest.
+ * get a place is the waiting guest whose host has the fewest; of several hosts, that with the
+ * fewest dumps in the last hour; then by the order of asking.
+ *
+ * Of guests that wait only so many stay. Others leave, with a time to come again that is spread
+ * over the queue's length, and their host's turn is kept: when it comes again it asks as if it had
+ * waited, in the place of the last that waits if need be.
  */
 void queue_settle(struct queue *q, uint64_t now_ms);
 

@@ -49,6 +49,7 @@ int word_hear(int fd, struct word *w_ret);
 struct order {
 	bool is_answer; /* to RESERVE; else a place */
 	int place;
+	unsigned retry_s; /* of PLACE_FULL */
 	struct space_answer answer;
 };
 

@@ -265,6 +265,7 @@ static int start(struct serving *s, const struct serve_setup *setup, struct erro
 		.ops = &heartbeat_ops,
 		.admit = setup->admit,
 		.admit_ctx = setup->admit_ctx,
+		.retry_s = setup->retry_s,
 		.oneway = setup->oneway,
 		.timeout_ms = setup->timeout_ms,
 	};

@@ -23,7 +23,8 @@ struct serve_setup {
 	struct store_setup store;
 	session_admit_fn *admit; /* NULL: it may begin at once */
 	void *admit_ctx;
-	serve_look_fn *look; /* NULL: nobody wants to know */
+	const uint32_t *retry_s; /* as in struct session_setup; NULL: as the error says */
+	serve_look_fn *look;	 /* NULL: nobody wants to know */
 	void *look_ctx;
 	bool oneway;
 	uint32_t timeout_ms;  /* silence that breaks the link */

@@ -417,9 +417,12 @@ static int check_stale(int r, struct error *err)
 static void say_failure(struct session *s, const struct error *err)
 {
 	const bool early = s->state <= SESSION_QUEUED;
+	uint32_t retry_after_s = verdict_retry_after_s(err->code, early);
 
+	if (early && err->code == -EAGAIN && s->setup.retry_s && *s->setup.retry_s)
+		retry_after_s = *s->setup.retry_s;
 	say_farewell(s, early ? FRAME_REFUSE : FRAME_ABORT, s->mismatch ? -ESTALE : err->code,
-		     verdict_retry_after_s(err->code, early), err->msg);
+		     retry_after_s, err->msg);
 }
 
 void session_fail(struct session *s, const struct error *err)

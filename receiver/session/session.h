@@ -71,6 +71,9 @@ struct session_setup {
 	void *ctx;
 	session_admit_fn *admit; /* NULL: every session may begin */
 	void *admit_ctx;
+	/* Where admit() fails -EAGAIN: the seconds after which the sender may come again
+	 * (borrowed); NULL, or 0: the usual. */
+	const uint32_t *retry_s;
 	bool oneway;	     /* the link has no way back: HELLO must say oneway, too */
 	uint32_t timeout_ms; /* the link counts as broken when no byte has come for so long, or no
 				whole HELLO since the beginning. Heartbeats are sent every quarter

@@ -77,7 +77,12 @@ static void disconnect(struct attempts *a)
 static int open_link(struct attempts *a, struct destination *to, struct error *err)
 {
 	const uint64_t queued_ms = to->queued_ms;
-	const int r = destination_connect(to, &a->setup, false, &a->link, err);
+	int r;
+
+	/* The time for which it has sent us away is over. */
+	a->progress_ms += destination_away_ms(to);
+	to->away_ms = 0;
+	r = destination_connect(to, &a->setup, false, &a->link, err);
 
 	/* As long as a queue got shorter, nothing was tried in vain. */
 	a->progress_ms += to->queued_ms - queued_ms;
@@ -96,7 +101,7 @@ static int open_link(struct attempts *a, struct destination *to, struct error *e
 static void note_failure(struct attempts *a, struct destination *to, const struct error *err)
 {
 	a->partial |= destination_note_sent(to, a->link);
-	destination_failed(to, a->link, err);
+	destination_failed(to, a->link, a->setup.queue_ms, err);
 	to->in_vain = a->started && !a->moved;
 	if (to->in_vain && !to->oneway && a->link &&
 	    upload_state(link_session(a->link)) >= UPLOAD_OPEN)
@@ -200,9 +205,16 @@ static bool all_out(const struct attempts *a, size_t begin, size_t end)
 	return true;
 }
 
+/* The time without progress. As long as a queue gets shorter that has sent us away, nothing is
+ * tried in vain. */
 static uint64_t passed_ms(const struct attempts *a)
 {
-	return clock_ms() - a->progress_ms;
+	const uint64_t passed = clock_ms() - a->progress_ms;
+	uint64_t away_ms = 0;
+
+	for (size_t i = 0; i < a->to_count; i++)
+		away_ms = MAX(away_ms, destination_away_ms(&a->to[i]));
+	return passed - MIN(passed, away_ms);
 }
 
 /* Whether there was no progress for too long, with each of these servers that could be tried: also
@@ -324,6 +336,7 @@ static void note_moved(struct attempts *a)
 	a->current->mismatches = 0;
 	a->current->put_off = 0;
 	a->current->queued_ms = 0;
+	a->current->turn_s = 0;
 }
 
 void attempts_progress(struct attempts *a)

@@ -191,6 +191,27 @@ static void put_off(struct destination *to, uint32_t retry_after_s)
 	to->not_before_ms = clock_ms() + ms;
 }
 
+/*
+ * Its queue is full, and our turn is kept: the wait counts as one in the queue, as long as the time
+ * that we are told gets shorter. Otherwise it counts as that of a queue that doesn't.
+ */
+static void keep_turn(struct destination *to, uint32_t retry_after_s, uint64_t queue_ms)
+{
+	const uint64_t now_ms = clock_ms();
+
+	to->not_before_ms = now_ms + UINT64_C(1000) * retry_after_s;
+	to->away_ms = !to->turn_s || retry_after_s < to->turn_s ? now_ms : 0;
+	to->turn_s = retry_after_s;
+	if (to->away_ms)
+		to->queued_ms += UINT64_C(1000) * retry_after_s;
+	to->queue_is_over = to->queued_ms >= queue_ms;
+}
+
+uint64_t destination_away_ms(const struct destination *to)
+{
+	return to->away_ms ? MIN(clock_ms(), to->not_before_ms) - to->away_ms : 0;
+}
+
 bool destination_note_sent(struct destination *to, struct link *link)
 {
 	const struct upload *session = link ? link_session(link) : NULL;
@@ -242,14 +263,23 @@ static bool is_for_good(struct destination *to, enum upload_failure failure, int
 	return is_denial(code) ? ++to->denials >= DENIALS_MAX : code == -EINVAL;
 }
 
-void destination_failed(struct destination *to, struct link *link, const struct error *err)
+/* Whether a server has sent us away from its queue. */
+static bool is_sent_away(const struct upload *session, const struct error *err)
+{
+	return upload_state(session) <= UPLOAD_QUEUED && err->code == -EAGAIN;
+}
+
+void destination_failed(struct destination *to, struct link *link, uint64_t queue_ms,
+			const struct error *err)
 {
 	enum upload_failure failure = UPLOAD_BROKEN;
 	char why[72];
 
 	if (link) {
 		failure = upload_failure(link_session(link));
-		if (failure == UPLOAD_LATER)
+		if (failure == UPLOAD_LATER && is_sent_away(link_session(link), err))
+			keep_turn(to, upload_retry_after_s(link_session(link)), queue_ms);
+		else if (failure == UPLOAD_LATER)
 			put_off(to, upload_retry_after_s(link_session(link)));
 	}
 	if (is_for_good(to, failure, err->code))

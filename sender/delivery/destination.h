@@ -52,7 +52,9 @@ struct destination {
 	struct mark mark;	      /* how far the dump came there */
 	uint64_t queued_ms;	      /* time in its queue since the last progress */
 	bool queue_is_over;	      /* the queue took too long */
-	unsigned denials;	      /* how often one side didn't trust the other */
+	uint32_t turn_s;  /* its queue was full, and it said to come again after so much */
+	uint64_t away_ms; /* since then its queue gets shorter without us; 0: no */
+	unsigned denials; /* how often one side didn't trust the other */
 	unsigned mismatches;
 	unsigned put_off;	/* how often it said to come later since its last acknowledgement */
 	uint64_t not_before_ms; /* the time at which it said to come again */
@@ -82,8 +84,12 @@ bool destination_note_sent(struct destination *to, struct link *link);
 /* Tell the operator how much of the dump the destination has, and where. */
 void destination_say_part(const struct destination *to);
 
+/* How long it has been getting shorter by now, which isn't in vain. */
+uint64_t destination_away_ms(const struct destination *to);
+
 /* The destination failed, with `link` or without (NULL): note what that means for the next try, and
- * tell the operator. */
-void destination_failed(struct destination *to, struct link *link, const struct error *err);
+ * tell the operator. `queue_ms` as in the setup. */
+void destination_failed(struct destination *to, struct link *link, uint64_t queue_ms,
+			const struct error *err);
 
 #endif

@@ -31,6 +31,33 @@ run timeout 60 "$vmsend" -d 1 --to "tcp://127.0.0.1:$port" --retry 1 "$core"
 said "another host has its turn at once" 0 "complete and verified"
 ok "and the first host is told what of" bash -c 'until grep -q "ABORT 2 10 .*127.0.0.2 has more than its share" "$1" "$2"; do sleep 0.1; done' - "$T/greedy1" "$T/greedy2"
 
+# --- more than may wait: their turn is kept
+
+collect --plain-from 127.0.0.0/8 --max-sessions 4 --max-waiting 1
+holders=()
+for i in 1 2 3 4; do
+    peer_from "127.0.0.1$i" "holder$i" "hello:$(id $i)" until:WELCOME close
+    holders+=($!)
+    heard "holder$i" WELCOME
+done
+peer_from 127.0.0.20 waits "hello:$(id 5)" until:WELCOME close
+heard waits "WAIT 1"
+timeout 100 "$vmsend" -d 1 --to "tcp://127.0.0.1:$port" --retry 1 "$core" 2>"$T/away" &
+sender=$!
+pids+=("$sender")
+ok "too many wait: a host is told that its turn is kept" within 30 grep -q "too many others wait for a place; the turn of 127.0.0.1 is kept" "$T/away"
+# Another host comes later, and waits as soon as somebody may.
+kill "${holders[0]}"
+heard waits WELCOME
+peer_from 127.0.0.21 later "hello:$(id 6)" until:WELCOME close
+heard later "WAIT 1"
+later=$!
+kill "${holders[1]}" "${holders[2]}"
+wait "$sender"
+is "the sender's queue counts apart from --retry: it comes again, and is in" "$?" 0
+hears "and its dump is there" "127.0.0.1: .*(complete and verified|is here already)"
+kill "$later" "${holders[3]}" 2>/dev/null
+
 # --- a dump has one session, so that who comes again doesn't wait for himself
 
 collect --plain-from 127.0.0.0/8 --max-sessions 1

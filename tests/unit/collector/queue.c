@@ -11,6 +11,7 @@ static uint64_t now_ms;
 static struct queue make(unsigned in, unsigned waiting, unsigned fresh)
 {
 	const struct queue_limits max = {.in = in,
+					 .in_host = in,
 					 .waiting = waiting,
 					 .waiting_host = waiting,
 					 .fresh = fresh,
@@ -134,6 +135,177 @@ static void test_full(void **state UNUSED)
 	queue_deinit(&q);
 }
 
+/* --- hosts that aren't connected ------------------------------------------------------------ */
+
+/* A host may have so many places while another waits, however many there are. */
+static void test_host_sessions(void **state UNUSED)
+{
+	struct queue q = make(6, 6, 10);
+
+	q.max.in_host = 2;
+	for (int i = 0; i < 6; i++) {
+		add(&q, i);
+		assert_int_equal(ask_as(&q, i, "greedy"), 0); /* nobody else wants them */
+		queue_progress(find(&q, i), true, (uint64_t)i, now_ms);
+	}
+	for (int i = 10; i < 12; i++) {
+		add(&q, i);
+		assert_int_equal(ask_as(&q, i, "b"), 0);
+	}
+	assert_int_equal(place_of(&q, 0), PLACE_SHARE);
+	assert_int_equal(place_of(&q, 1), PLACE_SHARE);
+	add(&q, 12);
+	assert_int_equal(ask_as(&q, 12, "b"), 1); /* it has two by now */
+	add(&q, 13);
+	assert_int_equal(ask_as(&q, 13, "c"), 0);
+	assert_int_equal(place_of(&q, 2), PLACE_SHARE);
+	queue_deinit(&q);
+}
+
+/* Of hosts that have as many places, the one with the fewest dumps in the last hour is next. */
+static void test_last_hour(void **state UNUSED)
+{
+	struct queue q = make(1, 10, 20);
+	int number = 0;
+
+	for (; number < 3; number++) {
+		add(&q, number);
+		assert_int_equal(ask_as(&q, number, "often"), 0);
+		leave(&q, number);
+	}
+	add(&q, number);
+	assert_int_equal(ask_as(&q, number, "other"), 0);
+	add(&q, 10);
+	assert_int_equal(ask_as(&q, 10, "often"), 1);
+	add(&q, 11);
+	assert_int_equal(ask_as(&q, 11, "seldom"), 1);
+	assert_int_equal(place_of(&q, 10), 2);
+	leave(&q, number);
+	assert_int_equal(place_of(&q, 11), 0);
+	/* An hour later it is forgotten. */
+	leave(&q, 10);
+	now_ms += TURNS_HOUR_MS;
+	find(&q, 11)->window_ms = now_ms; /* it gets on */
+	add(&q, 12);
+	assert_int_equal(ask_as(&q, 12, "often"), 1);
+	add(&q, 13);
+	assert_int_equal(ask_as(&q, 13, "new"), 2);
+	queue_deinit(&q);
+}
+
+/* A link that is made anew is no other dump. */
+static void test_same_dump(void **state UNUSED)
+{
+	const uint8_t dump_id[DIGEST_BYTES] = {7};
+	struct queue q = make(1, 10, 20);
+
+	for (int i = 0; i < 5; i++) {
+		add(&q, i);
+		queue_ask(&q, find(&q, i), "a", dump_id, now_ms);
+		queue_settle(&q, now_ms);
+		leave(&q, i);
+	}
+	assert_int_equal(turns_recent(&q.turns, "a", now_ms), 1);
+	queue_deinit(&q);
+}
+
+static void host_name(char name[static 8], int number)
+{
+	snprintf(name, 8, "h%d", number);
+}
+
+/* So many more than may wait are sent away: each has its turn when it comes again, and none earlier
+ * than one that asked before it. */
+static void test_kept_turns(void **state UNUSED)
+{
+	enum { PLACES = 2, WAIT = 3, HOSTS = 12 };
+	struct queue q = make(PLACES, WAIT, HOSTS + 1);
+	unsigned retry_s[HOSTS] = {0};
+	char name[8];
+
+	for (int i = 0; i < HOSTS; i++) {
+		int place;
+
+		add(&q, i);
+		host_name(name, i);
+		place = ask_as(&q, i, name);
+		assert_int_equal(place, i < PLACES	    ? 0
+					: i < PLACES + WAIT ? i - PLACES + 1
+							    : PLACE_FULL);
+		if (place != PLACE_FULL)
+			continue;
+		retry_s[i] = find(&q, i)->retry_s;
+		assert_in_range(retry_s[i], 2, 1800);
+		assert_true(i == PLACES + WAIT || retry_s[i] > retry_s[i - 1]); /* spread */
+		leave(&q, i);
+	}
+	/* A stranger that comes now is behind all of them. */
+	add(&q, 50);
+	assert_int_equal(ask_as(&q, 50, "late"), PLACE_FULL);
+	assert_true(find(&q, 50)->retry_s > retry_s[HOSTS - 1]);
+	leave(&q, 50);
+	/* Room for one: the newest comes back first, and then one whose turn is older. */
+	leave(&q, 0);
+	now_ms += 1000;
+	add(&q, 11);
+	assert_int_equal(ask_as(&q, 11, "h11"), 3);
+	add(&q, 5);
+	assert_int_equal(ask_as(&q, 5, "h5"), 3);
+	assert_int_equal(place_of(&q, 11), PLACE_FULL);
+	leave(&q, 11);
+	/* It has lost nothing by that. */
+	leave(&q, 1);
+	add(&q, 60);
+	assert_int_equal(ask_as(&q, 60, "later"), 3);
+	add(&q, 11);
+	assert_int_equal(ask_as(&q, 11, "h11"), 3);
+	assert_int_equal(place_of(&q, 60), PLACE_FULL);
+	queue_deinit(&q);
+}
+
+/* A turn that nobody comes for is over. */
+static void test_turn_ends(void **state UNUSED)
+{
+	struct queue q = make(1, 1, 9);
+	uint64_t order;
+
+	for (int i = 0; i < 3; i++)
+		add(&q, i);
+	assert_int_equal(ask_as(&q, 0, "a"), 0);
+	assert_int_equal(ask_as(&q, 1, "b"), 1);
+	assert_int_equal(ask_as(&q, 2, "c"), PLACE_FULL);
+	assert_true(turns_kept(&q.turns, "c", now_ms + 60000, &order));
+	now_ms += 2000 * (uint64_t)find(&q, 2)->retry_s + 60000;
+	assert_false(turns_kept(&q.turns, "c", now_ms, &order));
+	queue_deinit(&q);
+}
+
+/* However many hosts come: those with a turn are forgotten last. */
+static void test_forgetting(void **state UNUSED)
+{
+	struct turns t;
+	struct error err;
+	uint64_t order;
+	char name[8];
+
+	assert_int_equal(turns_init(&t, 4, &err), 0);
+	turns_keep(&t, "kept", 7, 1000000, 1);
+	turns_keep(&t, "kept", 9, 1000000, 2); /* the older one stays */
+	for (int i = 0; i < 100; i++) {
+		host_name(name, i);
+		turns_begun(&t, name, NULL, 10 + (uint64_t)i);
+	}
+	assert_true(turns_kept(&t, "kept", 200, &order));
+	assert_int_equal(order, 7);
+	assert_int_equal(turns_recent(&t, "h99", 200), 1);
+	assert_int_equal(turns_recent(&t, "h1", 200), 0);
+	assert_int_equal(turns_before(&t, 8, 200), 1);
+	assert_int_equal(turns_before(&t, 7, 200), 0);
+	turns_used(&t, "kept");
+	assert_false(turns_kept(&t, "kept", 200, &order));
+	turns_deinit(&t);
+}
+
 static void test_room(void **state UNUSED)
 {
 	struct queue q = make(1, 2, 1);
@@ -168,7 +340,8 @@ static void test_shut_out(void **state UNUSED)
 	assert_int_equal(ask_as(&q, 11, "b"), 0);
 	assert_int_equal(place_of(&q, 2), PLACE_SHARE);
 	add(&q, 12);
-	assert_int_equal(ask_as(&q, 12, "b"), 2);
+	/* Both have two now, and the first has begun more within the hour. */
+	assert_int_equal(ask_as(&q, 12, "b"), 1);
 	for (unsigned i = 0; i < q.count; i++)
 		in += q.guests[i].state == GUEST_IN;
 	assert_int_equal(in, 4);
@@ -441,6 +614,15 @@ int main(int argc, char **argv)
 	unit_add(&u, "queue: lets nobody overtake", test_no_overtaking, NULL);
 	unit_add(&u, "queue: has an end", test_full, NULL);
 	unit_add(&u, "queue: has room for those that leave", test_room, NULL);
+	unit_add(&u, "queue: has a number of places for one host while others wait",
+		 test_host_sessions, NULL);
+	unit_add(&u, "queue: lets in who has had the fewest dumps in the last hour", test_last_hour,
+		 NULL);
+	unit_add(&u, "queue: counts a dump once, however many links bring it", test_same_dump,
+		 NULL);
+	unit_add(&u, "queue: keeps the turn of hosts that it sends away", test_kept_turns, NULL);
+	unit_add(&u, "queue: keeps a turn for a time", test_turn_ends, NULL);
+	unit_add(&u, "queue: forgets hosts with a turn last", test_forgetting, NULL);
 	unit_add(&u, "queue: lets a host in, whatever another one has", test_shut_out, NULL);
 	unit_add(&u, "queue: gives hosts their turns", test_turns, NULL);
 	unit_add(&u, "queue: has a part of it for one host", test_waiting_host, NULL);
