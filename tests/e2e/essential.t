@@ -3,7 +3,6 @@
 # backtrace and the log, once the essential pages are there (vmsend --verbose says how much that is).
 # shellcheck source=tests/lib/e2e.sh
 . "$(dirname "$0")/../lib/e2e.sh"
-need "${crash[0]}"
 use_core k61-512m
 use_vmlinux
 cuts=(10 30 50 70 90)
@@ -12,8 +11,9 @@ cuts=(10 30 50 70 90)
 . tests/lib/shown.sh
 
 # From the handler of the crash down to system call or idle.
-ok "crash shows a backtrace of the vmcore" test "$(wc -l <<<"$bt")" -ge 8
-like "crash shows where it panicked" "$bt" '(crash_kexec|panic|sysrq_handle_crash)'
+has_crash && reader=crash || reader=drgn
+ok "$reader shows a backtrace of the vmcore" test "$(wc -l <<<"$bt")" -ge 8
+like "$reader shows where it panicked" "$bt" '(crash_kexec|panic|sysrq_handle_crash)'
 
 # cut LEVEL: cuts the stream of that level; those that hold the essential pages must show all.
 cut() {
@@ -37,9 +37,9 @@ $T/cut.part.sums"
         got=$(shown "$T/cut.part")
         diag <<<"$name $what: ${got:-nothing}"
         if ((level == 1 || size * p / 100 >= end)); then
-            is "$what: crash shows all" "$got" "panic bt log"
+            is "$what: $reader shows all" "$got" "panic bt log"
         else
-            skip "$what: crash shows all" "the essential pages aren't whole there; it shows: ${got:-nothing}"
+            skip "$what: $reader shows all" "the essential pages aren't whole there; it shows: ${got:-nothing}"
         fi
     done
     rm -f "$T"/{stream,head} "$T"/cut*

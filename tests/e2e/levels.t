@@ -14,8 +14,8 @@ use_vmlinux
 # partial: the pfns of pages that memory has a part of only, as a line. makedumpfile leaves these out.
 partial() {
     peek sizes "$core" | tr ' ' '\n' | sed -nE 's/^(paddr|memsz)[0-9]+=//p' | while read -r paddr && read -r bytes; do
-        ((paddr % 4096 == 0)) || printf '0x%x\n' $((paddr / 4096))
-        (((paddr + bytes) % 4096 == 0)) || printf '0x%x\n' $(((paddr + bytes) / 4096))
+        ((paddr % page_size == 0)) || printf '0x%x\n' $((paddr / page_size))
+        (((paddr + bytes) % page_size == 0)) || printf '0x%x\n' $(((paddr + bytes) / page_size))
     done | sort -u
 }
 partial=$(partial | xargs)
@@ -77,7 +77,7 @@ done
 is "--mem-usage: the classes are all pages" "$sum" "$(pages all)"
 is "--mem-usage: level 31 leaves what the dump has" "$(("$(pages 31)" + $(pages "kernel, zero")))" \
     "$(peek layout "$T/31" | sed -n 's/^pages=//p')"
-if type -P "${crash[0]}" >/dev/null; then
+if has_crash; then
     free=$(printf '%s\n' 'kmem -i' quit | timeout 600 "${crash[@]}" -s "$vmlinux" "$core" 2>/dev/null |
         awk '$1 == "FREE" { print $2 }')
     # The kernel's counters lag behind its lists by what CPUs hold back.
@@ -130,14 +130,12 @@ lower 'OFFSET(page.mapping)' 17 'cache and user pages stay'
     lower 'LENGTH(zone.free_area)' 15 'free pages stay'
     lower 'NUMBER(PG_swapbacked)' 25 'cache pages stay'
 }
-hide 'SYMBOL(init_top_pgt)'
-hide 'SYMBOL(swapper_pg_dir)'
+for key in 'SYMBOL(init_top_pgt)' 'SYMBOL(swapper_pg_dir)'; do [[ -z $(where "$key") ]] || hide "$key"; done
 run "$vmsend" -q -l -d 31 -f "$T/core" "$T/dump"
 told "without page tables level 1 is served" 0 'page tables.*dump level 1 is served in place of 31'
 run "$vmsend" -q -l -d 31,1 --strict -f "$T/core" "$T/dump"
 is "without page tables -d 31,1 takes the next one" "$rc $(wc -l <"$T/err")" "0 1"
-show 'SYMBOL(init_top_pgt)'
-show 'SYMBOL(swapper_pg_dir)'
+for key in 'SYMBOL(init_top_pgt)' 'SYMBOL(swapper_pg_dir)'; do [[ -z $(where "$key") ]] || show "$key"; done
 
 # All of it: what is left of the note's name tells that there is none, and of the texts in memory that they aren't.
 at=$(head -c 1048576 "$core" | grep -abo -m1 VMCOREINFO | head -n 1 | cut -d: -f1)

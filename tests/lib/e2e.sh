@@ -11,15 +11,23 @@
 MAKEDUMPFILE=${MAKEDUMPFILE:-makedumpfile} PYTHON=${PYTHON:-/usr/bin/python3} FULL=${FULL:-}
 read -ra crash <<<"${CRASH:-crash}"
 
-# use_core NAME: the vmcore to test with, as `core` (a path) and `name`.
-# shellcheck disable=SC2034 # core: for those who source this
+# use_core NAME: the vmcore to test with, as `core` (a path) and `name`; and its kernel's page_size. crash opens dumps
+# of the machine that it is built for: for another it is "none", and drgn tells what crash would.
+# shellcheck disable=SC2034 # core, page_size: for those who source this
 use_core() {
     name=${VMSEND_DUMP:-$1}
     if ! core=$(scripts/lab/dump "$name" 2>"$T/lab"); then
         fail "the lab has $name" "$(tail -n 5 "$T/lab")"
         done_testing
     fi
+    local kernel machine=x86_64
+    kernel=$(scripts/lab/dump -s "$name") page_size=4096
+    [[ $kernel != *-arm64* ]] || machine=aarch64
+    [[ $kernel != *-16k ]] || page_size=16384
+    [[ $machine == "$(uname -m)" ]] || crash=(none)
+    if has_crash; then need "${crash[0]}"; else need "$PYTHON"; fi
 }
+has_crash() { [[ ${crash[0]} != none ]]; }
 
 # use_vmlinux: that of $name, as `vmlinux`.
 # shellcheck disable=SC2034
@@ -63,6 +71,9 @@ same_stream() {
     shift
     (set -o pipefail; "$@" | cmp - "$file")
 }
+
+# drgn_shows DUMP: the panic, the frames of the task that panicked, and the log.
+drgn_shows() { timeout 600 "$PYTHON" tests/tools/drgn-shows "$vmlinux" "$1"; }
 
 # crash_says DUMP COMMAND...: what crash prints, without what names the dump, and its own addresses.
 crash_says() {

@@ -1,12 +1,16 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # crash, core, vmlinux: e2e.sh sets them
-# Sourced by the tests that open parts of dumps: what crash shows of one. Wants e2e.sh, use_core and
+# Sourced by the tests that open parts of dumps: what crash, or drgn, shows of one. Wants e2e.sh, use_core and
 # use_vmlinux; sets bt, the backtrace that the vmcore itself has, and last, the log's last line.
 
-# says FILE COMMAND...: what crash prints. frames: of that the frames of bt.
+# says FILE COMMAND...: what crash prints; drgn prints what sys, bt and log do. frames: of that the frames of bt.
 says() {
     local file=$1
     shift
+    if ! has_crash; then
+        drgn_shows "$file" 2>&1
+        return
+    fi
     printf '%s\n' "$@" quit | timeout 600 "${crash[@]}" -s --zero_excluded "$vmlinux" "$file" 2>&1
 }
 frames() { grep -aE '^ *#[0-9]+ '; }
