@@ -25,16 +25,17 @@ usage() { sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"; }
 
 # machine SERIES: what a guest with a kernel of that series is made of, by the architecture at the end of its name
 # (6.1-cloud-arm64, 6.12.57+deb13-arm64-16k; none: amd64). Sets arch (Debian's name), triplet, cross (the prefix of its
-# compiler; empty: this machine's own), qemu, qemu_machine, default_cpu and console.
+# compiler; empty: this machine's own), qemu, qemu_user (runs its programs here), qemu_machine, default_cpu and console.
 # shellcheck disable=SC2034 # for those who source this
 machine() {
     case $1 in
     *-arm64 | *-arm64-16k)
         arch=arm64 triplet=aarch64-linux-gnu qemu=qemu-system-aarch64 qemu_machine="-M virt"
-        default_cpu=cortex-a72 console=console=ttyAMA0
+        qemu_user="qemu-aarch64-static" default_cpu=cortex-a72 console=console=ttyAMA0
         ;;
     *) # no_timer_check: on a busy host the test of the timer fails without a reason
         arch=amd64 triplet=x86_64-linux-gnu qemu=qemu-system-x86_64 qemu_machine=
+        qemu_user="qemu-x86_64-static"
         # No cx16: QEMU 7.2's cmpxchg16b corrupts the flags now and then, which ends in a double fault in SLUB.
         default_cpu=max,-la57,-cx16 console="console=ttyS0 no_timer_check"
         ;;
