@@ -82,3 +82,17 @@ crash_says() {
     printf '%s\n' "$@" quit | timeout 600 "${crash[@]}" -s "$vmlinux" "$dump" 2>&1 |
         grep -v -e '^ *DUMPFILE: ' -e '] error trace: ' -e '^$'
 }
+
+# passes NAME VARIABLE=VALUE... TEST: with what it has to say of the dump.
+passes() {
+    local name=$1 bad=0 start=$SECONDS
+    shift
+    env "$@" >"$T/out" 2>"$T/err" || bad=1
+    if ((bad == 0)); then
+        pass "$name: $(grep -c '^ok' "$T/out") tests, $((SECONDS - start)) s"
+        grep '^#' "$T/err" >&2
+    else
+        fail "$name" "$(grep '^not ok' "$T/out")
+$(head -c 6000 "$T/err")"
+    fi
+}

@@ -5,11 +5,12 @@
 # DUMPS="NAME..." runs only those; FULL=1 takes away more keys of each.
 # shellcheck source=tests/lib/matrix.sh
 . "$(dirname "$0")/../lib/matrix.sh"
-[[ -n ${DUMPS:-} ]] || DUMPS=$(scripts/lab/dump -l | awk '$1 !~ /^k61-qemu|mdf/ { print $1 }' | xargs)
+[[ -n ${DUMPS:-} ]] || DUMPS=$(scripts/lab/dump -l | awk '$1 !~ /-qemu|mdf/ { print $1 }' | xargs)
 
 for dump in $DUMPS; do
     use_readers "$dump"
-    passes "$dump: levels" VMSEND_DUMP="$dump" "${readers[@]}" REFERENCE="$(reference "$dump")" tests/e2e/levels.t
+    passes "$dump: levels" VMSEND_DUMP="$dump" "${readers[@]}" REFERENCE="$(reference "$dump")" \
+        REFUSES="$(refuses "$dump")" tests/e2e/levels.t
     passes "$dump: log" VMSEND_DUMP="$dump" "${readers[@]}" tests/e2e/dmesg.t
     passes "$dump: cut streams" VMSEND_DUMP="$dump" "${readers[@]}" tests/e2e/essential.t
 done
