@@ -7,9 +7,9 @@
 
 #include "base/io.h"
 #include "base/log.h"
+#include "receiver/collect.h"
 #include "receiver/collector/connection.h"
 #include "receiver/collector/launch.h"
-#include "receiver/collector/listen.h"
 #include "receiver/inspect/check.h"
 #include "receiver/inspect/info.h"
 #include "receiver/intake/claim.h"
@@ -50,28 +50,6 @@ static enum exit_status run_receive(const struct options *o)
 	return o->mode == MODE_STDIO ? receive_stdio(&setup) : receive_file(&setup);
 }
 
-static enum exit_status run_listen(const struct options *o)
-{
-	const struct listen_setup setup = {
-		.addresses = o->listen,
-		.address_count = o->listen_count,
-		.tls = o->tls,
-		.plain_from = o->plain_from,
-		.plain_from_count = o->plain_from_count,
-		.max_sessions = o->max_sessions,
-		.host_sessions = o->host_sessions,
-		.max_waiting = o->max_waiting,
-		.dir = o->dir,
-		.max_size_bytes = o->max_size_bytes,
-		.timeout_ms = o->timeout_ms,
-		.shown = o->shown,
-		.sums = o->sums,
-		.limits = o->limits,
-	};
-
-	return listen_for_senders(&setup);
-}
-
 static enum exit_status run_check(const struct options *o)
 {
 	const struct check_setup setup = {
@@ -93,14 +71,16 @@ static enum exit_status run_info(const struct options *o)
 	return info_files(&setup);
 }
 
-static enum exit_status run(const struct options *options)
+static enum exit_status run(const struct options *options, int argc, char **argv)
 {
+	if (options->check_config && options->mode != MODE_HELP && options->mode != MODE_VERSION)
+		return collect_check(options);
 	switch (options->mode) {
 	case MODE_RECEIVE:
 	case MODE_STDIO:
 		return run_receive(options);
 	case MODE_LISTEN:
-		return run_listen(options);
+		return collect(options, argc, argv);
 	case MODE_CHECK:
 		return run_check(options);
 	case MODE_INFO:
@@ -131,7 +111,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	log_init("vmrecv", options.shown);
-	status = run(&options);
+	status = run(&options, argc, argv);
 	options_deinit(&options);
 	return status;
 }

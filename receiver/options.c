@@ -66,6 +66,7 @@ static int set_progress(void *values, const struct cli_word *w, struct error *er
 /* Sorted as --help shows them. */
 static const struct cli_option options[] = {
 	{"check", 0, NULL, "verify each FILE, or all below a DIR", MODE(MODE_CHECK)},
+	{"check-config", 0, NULL, "only look for mistakes in the options' file", FLAG(check_config)},
 	{"config", 0, "FILE", "options, one a line (" CONFIG_PATH ")", .kind = CLI_CONFIG, AT(config)},
 	{"dir", 0, "DIR", "dumps go to DIR/HOST/TIME (default /var/crash)", PATH(dir)},
 	{"force", 'f', NULL, "replace FILE and FILE.part if they exist", FLAG(force)},
@@ -168,6 +169,15 @@ static int check_collector(struct options *o, struct error *err)
 	return 0;
 }
 
+/* --check-config, where the file isn't a collector's: there need be no FILE. */
+static int check_the_file(const struct options *o, struct error *err)
+{
+	if (o->mode != MODE_RECEIVE || o->file_count)
+		return error_set(err, -EINVAL,
+				 "--check-config goes with no FILE, --check or --info");
+	return 0;
+}
+
 static int check_files(struct options *o, struct error *err)
 {
 	if (o->mode == MODE_HELP || o->mode == MODE_VERSION)
@@ -182,6 +192,8 @@ static int check_files(struct options *o, struct error *err)
 		return error_set(err, -ENOTSUP, "--json is not part of this build (jansson)");
 	if (o->mode == MODE_STDIO || o->mode == MODE_LISTEN)
 		return check_collector(o, err);
+	if (o->check_config)
+		return check_the_file(o, err);
 	if (o->mode == MODE_RECEIVE && o->file_count == 0 && !o->dir)
 		return error_set(err, -EINVAL, "name the FILE to write, or a --dir; see --help");
 	if (o->mode != MODE_RECEIVE && o->file_count == 0)
@@ -231,6 +243,10 @@ int options_parse(int argc, char **argv, struct options *options_ret, struct err
 		if (o.mode == MODE_LISTEN && o.listen_from_file && o.file_count)
 			o.mode = MODE_RECEIVE;
 		r = check_files(&o, err);
+		if (r == 0 && o.check_config && !o.text)
+			r = error_set(err, -ENOENT, "--check-config: there is no " CONFIG_PATH);
+		else if (r < 0 && o.check_config && o.text)
+			error_prefix(err, "%s", o.config ? o.config : CONFIG_PATH);
 	}
 	if (r < 0) {
 		options_deinit(&o);

@@ -35,7 +35,7 @@ struct options {
 	enum mode mode;
 	char *const *files; /* of argv */
 	int file_count;
-	bool force, json;
+	bool force, json, check_config;
 	uint64_t max_size_bytes; /* 0: by the dump's header */
 	enum sums_kind sums;	 /* beside a dump that came as a stream */
 

@@ -22,6 +22,7 @@
 #include "receiver/collector/partings.h"
 #include "receiver/collector/queue.h"
 #include "receiver/collector/rates.h"
+#include "receiver/collector/reload.h"
 #include "receiver/collector/tidying.h"
 #include "receiver/collector/words.h"
 #include "receiver/intake/stop.h"
@@ -61,7 +62,7 @@ enum {
 };
 
 struct collector {
-	const struct listen_setup *setup;
+	struct listen_setup setup;
 	struct key_files keys; /* none: plain TCP */
 	int fds[LISTEN_MAX];
 	size_t count;
@@ -82,9 +83,9 @@ static int read_keys(struct collector *c, struct error *err)
 	struct error remark;
 	int r;
 
-	if (!c->setup->tls.cert && !c->setup->tls.psk)
+	if (!c->setup.tls.cert && !c->setup.tls.psk)
 		return 0;
-	r = keys_read(&c->setup->tls, &c->keys, &remark, err);
+	r = keys_read(&c->setup.tls, &c->keys, &remark, err);
 	if (r == 0 && remark.code)
 		log_warning("%s", remark.msg);
 	return r;
@@ -99,7 +100,7 @@ static void refresh_keys(struct collector *c)
 
 	if (!keys_given(&c->keys))
 		return;
-	r = keys_refresh(&c->setup->tls, &c->keys, &remark, &err);
+	r = keys_refresh(&c->setup.tls, &c->keys, &remark, &err);
 	if (r < 0)
 		log_warning("%s; the files read before stay in use", err.msg);
 	if (r > 0)
@@ -108,9 +109,23 @@ static void refresh_keys(struct collector *c)
 		log_warning("%s", remark.msg);
 }
 
+/* SIGHUP. Sessions go on as they began. */
+static void reload(struct collector *c)
+{
+	struct listen_setup fresh;
+	struct key_files keys;
+
+	if (!reload_read(&c->setup, &fresh, &keys))
+		return;
+	keys_close(&c->keys);
+	c->keys = keys;
+	c->setup = fresh;
+	tidying_reset(&c->tidying, &fresh.limits);
+}
+
 static int open_all(struct collector *c, struct error *err)
 {
-	const struct listen_setup *setup = c->setup;
+	const struct listen_setup *setup = &c->setup;
 	int r = read_keys(c, err);
 
 	if (r == 0)
@@ -149,14 +164,14 @@ static int make_limits(struct collector *c, struct error *err)
 /* Room for as many guests as there may be, and descriptors for them. */
 static int make_room(struct collector *c, struct error *err)
 {
-	const struct queue_limits max = {
-		.in = c->setup->max_sessions,
-		.in_host = c->setup->host_sessions,
-		.waiting = c->setup->max_waiting,
-		.waiting_host = MAX(c->setup->max_waiting / WAITING_HOST_SHARE, 1U),
-		.fresh = FRESH_MAX,
-		.proved = PROVED_MAX,
-		.proved_host = PROVED_HOST_MAX};
+	const struct queue_limits max = {.in = c->setup.max_sessions,
+					 .in_host = c->setup.host_sessions,
+					 .waiting = c->setup.max_waiting,
+					 .waiting_host =
+						 MAX(c->setup.max_waiting / WAITING_HOST_SHARE, 1U),
+					 .fresh = FRESH_MAX,
+					 .proved = PROVED_MAX,
+					 .proved_host = PROVED_HOST_MAX};
 	struct rlimit limit;
 	int r = queue_init(&c->queue, &max, err);
 
@@ -224,7 +239,7 @@ static void say_of_guest(struct collector *c, const struct guest *g, enum log_le
 static int tell_all_of(const struct collector *c, int fd, const struct sockaddr_storage *from,
 		       struct launch *l, struct error *err)
 {
-	const struct listen_setup *setup = c->setup;
+	const struct listen_setup *setup = &c->setup;
 
 	*l = (struct launch){
 		.max_size_bytes = setup->max_size_bytes,
@@ -413,7 +428,7 @@ static void reap(struct collector *c)
 /* Whether a connection is worth a process. If not, it is closed. */
 static bool is_welcome(struct collector *c, int fd, const struct sockaddr_storage *from)
 {
-	const struct listen_setup *setup = c->setup;
+	const struct listen_setup *setup = &c->setup;
 	char name[64], group[64], text[160];
 	unsigned unused;
 
@@ -509,6 +524,8 @@ static void turn(struct collector *c, bool accepting)
 			if (c->polled[i].revents)
 				take_one(c, c->fds[i]);
 	}
+	if (accepting && stop_reload_came())
+		reload(c);
 	reap(c);
 	tell_all(c);
 	partings_turn(&c->partings, clock_ms());
@@ -544,7 +561,7 @@ static void leave_no_core(void)
 
 enum exit_status listen_for_senders(const struct listen_setup *setup)
 {
-	struct collector c = {.setup = setup, .keys = keys_none()};
+	struct collector c = {.setup = *setup, .keys = keys_none()};
 	struct error err;
 	int r;
 
@@ -554,6 +571,7 @@ enum exit_status listen_for_senders(const struct listen_setup *setup)
 	   another process' by the time that a signal is sent to it. */
 	signal(SIGCHLD, SIG_DFL);
 	stop_catch(&c.while_waiting);
+	stop_catch_reload(&c.while_waiting);
 	r = make_room(&c, &err);
 	if (r == 0)
 		r = open_all(&c, &err);

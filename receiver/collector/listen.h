@@ -2,6 +2,7 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,19 @@
 #include "wire/transport.h"
 
 enum { LISTEN_MAX = 16 };
+
+struct listen_setup;
+
+/*
+ * How the configuration is read again. read() gives a setup, without a reload of its own; its
+ * strings and networks may be used after end(ctx, true) until the next one, and those of the setup
+ * before may not. end(ctx, false) drops it. A read() that fails isn't ended.
+ */
+struct listen_reload {
+	int (*read)(void *ctx, struct listen_setup *fresh_ret, struct error *err);
+	void (*end)(void *ctx, bool taken);
+	void *ctx;
+};
 
 struct listen_setup {
 	const char *const *addresses; /* ADDR:PORT, to listen on; LISTEN_MAX at the most */
@@ -29,9 +43,11 @@ struct listen_setup {
 	enum log_level shown;
 	enum sums_kind sums;	    /* beside a dump that came as a stream */
 	struct space_limits limits; /* of space, and which dumps go */
+	struct listen_reload reload;
 };
 
-/* Serve until a signal comes. Returns the exit status. */
+/* Serve until a signal comes; SIGHUP makes it read its configuration again. Returns the exit
+ * status. */
 enum exit_status listen_for_senders(const struct listen_setup *setup);
 
 #endif
