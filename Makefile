@@ -1,4 +1,4 @@
-# vmsend and vmrecv. `make help` lists the targets.
+# vmsend, vmrecv and vmdumps. `make help` lists the targets.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -73,7 +73,7 @@ sender_objects := $(filter-out %/main.o $(if $(filter 1,$(WITH_LIBSSH2)),,$(ssh_
 	$(call objects,$(call sources_in,sender)))
 receiver_objects := $(filter-out %/main.o,$(call objects,$(call sources_in,receiver)))
 archives := $(BUILD)/libsender.a $(BUILD)/libreceiver.a $(BUILD)/libcommon.a
-programs := $(BUILD)/vmsend $(BUILD)/vmrecv
+programs := $(BUILD)/vmsend $(BUILD)/vmrecv $(BUILD)/vmdumps
 
 unit_tests := $(patsubst %.c,$(BUILD)/%,$(call sources_in,tests/unit))
 fuzz_targets := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -86,6 +86,7 @@ all: $(programs)
 
 $(BUILD)/vmsend: $(BUILD)/obj/sender/main.o $(BUILD)/libsender.a $(BUILD)/libcommon.a
 $(BUILD)/vmrecv: $(BUILD)/obj/receiver/main.o $(BUILD)/libreceiver.a $(BUILD)/libcommon.a
+$(BUILD)/vmdumps: $(BUILD)/obj/receiver/dumps/main.o $(BUILD)/libreceiver.a $(BUILD)/libcommon.a
 $(programs):
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(all_ldflags) -o $@ $^ $(libs)
@@ -311,6 +312,7 @@ bindir := $(PREFIX)/bin
 sbindir := $(PREFIX)/sbin
 mandir := $(PREFIX)/share/man
 docdir := $(PREFIX)/share/doc/vmsend
+completiondir := $(PREFIX)/share/bash-completion/completions
 # For the initramfs of a crash kernel (docs/KDUMP.md): scripts/kdump, and vmsend as one file if it was made.
 sharedir := $(PREFIX)/share/vmsend
 libdir := $(PREFIX)/lib/vmsend
@@ -324,9 +326,10 @@ initramfs_settings := /etc/kdump.conf /etc/dracut.conf /etc/dracut.conf.d/*.conf
 
 .PHONY: install uninstall
 install: all
-	for d in $(bindir) $(sbindir) $(mandir)/man8 $(docdir); do install -d "$(DESTDIR)$$d" || exit; done
+	for d in $(bindir) $(sbindir) $(mandir)/man8 $(docdir) $(completiondir); do install -d "$(DESTDIR)$$d" || exit; done
 	install -m 755 $(programs) "$(DESTDIR)$(bindir)"
 	install -m 755 scripts/kdump/kdump-setup "$(DESTDIR)$(sbindir)/vmsend-kdump-setup"
+	install -m 644 scripts/completion/vmdumps "$(DESTDIR)$(completiondir)"
 	install -m 644 $(wildcard docs/*.8) "$(DESTDIR)$(mandir)/man8"
 	install -m 644 $(wildcard docs/*.md docs/*.svg) "$(DESTDIR)$(docdir)"
 	for f in $(kdump_files); do \
@@ -337,7 +340,7 @@ install: all
 
 uninstall:
 	for f in $(addprefix $(bindir)/,$(notdir $(programs))) $(sbindir)/vmsend-kdump-setup \
-		$(addprefix $(mandir)/man8/,$(notdir $(wildcard docs/*.8))); do rm -f "$(DESTDIR)$$f" || exit; done
+		$(completiondir)/vmdumps $(addprefix $(mandir)/man8/,$(notdir $(wildcard docs/*.8))); do rm -f "$(DESTDIR)$$f" || exit; done
 	rm -rf "$(DESTDIR)$(docdir)" "$(DESTDIR)$(sharedir)" "$(DESTDIR)$(libdir)"
 	@for link in $(initramfs_links); do \
 		case $$(readlink "$(DESTDIR)$$link") in $(sharedir)/*) \
@@ -350,7 +353,7 @@ uninstall:
 .PHONY: help
 help:
 	@printf '%s\n' \
-		'make               vmsend and vmrecv, in BUILD=build; V=1 shows commands' \
+		'make               vmsend, vmrecv, vmdumps in BUILD=build; V=1 shows commands' \
 		'make DEV=1         warnings are errors' \
 		'make WITH_LZO=0    without a library; WITH_ZSTD, WITH_LIBDEFLATE, ...' \
 		'make crashkernel   vmsend as one static file for an initramfs, and its size' \

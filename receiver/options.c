@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cli.h"
 #include "base/hostname.h"
@@ -252,6 +253,26 @@ int options_parse(int argc, char **argv, struct options *options_ret, struct err
 		options_deinit(&o);
 		return r;
 	}
+	*options_ret = o;
+	return 0;
+}
+
+int options_read_file(const char *path, struct options *options_ret, struct error *err)
+{
+	char program[] = "vmrecv", option[] = "--config";
+	AUTO_FREE char *name = path ? strdup(path) : NULL;
+	char *argv[] = {program, option, name, NULL};
+	struct options o;
+	int r;
+
+	if (path && !name)
+		return error_set(err, -ENOMEM, "out of memory for %s", path);
+	r = cli_read(&table, &o, path ? 3 : 1, argv, &o.text, err);
+	if (r < 0) {
+		options_deinit(&o);
+		return r;
+	}
+	o.config = path;
 	*options_ret = o;
 	return 0;
 }

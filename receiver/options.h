@@ -64,6 +64,10 @@ struct options {
 NODISCARD int options_parse(int argc, char **argv, struct options *options_ret, struct error *err);
 void options_deinit(struct options *o);
 
+/* The configuration file alone, for another program; `path` NULL: CONFIG_PATH, if it is there.
+ * Rules that hold between options aren't checked. Fails as options_parse(). */
+NODISCARD int options_read_file(const char *path, struct options *options_ret, struct error *err);
+
 /* --help and --version, to standard output. */
 void options_print_help(void);
 void options_print_version(void);

@@ -14,11 +14,11 @@ build() { env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u T make "$@"; }
 options=(WITH_LZO=0 WITH_ZSTD=0 WITH_LIBDEFLATE=0 WITH_JANSSON=0 WITH_LIBSSH2=0)
 run build -j2 BUILD="$T/lean" CFLAGS=-O0 DEV=1 "${options[@]}"
 is "${options[*]}: builds without a warning" "$rc $(<"$T/err")" "0 "
-for program in vmsend vmrecv; do
+for program in vmsend vmrecv vmdumps; do
     is "$program: needs none of the libraries" \
         "$(ldd "$T/lean/$program" | grep -E 'lzo|zstd|deflate|jansson|ssh')" ""
 done
-vmsend=$T/lean/vmsend vmrecv=$T/lean/vmrecv
+vmsend=$T/lean/vmsend vmrecv=$T/lean/vmrecv vmdumps=$T/lean/vmdumps
 run "$vmsend" --version
 like "--version: tells" "$(<"$T/out")" "no-lzo.*no-zstd.*zlib by: zlib.*json: no.*ssh: no"
 run "$vmrecv" --version
@@ -37,6 +37,11 @@ run "$vmsend" --mem-usage --json "$T/core"
 told "vmsend --json: says that it isn't built in" 2 "not part of this build"
 run "$vmrecv" --info --json "$T/dump"
 told "vmrecv --json: says that it isn't built in" 2 "not part of this build"
+run "$vmdumps" list --json --dir "$T"
+told "vmdumps --json: says that it isn't built in" 2 "not part of this build"
+mkdir -p "$T/store/web1/2026-12-01T03-02-05Z" && cp "$T/dump" "$T/store/web1/2026-12-01T03-02-05Z/vmcore" && chmod -R go= "$T/store"
+run "$vmdumps" list --dir "$T/store"
+like "vmdumps list: works" "$rc $(<"$T/out")" "^0 .*web1/2026-12-01T03-02-05Z .* complete "
 run "$vmrecv" --info "$T/dump"
 is "vmrecv --info: works" "$rc" 0
 "$BUILD/vmsend" -q -d 1 --compress=zstd "$T/core" "$T/zstd" 2>"$T/err"
@@ -45,7 +50,7 @@ like "vmrecv --check of a codec that isn't built in: says so" "$rc $(<"$T/err")$
 
 # What makes a fault in memory harder to use. Each is looked for in what was built, since a flag that the compiler passes
 # over would leave no trace.
-for program in vmsend vmrecv; do
+for program in vmsend vmrecv vmdumps; do
     is "$program: lies where the kernel chooses, has no stack to execute, and no table to write after its start" \
         "$({ readelf -h "$BUILD/$program"; readelf -lW "$BUILD/$program"; readelf -d "$BUILD/$program"; } |
             grep -oE ' DYN | GNU_RELRO |GNU_STACK .* RWE? |BIND_NOW' | sed 's/GNU_STACK.* \(RWE\?\) $/\1/; s/ //g' | sort -u | tr '\n' ' ')" \
@@ -72,8 +77,9 @@ is "make install: done" "$rc" 0
 is "make install: puts programs, manual pages and documents in place, and what an initramfs is made with" \
     "$(cd "$dest" && find . -type f -not -path './usr/lib/*' -printf '%P %m\n' | sort)" \
     "$({
-        printf 'usr/%s 755\n' bin/vmsend bin/vmrecv sbin/vmsend-kdump-setup
-        printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8 vmsend-kdump-setup.8
+        printf 'usr/%s 755\n' bin/vmsend bin/vmrecv bin/vmdumps sbin/vmsend-kdump-setup
+        printf 'usr/share/man/man8/%s 644\n' vmsend.8 vmrecv.8 vmdumps.8 vmsend-kdump-setup.8
+        echo 'usr/share/bash-completion/completions/vmdumps 644'
         for f in docs/*.{md,svg}; do echo "usr/share/doc/vmsend/${f##*/} 644"; done
         find scripts/kdump -type f ! -name kdump-setup \( -perm -100 -printf 'usr/share/vmsend/%P 755\n' -o -printf 'usr/share/vmsend/%P 644\n' \)
     } | sort)"

@@ -9,7 +9,7 @@ need mandoc
 of_help() { "$1" --help | grep -oE '^ +(-[A-Za-z], )?--[a-z-]+' | grep -oE -e '--[a-z-]+' | sort; }
 of_manual() { sed -nE 's/^\.It (Fl [A-Za-z] , )?Fl Fl ([a-z-]+).*/--\2/p' "$1" | sort; }
 
-for program in "$BUILD/vmsend" "$BUILD/vmrecv" scripts/kdump/kdump-setup; do
+for program in "$BUILD/vmsend" "$BUILD/vmrecv" "$BUILD/vmdumps" scripts/kdump/kdump-setup; do
     name=${program##*/}
     [[ $program != scripts/* ]] || name=vmsend-$name # as it is installed
     page=docs/$name.8
@@ -54,7 +54,7 @@ done
 # what would run at the far end.
 mkdir "$T/bin"
 stub() { cat >"$T/bin/$1" && chmod +x "$T/bin/$1"; }
-for name in vmsend vmrecv; do
+for name in vmsend vmrecv vmdumps; do
     stub "$name" <<END
 #!/bin/bash
 cat >/dev/null
@@ -77,7 +77,7 @@ for name in crash jq makedumpfile openssl ssh-keygen ssh-keyscan uname; do stub 
 
 # try_command LINE: without what it would read or write, as nothing is done.
 try_command() {
-    local ours='(^|[ |])(vmsend|vmrecv|vmsend-kdump-setup) '
+    local ours='(^|[ |])(vmsend|vmrecv|vmdumps|vmsend-kdump-setup) '
     : >"$T/ran"
     PATH=$T/bin:/bin run bash -o pipefail -c "$(sed -E 's/ [<>] [^ ]+//g' <<<"$1")" </dev/null
     if [[ $1 =~ $ours && ! -s $T/ran ]]; then

@@ -11,7 +11,7 @@ BUILD=${BUILD:-build} TOOLS=${TOOLS:-${BUILD:-build}}
 export LC_ALL=C PATH=$PATH:/usr/sbin:/sbin
 # What the tests use.
 # shellcheck disable=SC2034
-vmsend=$BUILD/vmsend vmrecv=$BUILD/vmrecv tools=$TOOLS/tests/tools preload=$TOOLS/tests/preload
+vmsend=$BUILD/vmsend vmrecv=$BUILD/vmrecv vmdumps=$BUILD/vmdumps tools=$TOOLS/tests/tools preload=$TOOLS/tests/preload
 # On a disk: a file: in memory is refused.
 scratch=${TMPDIR:-/tmp}
 [[ $(stat -f -c %T "$scratch") != @(tmpfs|ramfs) ]] || scratch=$BUILD
