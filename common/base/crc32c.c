@@ -148,14 +148,16 @@ static uint32_t by_tables(uint32_t crc, const uint8_t *p, size_t n)
 	return crc;
 }
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-
+#if defined(__x86_64__) || defined(__aarch64__)
 static uint32_t behind_lane(uint64_t crc)
 {
 	return lane_table[0][crc & 0xff] ^ lane_table[1][crc >> 8 & 0xff] ^
 	       lane_table[2][crc >> 16 & 0xff] ^ lane_table[3][crc >> 24 & 0xff];
 }
+#endif
+
+#if defined(__x86_64__)
+#include <immintrin.h>
 
 __attribute__((target("sse4.2"))) static uint64_t three_lanes(uint64_t crc, const uint8_t *p)
 {
@@ -245,21 +247,53 @@ static int cpu_has_it(void)
 {
 	return __builtin_cpu_supports("sse4.2");
 }
-#elif defined(__ARM_FEATURE_CRC32)
-#include <arm_acle.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+
+/* Named to the assembler: the compiler is told of no more than the CPUs have that it compiles for,
+ * and its own functions for these instructions aren't there then with each compiler. */
+static inline uint32_t crc_of_eight(uint32_t crc, uint64_t bytes)
+{
+	__asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(bytes));
+	return crc;
+}
+
+static inline uint32_t crc_of_one(uint32_t crc, uint8_t byte)
+{
+	__asm__(".arch_extension crc\n\tcrc32cb %w0, %w0, %w1" : "+r"(crc) : "r"((uint32_t)byte));
+	return crc;
+}
+
+static uint32_t three_lanes(uint32_t crc, const uint8_t *p)
+{
+	uint32_t second = 0, third = 0;
+
+#pragma GCC unroll 20
+	for (size_t i = 0; i < LANE_BYTES; i += 8) {
+		crc = crc_of_eight(crc, le64_get(p + i));
+		second = crc_of_eight(second, le64_get(p + LANE_BYTES + i));
+		third = crc_of_eight(third, le64_get(p + 2 * LANE_BYTES + i));
+	}
+	return behind_lane(behind_lane(crc) ^ second) ^ third;
+}
 
 static uint32_t by_cpu(uint32_t crc, const uint8_t *p, size_t n)
 {
+	if (n >= LANES * LANE_BYTES)
+		need_tables();
+	for (; n >= LANES * LANE_BYTES; p += LANES * LANE_BYTES, n -= LANES * LANE_BYTES)
+		crc = three_lanes(crc, p);
 	for (; n >= 8; p += 8, n -= 8)
-		crc = __crc32cd(crc, le64_get(p));
+		crc = crc_of_eight(crc, le64_get(p));
 	while (n--)
-		crc = __crc32cb(crc, *p++);
+		crc = crc_of_one(crc, *p++);
 	return crc;
 }
 
 static int cpu_has_it(void)
 {
-	return 1; /* or the compiler would not have been told to use it */
+	return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; /* optional before ARMv8.1 */
 }
 #else
 static uint32_t by_cpu(uint32_t crc, const uint8_t *p, size_t n)
