@@ -58,9 +58,8 @@ void ratios_read(int dir_fd, struct ratios *r_ret)
 		if (sscanf(line, "%u %u", &level, &share) == 2 && level < RATIOS_LEVELS &&
 		    share <= WHOLE)
 			r_ret->of[level] = (uint16_t)share;
-		line = strchr(line, '\n');
-		if (!line++)
-			break;
+		line = strchrnul(line, '\n');
+		line += *line == '\n';
 	}
 }
 
