@@ -159,6 +159,10 @@ static int write_new(int dir_fd, const char *path, const char *text, struct erro
 	r = io_write_full(fd, text, strlen(text));
 	if (r == 0)
 		r = io_write_full(fd, "\n", 1);
+	/* Its name could be durable before its bytes are. Then a power cut would leave zeros in
+	 * place of what was good. */
+	if (r == 0 && fdatasync(fd) < 0)
+		r = -errno;
 	return r < 0 ? error_set(err, r, "%s: write: %s", path, strerror(-r)) : 0;
 }
 
