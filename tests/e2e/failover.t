@@ -60,22 +60,49 @@ said "one that refuses, and nothing else: exit status 5" 5 "refuses"
 
 # --- out of space
 
+# A disk that has room for the dump at its first page, and is filled by others while it comes.
+part_bytes() { find "$T/small" -name vmcore.part -printf '%s\n' | sort -n | tail -n 1 | grep . || echo 0; }
+# Some room is left, for small files.
+fill() {
+    dd if=/dev/zero of="$T/small/others" bs=1M status=none 2>/dev/null
+    truncate -s -12M "$T/small/others"
+}
+fill_meanwhile() {
+    local from
+    rm -f "$T/small/others"
+    from=$(part_bytes)
+    (
+        until (($(part_bytes) > from + (4 << 20))); do sleep 0.05; done
+        fill
+    ) &
+    filler=$!
+}
 mkdir "$T/small"
-if mount -t tmpfs -o size=40m,mode=700 none "$T/small" 2>/dev/null; then
-    trap 'end_all; umount "$T/small"; rm -rf "$T"' EXIT
+if mount -t tmpfs -o size=160m,mode=700 none "$T/small" 2>/dev/null; then
+    filler=''
+    trap '[[ -z $filler ]] || kill "$filler" 2>/dev/null; end_all; umount "$T/small"; rm -rf "$T"' EXIT
     rm -rf "$T/dumps" && mkdir "$T/small/dumps" && ln -s "$T/small/dumps" "$T/dumps"
     collect "${plain[@]}" --timeout 5
-    options=(--retry 2 --bwlimit 20M)
+    options=(--retry 2 --bwlimit 10M)
+    fill_meanwhile
     send "tcp://127.0.0.1:$port" "file:$T/local"
     said "a full disk: the sender is told, and goes on" 0 "gives up: .*(No space|are free).*not tried again"
     ok "a full disk: the dump is right, elsewhere" same "$T/local"
     is "a full disk: nothing is published" "$(find "$T/small" -name vmcore)" ""
     is_part "a full disk: the part" "$(find "$T/small" -name vmcore.part)"
     rm -f "$T"/local*
+    fill
+    send "tcp://127.0.0.1:$port" "file:$T/local"
+    said "a disk without room for the dump: the sender is told, and goes on" 0 "gives up: no space: .*are free"
+    ok "a disk without room for the dump: it is right, elsewhere" same "$T/local"
+    is_part "a disk without room for the dump: the part of before" "$(find "$T/small" -name vmcore.part)"
+    rm -f "$T"/local*
+    fill_meanwhile
     send "tcp://127.0.0.1:$port"
     said "a full disk and nothing else: exit status 4, and where the part is" 4 \
         "a part of the dump is there: .*/vmcore.part"
     is_part "a full disk and nothing else: the part" "$(find "$T/small" -name vmcore.part)"
+    fill
     what+=(--volatile) # a tmpfs
     send "file:$T/small/local" "file:$T/local"
     said "a full disk here: the next one has it" 0 "what was written is in $T/small/local.part"
